@@ -1,0 +1,25 @@
+/** The settings of every room: what `.env.example` and docs/configuration.md list, and what the start reads. */
+import * as Exposure from "../auth/Exposure.ts"
+import * as ConfigFile from "../config/ConfigFile.ts"
+import * as Proxy from "../gateway/Proxy.ts"
+import * as HttpSettings from "../http/HttpSettings.ts"
+import * as Logging from "../observability/Logging.ts"
+import * as Settings from "../settings/Settings.ts"
+import * as DataDirectory from "../storage/DataDirectory.ts"
+import * as RestartPolicy from "../upstream/RestartPolicy.ts"
+
+/** By room, in the order in which they are documented. */
+export const groups = {
+  config: ConfigFile.settings,
+  http: HttpSettings.settings,
+  auth: Exposure.settings,
+  gateway: Proxy.settings,
+  upstream: RestartPolicy.settings,
+  storage: DataDirectory.settings,
+  log: Logging.settings
+}
+
+/** All of them, read and checked at once. */
+export const load = Settings.load(groups)
+
+export type AllSettings = import("effect/Effect").Success<typeof load>

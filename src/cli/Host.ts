@@ -1,0 +1,43 @@
+/** What every command that runs servers needs beneath it: platform, keys, state, and the configuration file. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Path from "effect/Path"
+import * as ConfigFile from "../config/ConfigFile.ts"
+import { Behaviour } from "../gateway/Proxy.ts"
+import { RootKey } from "../keys/RootKey.ts"
+import { DataDirectory } from "../storage/DataDirectory.ts"
+import * as SqliteStore from "../storage/SqliteStore.ts"
+import * as Store from "../storage/Store.ts"
+import { HttpAgent } from "../upstream/HttpAgent.ts"
+import { Reaper } from "../upstream/Reaper.ts"
+import * as Supervisor from "../upstream/Supervisor.ts"
+import type { AllSettings } from "./AllSettings.ts"
+
+/** How upstream servers are run. */
+export const platform = (settings: AllSettings) =>
+  Layer.mergeAll(
+    HttpAgent.layer,
+    Reaper.layer,
+    Layer.succeed(Supervisor.Defaults, { restartDelay: settings.upstream.restartDelay }),
+    Layer.succeed(Behaviour, { listWait: settings.gateway.listWait })
+  ).pipe(Layer.provideMerge(NodeServices.layer))
+
+/** Keys and state in the data directory. */
+export const durable = (settings: AllSettings) =>
+  Layer.unwrap(
+    Effect.map(DataDirectory, ({ file }) => Layer.merge(RootKey.layerFile(file("key")), SqliteStore.layer(file("state.db"))))
+  ).pipe(Layer.provide(DataDirectory.layer(settings.storage.dataDirectory)), Layer.provide(NodeServices.layer))
+
+/** Keys and state that end with the process, for commands that serve nobody. */
+export const ephemeral = Layer.merge(RootKey.layerRandom, Store.layerMemory)
+
+/** Reads the configuration file. In it the data directory has a name, whether or not its variable is set. */
+export const loadConfig = Effect.fn("Host.loadConfig")(function* (settings: AllSettings) {
+  const paths = yield* Path.Path
+  return yield* ConfigFile.load({
+    path: settings.config.path,
+    maxRetries: settings.config.maxRetries,
+    variables: { MCP_DATA_DIR: paths.resolve(settings.storage.dataDirectory) }
+  })
+})

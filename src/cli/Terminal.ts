@@ -1,0 +1,15 @@
+/** Standard output and error: results on the one, logs on the other. */
+import type { Sink } from "../observability/Logging.ts"
+
+const sink = (stream: NodeJS.WriteStream): Sink => ({
+  write: (line) => {
+    stream.write(`${line}\n`)
+  },
+  isTerminal: stream.isTTY === true
+})
+
+/** Where `serve` logs. */
+export const stdout: Sink = sink(process.stdout)
+
+/** Where every other command logs. */
+export const stderr: Sink = sink(process.stderr)

@@ -1,0 +1,77 @@
+/** `serve`: run the proxy until it is told to stop. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Exposure from "../auth/Exposure.ts"
+import * as ConfigFile from "../config/ConfigFile.ts"
+import { Fleet } from "../fleet/Fleet.ts"
+import * as Gateway from "../gateway/Gateway.ts"
+import { Address, type AddressOptions, endpointUrl } from "../http/Address.ts"
+import * as ClientLines from "../http/ClientLines.ts"
+import { Draining } from "../http/Draining.ts"
+import { isLoopback } from "../http/Guard.ts"
+import * as Listener from "../http/Listener.ts"
+import * as Server from "../http/Server.ts"
+import { logger } from "../observability/Logging.ts"
+import { DESCRIPTION } from "../observability/Version.ts"
+import * as Remnants from "../settings/Remnants.ts"
+import { SettingsError } from "../settings/Settings.ts"
+import type { AllSettings } from "./AllSettings.ts"
+import * as Host from "./Host.ts"
+
+const log = logger("main")
+
+/** Says, once every server has been tried, what there is. */
+const summarize = Effect.gen(function* () {
+  const fleet = yield* Fleet
+  const upstreams = fleet.config.servers.flatMap(({ id }) => fleet.shared(id) ?? [])
+  yield* Effect.forEach(upstreams, (upstream) => upstream.settled, { concurrency: "unbounded", discard: true })
+  const states = upstreams.map(({ state }) => SubscriptionRef.getUnsafe(state))
+  const ready = states.filter(({ status }) => status._tag === "Ready")
+  const tools = ready.reduce((sum, { catalogue }) => sum + catalogue.lists.tools.length, 0)
+  yield* log.info(`${ready.length} of ${states.length} servers are ready, with ${tools} tools`)
+})
+
+const announce = Effect.fnUntraced(function* (address: AddressOptions) {
+  const url = endpointUrl(address)
+  yield* log.info(`MCP Proxy Server ${DESCRIPTION} serves ${url} (listening on ${address.host}:${address.port})`)
+  yield* log.info(`Claude Code: ${ClientLines.claudeCode(url)}`)
+  yield* log.info(`Other clients: ${ClientLines.json(url)}`)
+})
+
+/** What differs between `serve` and `demo`. */
+export interface Occasion {
+  /** Wait for a busy port, as after a restart. */
+  readonly waitForPort: boolean
+}
+
+/** Runs until interrupted. Fails where the environment or the configuration file cannot be meant. */
+export const serve = Effect.fnUntraced(function* (settings: AllSettings, occasion: Occasion) {
+  const { auth, http } = settings
+  const exposure = Exposure.decide(auth, { host: http.host, baseUrl: http.baseUrl, port: http.port, isLoopback })
+  if (Result.isFailure(exposure)) return yield* new SettingsError({ problems: exposure.failure })
+  for (const warning of yield* Remnants.warnings) yield* log.warning(warning)
+  if (settings.config.liveReload) {
+    yield* log.warning("MCP_LIVE_RELOAD is not used yet: restart the proxy after changing its configuration.")
+  }
+  const loaded = yield* Host.loadConfig(settings)
+  yield* ConfigFile.logRemarks(loaded)
+  if (settings.config.strict) yield* ConfigFile.requireAll(loaded.path, loaded)
+  const { baseUrl, host, warning } = exposure.success
+  const address: AddressOptions = { host, port: http.port, baseUrl, pathPrefix: http.pathPrefix }
+  const server = Server.layer(http).pipe(
+    Layer.provide(Listener.layer({ host, port: http.port, wait: occasion.waitForPort })),
+    Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),
+    Layer.provideMerge(Gateway.layer(loaded.config)),
+    Layer.provide(Host.durable(settings)),
+    Layer.provide(Host.platform(settings))
+  )
+  const running = Effect.gen(function* () {
+    yield* log.warning(warning)
+    yield* announce(address)
+    yield* Effect.forkScoped(summarize)
+    return yield* Effect.never
+  })
+  return yield* Effect.scoped(Effect.provide(running, server))
+})

@@ -1,0 +1,187 @@
+/** Reading mcp_config.json: retried where waiting may help, refused at once where it cannot. */
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { logger } from "../observability/Logging.ts"
+import * as Setting from "../settings/Setting.ts"
+import * as Expansion from "./Expansion.ts"
+import * as JsonDocument from "./JsonDocument.ts"
+import { format } from "./Problem.ts"
+import { resolve, type Resolved } from "./Resolve.ts"
+
+const log = logger("config")
+
+export const settings = {
+  path: Setting.text({
+    name: "MCP_CONFIG_PATH",
+    description: "The file with the servers to run.",
+    fallback: "mcp_config.json"
+  }),
+  maxRetries: Setting.integer({
+    name: "MCP_MAX_RETRIES",
+    description: "How often reading that file is tried again (after 1, 2, 4 … s) when it exists but cannot be read.",
+    fallback: 3,
+    minimum: 0,
+    maximum: 20
+  }),
+  strict: Setting.flag({
+    name: "MCP_STRICT",
+    description: "Refuse to start when a variable in the file is not set, instead of leaving out its server."
+  }),
+  liveReload: Setting.flag({
+    name: "MCP_LIVE_RELOAD",
+    description: "Apply changes of the file while running. Planned; today the proxy must be restarted."
+  })
+}
+
+/** There is no such file. */
+export class ConfigNotFound extends Schema.TaggedError<ConfigNotFound>()("ConfigNotFound", { path: Schema.String }) {
+  override get message(): string {
+    return `Configuration not found: ${this.path}. Set MCP_CONFIG_PATH, or create it: {"mcpServers": {"name": {"command": "npx", "args": ["…"]}}}`
+  }
+}
+
+/** The file is there, but reading it failed, also when tried again. */
+export class ConfigUnreadable extends Schema.TaggedError<ConfigUnreadable>()("ConfigUnreadable", {
+  path: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `Configuration ${this.path} cannot be read: ${this.reason}`
+  }
+}
+
+/** The file is not JSON. */
+export class ConfigSyntaxError extends Schema.TaggedError<ConfigSyntaxError>()("ConfigSyntaxError", {
+  path: Schema.String,
+  line: Schema.Finite,
+  column: Schema.Finite,
+  source: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    const pointer = `${" ".repeat(Math.max(0, this.column - 1))}^`
+    return `Configuration ${this.path} is not JSON: ${this.reason} at line ${this.line}, column ${this.column}\n  ${this.source}\n  ${pointer}`
+  }
+}
+
+/** The file is JSON but not a configuration. `problems` holds every violation. */
+export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
+  path: Schema.String,
+  problems: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const count = `${this.problems.length} problem${this.problems.length === 1 ? "" : "s"}`
+    return `Configuration ${this.path} has ${count}:\n${this.problems.map((problem) => `  ${problem}`).join("\n")}`
+  }
+}
+
+export type ConfigError = ConfigNotFound | ConfigUnreadable | ConfigSyntaxError | ConfigInvalid
+
+const readText = (path: string, maxRetries: number) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    return yield* fs.readFileString(path)
+  }).pipe(
+    Effect.catchReason("PlatformError", "NotFound", () => Effect.fail(new ConfigNotFound({ path }))),
+    Effect.catchTag("PlatformError", (error) => Effect.fail(new ConfigUnreadable({ path, reason: error.message }))),
+    Effect.tapErrorTag("ConfigUnreadable", (error) => log.warning(error.message)),
+    Effect.retry({
+      schedule: Schedule.exponential("1 second").pipe(Schedule.upTo({ times: maxRetries })),
+      while: (error) => error._tag === "ConfigUnreadable"
+    })
+  )
+
+/** Every string below a value. */
+const strings = (value: unknown): ReadonlyArray<string> => {
+  if (typeof value === "string") return [value]
+  if (Array.isArray(value)) return value.flatMap(strings)
+  return Predicate.isReadonlyObject(value) ? Object.values(value).flatMap(strings) : []
+}
+
+const envFiles = (value: unknown): ReadonlyArray<string> => {
+  const servers = Predicate.isReadonlyObject(value) ? (value["mcpServers"] ?? value["servers"]) : undefined
+  if (!Predicate.isReadonlyObject(servers)) return []
+  return Object.values(servers).flatMap((entry) => {
+    const file = Predicate.isReadonlyObject(entry) ? (entry["envFile"] ?? entry["env_file"]) : undefined
+    return typeof file === "string" ? [file] : []
+  })
+}
+
+/** The variables of the text, from the environment and .env; `overrides` are set whatever the environment says. */
+const loadVariables = Effect.fnUntraced(function* (value: unknown, overrides: Readonly<Record<string, string>>) {
+  const provider = yield* ConfigProvider.ConfigProvider
+  const found = new Map(Object.entries(overrides))
+  for (const name of new Set(strings(value).flatMap(Expansion.variables))) {
+    if (found.has(name)) continue
+    const node = yield* Effect.orElseSucceed(provider.load([name]), () => undefined)
+    if (node?.value !== undefined) found.set(name, node.value)
+  }
+  return (name: string): string | undefined => found.get(name)
+})
+
+const loadEnvFile = Effect.fnUntraced(
+  function* (path: string) {
+    const fs = yield* FileSystem.FileSystem
+    const text = yield* fs.readFileString(path)
+    const provider = ConfigProvider.fromDotEnvContents(text)
+    const names = text.matchAll(/^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=/gmu)
+    const entries: Array<readonly [string, string]> = []
+    for (const [, name = ""] of names) {
+      const value = yield* Config.String(name).parse(provider).pipe(Effect.orElseSucceed(() => ""))
+      entries.push([name, value])
+    }
+    return Object.fromEntries(entries)
+  },
+  Effect.mapError((error) => `cannot be read: ${error.message}`)
+)
+
+export interface Source {
+  readonly path: string
+  readonly maxRetries: number
+  /** Variables that are always set in the file, whatever the environment says. */
+  readonly variables: Readonly<Record<string, string>>
+}
+
+/** Reads and resolves the file. Problems of the file fail; those of single servers, and remarks, are in the result. */
+export const load = Effect.fn("ConfigFile.load")(function* (source: Source) {
+  const paths = yield* Path.Path
+  const path = paths.resolve(source.path)
+  const text = yield* readText(path, source.maxRetries)
+  const document = JsonDocument.read(text)
+  if (Result.isFailure(document)) return yield* new ConfigSyntaxError({ path, ...document.failure })
+  const variable = yield* loadVariables(document.success.value, source.variables)
+  const files = new Map<string, Result.Result<Readonly<Record<string, string>>, string>>()
+  for (const raw of envFiles(document.success.value)) {
+    const file = paths.resolve(paths.dirname(path), Expansion.expand(raw, variable).text)
+    files.set(Expansion.expand(raw, variable).text, yield* Effect.result(loadEnvFile(file)))
+  }
+  const resolved = resolve(document.success, {
+    variable,
+    envFile: (name) => files.get(name) ?? Result.fail("cannot be read")
+  })
+  if (resolved.config === undefined) {
+    return yield* new ConfigInvalid({ path, problems: resolved.problems.map(format) })
+  }
+  return { ...resolved, config: resolved.config, path }
+})
+
+/** With `strict`, what concerns one server only is as bad as what concerns the file. */
+export const requireAll = (path: string, resolved: Resolved, more: ReadonlyArray<string> = []) => {
+  const problems = [...resolved.serverProblems.map(format), ...more]
+  return problems.length === 0 ? Effect.void : Effect.fail(new ConfigInvalid({ path, problems }))
+}
+
+/** One line of log for each remark. */
+export const logRemarks = Effect.fnUntraced(function* (resolved: Resolved) {
+  for (const problem of resolved.serverProblems) yield* log.error(format(problem))
+  for (const problem of resolved.unknownKeys) yield* log.warning(format(problem))
+  for (const problem of resolved.notes) yield* log.info(format(problem))
+  if (resolved.config?.servers.length === 0) yield* log.warning("No server is enabled: clients will see empty lists")
+})

@@ -1,0 +1,194 @@
+/** From one entry of `mcpServers` to the server that the fleet runs: one pure step, all problems at once. */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as DurationText from "../domain/Duration.ts"
+import { ServerEntry } from "../domain/GatewayConfig.ts"
+import { nearest } from "../domain/Names.ts"
+import type { RestartOptions, ServerConfig, Text, Transport } from "../domain/ServerConfig.ts"
+import { ServerId } from "../domain/ServerId.ts"
+import * as Expansion from "./Expansion.ts"
+import type { JsonDocument } from "./JsonDocument.ts"
+import { KNOWN_KEYS, translate } from "./KnownKeys.ts"
+import { dotted, issuesOf, type Path, type Problem } from "./Problem.ts"
+
+/** What resolving needs from outside: variables, and the variables of an envFile (or why it has none). */
+export interface Environment {
+  readonly variable: (name: string) => string | undefined
+  readonly envFile: (path: string) => Result.Result<Readonly<Record<string, string>>, string>
+}
+
+/** The server, unless it is disabled or its entry cannot be understood, and what there is to say about the entry. */
+export interface ResolvedServer {
+  readonly server: ServerConfig | undefined
+  /** What makes the whole file unusable. */
+  readonly problems: ReadonlyArray<Problem>
+  /** What makes this server unusable. */
+  readonly serverProblems: ReadonlyArray<Problem>
+  readonly unknownKeys: ReadonlyArray<Problem>
+  readonly notes: ReadonlyArray<Problem>
+}
+
+const decode = Schema.decodeUnknownResult(ServerEntry, { errors: "all" })
+
+/** The duration of a text that the Schema has checked. */
+export const duration = (text: string): Duration.Duration =>
+  Option.getOrElse(DurationText.parse(text), () => Duration.zero)
+
+interface Expansions {
+  /** Paths of the values that held a variable. */
+  readonly redacted: Set<string>
+  readonly missing: Array<readonly [Path, string]>
+}
+
+const expandAll = (value: unknown, path: Path, variable: Environment["variable"], found: Expansions): unknown => {
+  if (typeof value === "string") {
+    const { fromVariables, missing, text } = Expansion.expand(value, variable)
+    if (fromVariables) found.redacted.add(dotted(path))
+    for (const what of missing) found.missing.push([path, what])
+    return text
+  }
+  if (Array.isArray(value)) return value.map((item, index) => expandAll(item, [...path, index], variable, found))
+  if (!Predicate.isReadonlyObject(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, expandAll(item, [...path, key], variable, found)])
+  )
+}
+
+type Kind = "stdio" | "http" | "sse"
+
+const kindOf = (entry: ServerEntry): Kind => {
+  if (entry.type !== undefined) return entry.type
+  if (entry.command !== undefined) return "stdio"
+  return /\/sse\/?(\?|#|&|$)/u.test(entry.url ?? "") ? "sse" : "http"
+}
+
+/** What the Schema alone cannot say about an entry. */
+const contradiction = (entry: ServerEntry, kind: Kind): readonly [Path, string] | undefined => {
+  if (entry.command === undefined && entry.url === undefined) {
+    return [[], 'needs a "command" to start, or a "url" to connect to']
+  }
+  if (entry.command !== undefined && entry.url !== undefined && entry.type === undefined) {
+    return [[], 'has both "command" and "url"; remove one, or say which with "type"']
+  }
+  if (kind === "stdio" && entry.command === undefined) return [["type"], 'is "stdio", which needs a "command"']
+  if (kind !== "stdio" && entry.url === undefined) return [["type"], `is "${kind}", which needs a "url"`]
+  return undefined
+}
+
+const isHttpUrl = (url: string): boolean => URL.canParse(url) && /^https?:$/u.test(new URL(url).protocol)
+
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/u
+// oxlint-disable-next-line no-control-regex
+const HEADER_VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/u
+
+const redact = (values: Readonly<Record<string, unknown>> | undefined): Record<string, Redacted.Redacted<string>> =>
+  Object.fromEntries(Object.entries(values ?? {}).map(([name, value]) => [name, Redacted.make(String(value))]))
+
+const restartOf = ({ restart }: ServerEntry): ServerConfig["restart"] => {
+  if (restart === undefined || restart === true) return undefined
+  if (restart === false) return false
+  const options: { -readonly [K in keyof RestartOptions]?: RestartOptions[K] } = {}
+  if (restart.maxAttempts !== undefined) options.maxAttempts = restart.maxAttempts
+  if (restart.delay !== undefined) options.delay = duration(restart.delay)
+  if (restart.maxDelay !== undefined) options.maxDelay = duration(restart.maxDelay)
+  return options
+}
+
+/** The transport of a valid entry; `fail` is told what makes it unusable. */
+const transportOf = (
+  entry: ServerEntry,
+  kind: Kind,
+  found: Expansions,
+  environment: Environment,
+  fail: (path: Path, message: string) => void
+): Transport => {
+  const text = (value: string, ...path: Path): Text =>
+    found.redacted.has(dotted(path)) ? Redacted.make(value) : value
+  if (kind === "stdio") {
+    const file = entry.envFile === undefined ? Result.succeed({}) : environment.envFile(entry.envFile)
+    if (Result.isFailure(file)) fail(["envFile"], file.failure)
+    return {
+      _tag: "Stdio",
+      command: text(entry.command ?? "", "command"),
+      args: (entry.args ?? []).map((arg, index) => text(String(arg), "args", index)),
+      env: redact({ ...Result.getOrElse(file, () => ({})), ...entry.env }),
+      cwd: entry.cwd === undefined ? undefined : text(entry.cwd, "cwd")
+    }
+  }
+  const url = entry.url ?? ""
+  if (!isHttpUrl(url)) fail(["url"], "must be an absolute URL with http:// or https://")
+  for (const [name, value] of Object.entries(entry.headers ?? {})) {
+    if (!HEADER_NAME.test(name)) fail(["headers", name], "is not a name that HTTP allows for a header")
+    else if (!HEADER_VALUE.test(value)) fail(["headers", name], "holds characters that HTTP does not allow in a header")
+  }
+  return { _tag: kind === "sse" ? "Sse" : "Http", url: text(url, "url"), headers: redact(entry.headers) }
+}
+
+/** Resolves the entry at `base`. A disabled one is not looked into, so its variables may be missing. */
+export const resolveServer = (
+  base: readonly [root: string, name: string],
+  raw: unknown,
+  environment: Environment,
+  lineOf: JsonDocument["lineOf"]
+): ResolvedServer => {
+  const at = (path: Path, message: string): Problem => ({
+    path: dotted([...base, ...path]),
+    message,
+    line: lineOf([...base, ...path])
+  })
+  const nothing: ResolvedServer = { server: undefined, problems: [], serverProblems: [], unknownKeys: [], notes: [] }
+  if (base[1].trim() === "") return { ...nothing, problems: [at([], "a server's name must not be empty")] }
+  if (!Predicate.isReadonlyObject(raw)) return { ...nothing, problems: [at([], "expected an object")] }
+
+  const translated = translate(raw)
+  const remarks = {
+    unknownKeys: translated.unknown.map((key) => {
+      const near = nearest(key, Object.keys(KNOWN_KEYS), 1)[0]
+      return at([key], `is not a known key${near === undefined ? "" : `; did you mean "${near}"?`}`)
+    }),
+    notes: translated.notes.map(({ key, note }) => at([key], `has no effect: ${note}`))
+  }
+  if (translated.entry["disabled"] === true) return { ...nothing, ...remarks }
+
+  /** A complaint about a path in our spelling, placed where the file has it. */
+  const complain = ([path, message]: readonly [Path, string]): Problem => {
+    const [key, ...rest] = path
+    return at(key === undefined ? [] : [translated.spelling[String(key)] ?? key, ...rest], message)
+  }
+  const found: Expansions = { redacted: new Set(), missing: [] }
+  const decoded = decode(expandAll(translated.entry, [], environment.variable, found))
+  if (Result.isFailure(decoded)) {
+    return { ...nothing, ...remarks, problems: issuesOf(decoded.failure).map(complain) }
+  }
+  const entry = decoded.success
+  const kind = kindOf(entry)
+  const contradicted = contradiction(entry, kind)
+  if (contradicted !== undefined) return { ...nothing, ...remarks, problems: [complain(contradicted)] }
+
+  const serverProblems = found.missing.map(complain)
+  const transport = transportOf(entry, kind, found, environment, (path, message) => {
+    // A value with a missing variable has been complained about already.
+    if (!found.missing.some(([missing]) => missing[0] === path[0])) serverProblems.push(complain([path, message]))
+  })
+  const reason = serverProblems.map(({ message, path }) => `${path}: ${message}`).join("; ")
+  return {
+    server: {
+      id: ServerId.make(base[1]),
+      transport: reason === "" ? transport : { _tag: "Unusable", reason },
+      isolation: entry.isolation ?? (kind === "stdio" ? "shared" : "session"),
+      enabledTools: entry.enabledTools,
+      disabledTools: entry.disabledTools ?? [],
+      callTimeout: duration(entry.callTimeout ?? "5 minutes"),
+      startTimeout: duration(entry.startTimeout ?? "2 minutes"),
+      restart: restartOf(entry),
+      description: entry.description
+    },
+    problems: [],
+    serverProblems,
+    ...remarks
+  }
+}

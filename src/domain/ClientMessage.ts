@@ -1,0 +1,190 @@
+/**
+ * One JSON-RPC message from a client: validated whole, and sent on only as what we decided on.
+ *
+ * A request's envelope and the parameters by which it is judged and routed are emitted from their parsed values; its
+ * other parameters travel as the client's bytes. Duplicates of judged keys, and keys equal to them but for case, are
+ * refused: two parsers may read two different requests out of them.
+ */
+import * as Predicate from "effect/Predicate"
+import { isUtf8 } from "node:buffer"
+import * as Json from "./Json.ts"
+import * as Frame from "./Frame.ts"
+
+/** Why a body is no message: JSON-RPC's parse error (-32700) or invalid request (-32600). */
+export interface Refusal {
+  readonly _tag: "Refusal"
+  readonly code: -32700 | -32600
+  readonly reason: string
+  /** The id to answer under, `null` where none could be read. */
+  readonly id: Uint8Array
+}
+
+/** The parameters of a request: what was parsed, and each member's bytes in the client's order. */
+export interface Params {
+  readonly values: Readonly<Record<string, unknown>>
+  readonly members: ReadonlyArray<{ readonly key: string; readonly bytes: Uint8Array }>
+}
+
+export interface Request {
+  readonly _tag: "Request"
+  /** The id as the client spelled it, to answer under. */
+  readonly id: Uint8Array
+  readonly requestId: Frame.RequestId
+  readonly method: string
+  readonly params: Params | undefined
+}
+
+export interface Notification {
+  readonly _tag: "Notification"
+  readonly method: string
+  readonly params: Params | undefined
+}
+
+/** The answer to a question that we relayed to the client: `body` holds the bytes of its result or error. */
+export interface Response {
+  readonly _tag: "Response"
+  readonly requestId: Frame.RequestId
+  readonly outcome: "result" | "error"
+  readonly body: Uint8Array
+}
+
+export type ClientMessage = Request | Notification | Response
+
+/** A body: one message, or the members of a batch (2025-03-26), each a message or the reason why not. */
+export type Body =
+  | ClientMessage
+  | Refusal
+  | { readonly _tag: "Batch"; readonly messages: ReadonlyArray<ClientMessage | Refusal> }
+
+/** The parameters that decide who is asked for what; all but `arguments` are emitted from their parsed values. */
+const JUDGED = new Frame.DecisiveKeys([
+  "name",
+  "uri",
+  "cursor",
+  "_meta",
+  "ref",
+  "level",
+  "requestId",
+  "progressToken",
+  "arguments"
+])
+
+const MAX_BATCH = 100
+
+const NULL = Json.utf8("null")
+
+const refusal = (code: Refusal["code"], reason: string, id: Uint8Array = NULL): Refusal => ({
+  _tag: "Refusal",
+  code,
+  reason,
+  id
+})
+
+const readParams = (bytes: Uint8Array, span: Json.Span, values: Record<string, unknown>): Params | string => {
+  const all = Json.members(bytes, span.start) ?? []
+  return (
+    JUDGED.ambiguity(all) ?? {
+      values,
+      members: all.map(({ key, value }) => ({ key, bytes: bytes.subarray(value.start, value.end) }))
+    }
+  )
+}
+
+const readOne = (bytes: Uint8Array, span: Json.Span, value: unknown): ClientMessage | Refusal => {
+  const all = Predicate.isReadonlyObject(value) ? Json.members(bytes, span.start) : undefined
+  if (!Predicate.isReadonlyObject(value) || all === undefined) return refusal(-32600, "A message must be a JSON object")
+  const idSpan = Json.lookup(all, "id")?.value
+  const requestId = value["id"]
+  const id = idSpan === undefined ? NULL : bytes.subarray(idSpan.start, idSpan.end)
+  const ambiguity = Frame.ENVELOPE.ambiguity(all)
+  if (ambiguity !== undefined) return refusal(-32600, `Ambiguous message: ${ambiguity}`)
+  if (value["jsonrpc"] !== "2.0") return refusal(-32600, `The member "jsonrpc" must be "2.0"`)
+  if (idSpan !== undefined && typeof requestId !== "string" && typeof requestId !== "number") {
+    return refusal(-32600, `The member "id" must be a string or a number`)
+  }
+  if ("method" in value) {
+    if (typeof value["method"] !== "string" || value["method"] === "") {
+      return refusal(-32600, `The member "method" must be a string`, id)
+    }
+    if ("result" in value || "error" in value) {
+      return refusal(-32600, "A message has either a method or a result or error", id)
+    }
+    const paramsSpan = Json.lookup(all, "params")?.value
+    let params: Params | undefined
+    if (paramsSpan !== undefined) {
+      if (!Predicate.isReadonlyObject(value["params"])) return refusal(-32600, `The member "params" must be an object`, id)
+      const read = readParams(bytes, paramsSpan, value["params"])
+      if (typeof read === "string") return refusal(-32600, `Ambiguous params: ${read}`, id)
+      params = read
+    }
+    const method = value["method"]
+    return idSpan === undefined
+      ? { _tag: "Notification", method, params }
+      : { _tag: "Request", id, requestId: requestId as Frame.RequestId, method, params }
+  }
+  const outcome = "result" in value ? "result" : "error"
+  const body = Json.lookup(all, outcome)?.value
+  if (body === undefined || ("result" in value && "error" in value) || idSpan === undefined) {
+    return refusal(-32600, "A message has a method, or an id and either a result or an error", id)
+  }
+  return {
+    _tag: "Response",
+    requestId: requestId as Frame.RequestId,
+    outcome,
+    body: bytes.subarray(body.start, body.end)
+  }
+}
+
+/** Reads the body of a POST. */
+export const read = (bytes: Uint8Array): Body => {
+  if (!isUtf8(bytes)) return refusal(-32700, "The body is not valid UTF-8")
+  const whole = { start: Json.skipSpace(bytes, 0), end: bytes.length }
+  let value: unknown
+  try {
+    value = Json.parse(bytes, whole)
+  } catch (cause) {
+    return refusal(-32700, `The body is not valid JSON: ${(cause as SyntaxError).message}`)
+  }
+  if (!Array.isArray(value)) return readOne(bytes, whole, value)
+  if (value.length === 0 || value.length > MAX_BATCH) {
+    return refusal(-32600, `A batch holds 1 to ${MAX_BATCH} messages; this one holds ${value.length}`)
+  }
+  const spans = Json.elements(bytes, whole.start) ?? []
+  return { _tag: "Batch", messages: spans.map((span, index) => readOne(bytes, span, value[index])) }
+}
+
+/** The members of `params` as they travel on: judged ones from their values or the override, the rest as bytes. */
+const encodeParams = (params: Params, overrides: Readonly<Record<string, unknown>>): Array<Uint8Array> => {
+  const pieces: Array<Uint8Array> = []
+  const put = (key: string, value: Uint8Array): void => {
+    pieces.push(Json.utf8(`${pieces.length === 0 ? "" : ","}${JSON.stringify(key)}:`), value)
+  }
+  for (const { bytes, key } of params.members) {
+    if (Object.hasOwn(overrides, key)) {
+      if (overrides[key] !== undefined) put(key, Json.encode(overrides[key]))
+    } else put(key, JUDGED.has(key) && key !== "arguments" ? Json.encode(params.values[key]) : bytes)
+  }
+  for (const [key, value] of Object.entries(overrides)) {
+    if (value !== undefined && !params.members.some((member) => member.key === key)) put(key, Json.encode(value))
+  }
+  return pieces
+}
+
+const NO_PARAMS: Params = { values: {}, members: [] }
+
+/**
+ * The request or notification as an upstream is to see it, on one line: our id, the method, and the parameters with
+ * `overrides` in place (`undefined` drops one).
+ */
+export const encode = (
+  message: Request | Notification,
+  id: Frame.RequestId | undefined,
+  overrides: Readonly<Record<string, unknown>>
+): Uint8Array => {
+  const head = `{"jsonrpc":"2.0"${id === undefined ? "" : `,"id":${JSON.stringify(id)}`},"method":${JSON.stringify(message.method)}`
+  const bare = message.params === undefined && Object.values(overrides).every((value) => value === undefined)
+  if (bare) return Json.utf8(`${head}}`)
+  return Json.singleLine(
+    Json.join([Json.utf8(`${head},"params":{`), ...encodeParams(message.params ?? NO_PARAMS, overrides), Json.utf8("}}")])
+  )
+}

@@ -1,0 +1,159 @@
+/** The failures that leave the gateway, and their one mapping to what a client is told. */
+import * as Schema from "effect/Schema"
+import { CODE } from "./Protocol.ts"
+
+const hint = (nearest: ReadonlyArray<string>): string =>
+  nearest.length === 0 ? "" : `. Did you mean ${nearest.map((name) => JSON.stringify(name)).join(", ")}?`
+
+/** The caller's view has no tool or prompt of that name. */
+export class UnknownName extends Schema.TaggedError<UnknownName>()("UnknownName", {
+  kind: Schema.Literals(["tool", "prompt"]),
+  name: Schema.String,
+  nearest: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return `Unknown ${this.kind}: ${JSON.stringify(this.name)}${hint(this.nearest)}`
+  }
+}
+
+/** The URI names no server of the caller's view. */
+export class UnknownResource extends Schema.TaggedError<UnknownResource>()("UnknownResource", {
+  uri: Schema.String
+}) {
+  override get message(): string {
+    return `Resource not found: ${this.uri}`
+  }
+}
+
+/** No server of the caller's view, nor we ourselves, have that method. */
+export class UnknownMethod extends Schema.TaggedError<UnknownMethod>()("UnknownMethod", {
+  method: Schema.String
+}) {
+  override get message(): string {
+    return `Method not found: ${this.method}`
+  }
+}
+
+/** A parameter is missing or not what the method takes. */
+export class BadParams extends Schema.TaggedError<BadParams>()("BadParams", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** The server that the call is for is not running; the call did not reach it. */
+export class UpstreamDown extends Schema.TaggedError<UpstreamDown>()("UpstreamDown", {
+  server: Schema.String,
+  status: Schema.String
+}) {
+  override get message(): string {
+    return `Server "${this.server}" is ${this.status}`
+  }
+}
+
+/** The server, or what stands before it, turned the call down before acting on it. */
+export class UpstreamRefused extends Schema.TaggedError<UpstreamRefused>()("UpstreamRefused", {
+  server: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `Server "${this.server}" did not take the call: ${this.reason}`
+  }
+}
+
+/** The connection broke while the call was under way: whether the server acted on it is not known. */
+export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
+  server: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `Outcome unknown: server "${this.server}" went away during the call (${this.reason})`
+  }
+}
+
+/** The server did not answer in time; it was told to cancel. */
+export class CallTimeout extends Schema.TaggedError<CallTimeout>()("CallTimeout", {
+  server: Schema.String,
+  seconds: Schema.Finite
+}) {
+  override get message(): string {
+    return `Server "${this.server}" did not answer within ${this.seconds} s; the call was cancelled (mcpServers.${this.server}.callTimeout)`
+  }
+}
+
+/** What the server sent cannot be an answer. */
+export class BadAnswer extends Schema.TaggedError<BadAnswer>()("BadAnswer", {
+  server: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `Server "${this.server}" answered what MCP does not allow: ${this.reason}`
+  }
+}
+
+/** A bound of ours is reached; the call did not reach its server. */
+export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
+  limit: Schema.String
+}) {
+  override get message(): string {
+    return this.limit
+  }
+}
+
+/** The client cancelled the call. */
+export class Cancelled extends Schema.TaggedError<Cancelled>()("Cancelled", {}) {
+  override get message(): string {
+    return "The request was cancelled"
+  }
+}
+
+/** Everything that leaves gateway/Proxy. */
+export type ProxyError =
+  | UnknownName
+  | UnknownResource
+  | UnknownMethod
+  | BadParams
+  | UpstreamDown
+  | UpstreamRefused
+  | OutcomeUnknown
+  | CallTimeout
+  | BadAnswer
+  | LimitReached
+  | Cancelled
+
+/** What is said of a failure. Codes of ours lie outside JSON-RPC's reserved range, and read like HTTP's. */
+export interface Verdict {
+  readonly code: number
+  readonly message: string
+  readonly data?: unknown
+}
+
+/** The one mapping; a failure without a case does not compile. */
+export const verdict = (error: ProxyError): Verdict => {
+  switch (error._tag) {
+    case "UnknownName":
+      return { code: CODE.invalidParams, message: error.message }
+    case "UnknownResource":
+      return { code: CODE.resourceNotFound, message: error.message, data: { uri: error.uri } }
+    case "UnknownMethod":
+      return { code: CODE.methodNotFound, message: error.message }
+    case "BadParams":
+      return { code: CODE.invalidParams, message: error.message }
+    case "LimitReached":
+      return { code: 1429, message: error.message }
+    case "Cancelled":
+      return { code: 1499, message: error.message }
+    case "OutcomeUnknown":
+      return { code: 1502, message: error.message }
+    case "BadAnswer":
+      return { code: 1502, message: error.message }
+    case "UpstreamRefused":
+      return { code: 1502, message: error.message }
+    case "UpstreamDown":
+      return { code: 1503, message: error.message }
+    case "CallTimeout":
+      return { code: 1504, message: error.message }
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * One JSON-RPC message as an upstream sent it: the envelope located, the payload untouched.
+ *
+ * A frame is never re-serialised. Who forwards one replaces spans of it (`withId`, `Json.splice`) and sends the pieces.
+ */
+import * as Json from "./Json.ts"
+
+/** A JSON-RPC request id. MCP forbids null; fractions are tolerated, for they only travel. */
+export type RequestId = string | number
+
+/** One message, its top-level members located. A text is a frame only if exactly one of the four kinds fits it. */
+export interface Frame {
+  readonly bytes: Uint8Array
+  readonly kind: "request" | "notification" | "response"
+  /** Every top-level `id`: one in sane messages, and then the parsed value. */
+  readonly ids: ReadonlyArray<Json.Span>
+  readonly id: RequestId | null | undefined
+  /** Empty in responses. */
+  readonly method: string
+  readonly params: Json.Span | undefined
+  readonly result: Json.Span | undefined
+  readonly error: Json.Span | undefined
+}
+
+const NULL = Json.utf8("null")
+
+/** What a parser that ignores case, as some do, takes a key for. Both mappings: `ſ` becomes s, the Kelvin sign k. */
+const foldCase = (key: string): string => key.toUpperCase().toLowerCase()
+
+/** Keys on which a decision hangs, so that no two parsers may disagree about them. */
+export class DecisiveKeys {
+  private readonly names: ReadonlySet<string>
+  private readonly folded: ReadonlySet<string>
+
+  constructor(names: ReadonlyArray<string>) {
+    this.names = new Set(names)
+    this.folded = new Set(names.map(foldCase))
+  }
+
+  has(key: string): boolean {
+    return this.names.has(key)
+  }
+
+  /** Does a parser that ignores case take this key for one of ours, though it is none? */
+  resembles(key: string): boolean {
+    return !this.names.has(key) && this.folded.has(foldCase(key))
+  }
+
+  /** What makes an object's keys ambiguous, if anything does. */
+  ambiguity(all: ReadonlyArray<Json.Member>): string | undefined {
+    const seen = new Set<string>()
+    for (const { key } of all) {
+      if (this.resembles(key)) return `the member ${JSON.stringify(key)} differs from a known one only in case`
+      if (this.names.has(key) && seen.has(key)) return `the member ${JSON.stringify(key)} stands twice`
+      seen.add(key)
+    }
+    return undefined
+  }
+}
+
+/** The members of a JSON-RPC message. */
+export const ENVELOPE = new DecisiveKeys(["jsonrpc", "id", "method", "params", "result", "error"])
+
+const parseId = (bytes: Uint8Array, span: Json.Span): RequestId | null | undefined => {
+  try {
+    const value = Json.parse(bytes, span)
+    return typeof value === "string" || typeof value === "number" || value === null ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const parseMethod = (bytes: Uint8Array, span: Json.Span): string | undefined => {
+  try {
+    const value = Json.parse(bytes, span)
+    return typeof value === "string" && value !== "" ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Reads one message, or says why it is none. Structure is checked as far as the top level and its brackets; `method`
+ * beside `result` or `error`, two methods, and keys that a careless parser would take for the envelope's are refused.
+ */
+export const read = (bytes: Uint8Array): Frame | { readonly malformed: string } => {
+  const at = Json.skipSpace(bytes, 0)
+  const all = Json.members(bytes, at)
+  if (all === undefined) return { malformed: "not a JSON object" }
+  const end = Json.skipValue(bytes, at)
+  if (Json.skipSpace(bytes, end) < bytes.length) return { malformed: "text follows the JSON object" }
+  const ids: Array<Json.Span> = []
+  let methodSpan: Json.Span | undefined
+  let params: Json.Span | undefined
+  let result: Json.Span | undefined
+  let error: Json.Span | undefined
+  for (const { key, value } of all) {
+    switch (key) {
+      case "id":
+        ids.push(value)
+        break
+      case "method":
+        if (methodSpan !== undefined) return { malformed: "two members are named method" }
+        methodSpan = value
+        break
+      case "params":
+        params = value
+        break
+      case "result":
+        result = value
+        break
+      case "error":
+        error = value
+        break
+      default:
+        if (ENVELOPE.resembles(key)) return { malformed: `the member ${JSON.stringify(key)} differs from a known one only in case` }
+    }
+  }
+  const lastId = ids.at(-1)
+  const id = lastId === undefined ? undefined : parseId(bytes, lastId)
+  if (lastId !== undefined && id === undefined) return { malformed: "the id is neither a string nor a number" }
+  if (methodSpan !== undefined) {
+    const method = parseMethod(bytes, methodSpan)
+    if (method === undefined) return { malformed: "the method is not a string" }
+    if (result !== undefined || error !== undefined) return { malformed: "method stands beside result or error" }
+    if (id === null) return { malformed: "a request's id is null" }
+    return { bytes, kind: id === undefined ? "notification" : "request", ids, id, method, params, result, error }
+  }
+  if ((result === undefined) === (error === undefined)) return { malformed: "neither method, result nor error" }
+  if (id === undefined) return { malformed: "a response without an id" }
+  return { bytes, kind: "response", ids, id, method: "", params, result, error }
+}
+
+/** Did reading give a frame? */
+export const isFrame = (read: Frame | { readonly malformed: string }): read is Frame => !("malformed" in read)
+
+/** The pieces of the message under another id, given as JSON; every byte outside the id's value is the sender's. */
+export const withId = (frame: Frame, id: Uint8Array): ReadonlyArray<Uint8Array> =>
+  Json.splice(
+    frame.bytes,
+    frame.ids.map((span) => ({ span, by: id }))
+  )
+
+/** The id as its sender spelled it (numbers beyond 2^53 keep their digits). */
+export const rawId = (frame: Frame): Uint8Array => {
+  const span = frame.ids.at(-1)
+  return span === undefined ? NULL : frame.bytes.subarray(span.start, span.end)
+}
+
+/** The span of a value below `params`. */
+export const param = (frame: Frame, ...path: ReadonlyArray<string>): Json.Span | undefined =>
+  frame.params === undefined ? undefined : Json.at(frame.bytes, frame.params, ...path)

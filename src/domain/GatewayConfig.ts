@@ -1,0 +1,93 @@
+/**
+ * mcp_config.json as a Schema: the source of mcp_config.schema.json, of editors' completion and of every complaint.
+ *
+ * These are the canonical keys. Spellings of other clients are translated to them before decoding (`config/KnownKeys`).
+ */
+import * as Schema from "effect/Schema"
+import { DurationText } from "./Duration.ts"
+
+/** An optional key with its description; `default` is documentation, `config/` applies it. */
+const describe = <S extends Schema.Top>(schema: S, description: string, more: { readonly default?: unknown } = {}) =>
+  Schema.optionalKey(Schema.annotate<S>({ description, ...more } as never)(schema))
+
+const Names = Schema.Array(Schema.String)
+
+/** How a server that went away is brought back. */
+export const Restart = Schema.Struct({
+  maxAttempts: describe(Schema.Natural, "Restarts in a row before the server is given up.", { default: 10 }),
+  delay: describe(DurationText, "Wait before the first restart; it doubles with each further one.", { default: "1 s" }),
+  maxDelay: describe(DurationText, "The longest wait between two restarts.", { default: "30 s" })
+}).annotate({ description: "How the server is restarted after a crash." })
+
+/** One entry of `mcpServers`. */
+export const ServerEntry = Schema.Struct({
+  type: describe(
+    Schema.Literals(["stdio", "http", "sse"]),
+    "Transport: a local process (stdio), Streamable HTTP (http) or the older HTTP+SSE (sse). Inferred when absent: `command` means stdio, a URL whose path ends in /sse means sse, any other URL http."
+  ),
+  command: describe(Schema.NonEmptyString, "The program to start, for example npx, uvx or node."),
+  args: describe(Schema.Array(Schema.Union([Schema.String, Schema.Finite])), "Arguments of the program."),
+  env: describe(
+    Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite, Schema.Boolean])),
+    "Environment variables of the program, beside the few it inherits (PATH, HOME, locale, proxy and CA settings)."
+  ),
+  envFile: describe(Schema.NonEmptyString, "A file of further environment variables, in .env format; `env` wins."),
+  cwd: describe(Schema.NonEmptyString, "Working directory of the program."),
+  url: describe(Schema.NonEmptyString, "Address of a remote server."),
+  headers: describe(
+    Schema.Record(Schema.String, Schema.String),
+    "HTTP headers sent with every request to a remote server, for example its Authorization."
+  ),
+  disabled: describe(Schema.Boolean, "Leave this server out.", { default: false }),
+  enabledTools: describe(Names, "Offer only these tools, by the server's own names; * stands for any characters."),
+  disabledTools: describe(Names, "Hide these tools, by the server's own names; * stands for any characters."),
+  callTimeout: describe(DurationText, "How long a call may stay silent before it is cancelled.", {
+    default: "5 minutes"
+  }),
+  startTimeout: describe(DurationText, "How long the server may take to start and answer initialize.", {
+    default: "2 minutes"
+  }),
+  restart: describe(
+    Schema.Union([Schema.Boolean, Restart]),
+    "false: a server that went away stays away until it is called. true or an object: restart it with growing delays.",
+    { default: true }
+  ),
+  reload: describe(
+    Schema.Literals(["overlap", "replace"]),
+    "Planned: whether a changed configuration starts the new server before or after the old one has stopped."
+  ),
+  isolation: describe(
+    Schema.Literals(["shared", "user", "session"]),
+    "Who shares one connection: everybody (default for stdio), each person, or each client session (default for URLs). Only servers that are not shared can ask the user questions."
+  ),
+  description: describe(Schema.String, "What the server is for, shown to people.")
+}).annotate({ identifier: "Server", description: "One MCP server." })
+export type ServerEntry = typeof ServerEntry.Type
+
+/** The `gateway` section. */
+export const GatewaySection = Schema.Struct({
+  naming: describe(
+    Schema.Literals(["auto", "always", "collisions"]),
+    "Prefix names with their server's: auto = when several servers are enabled, always, or only for names that collide.",
+    { default: "auto" }
+  ),
+  pageSize: describe(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })), "Items per page of a list.", {
+    default: 1000
+  }),
+  maxLanes: describe(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 })),
+    "Connections to one server at most, for servers whose isolation is user or session.",
+    { default: 64 }
+  ),
+  laneIdle: describe(DurationText, "How long such a connection is kept when nobody uses it.", { default: "15 minutes" })
+}).annotate({ identifier: "Gateway", description: "Settings of the gateway as a whole." })
+export type GatewaySection = typeof GatewaySection.Type
+
+/** The whole file. */
+export const GatewayFile = Schema.Struct({
+  $schema: Schema.optionalKey(Schema.String),
+  mcpServers: Schema.Record(Schema.String, ServerEntry).annotate({
+    description: "The servers behind the gateway, by name. The order is the order of the lists that clients see."
+  }),
+  gateway: Schema.optionalKey(GatewaySection)
+}).annotate({ title: "MCP Proxy Server configuration" })

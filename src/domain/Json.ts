@@ -1,0 +1,210 @@
+/**
+ * Finding values in a JSON text without parsing it.
+ *
+ * These functions locate; they do not validate. A text that came from outside is validated by whoever admits it
+ * (`ClientMessage`), or is structurally checked as far as its top level (`Frame`).
+ */
+
+/** Where a value stands in a text: byte offsets, the end exclusive. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+/** One member of an object: the key as decoded text, the spans of key (with its quotes) and value. */
+export interface Member {
+  readonly key: string
+  readonly keySpan: Span
+  readonly value: Span
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COLON = 0x3a
+const COMMA = 0x2c
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+
+/** How much of a string is walked byte by byte before the native search takes over. */
+const NEAR = 64
+
+/** The offset of the first byte at or after `at` that is not JSON white space. */
+export const skipSpace = (bytes: Uint8Array, at: number): number => {
+  let i = at
+  for (;;) {
+    const c = bytes[i]
+    if (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) i++
+    else return i
+  }
+}
+
+/** The offset just past the string whose opening quote stands at `at`, or -1 where it never ends. */
+export const skipString = (bytes: Uint8Array, at: number): number => {
+  let i = at + 1
+  for (;;) {
+    const near = Math.min(bytes.length, i + NEAR)
+    while (i < near) {
+      const c = bytes[i]
+      if (c === QUOTE) return i + 1
+      i += c === BACKSLASH ? 2 : 1
+    }
+    const quote = bytes.indexOf(QUOTE, i)
+    if (quote < 0) return -1
+    let before = quote - 1
+    while (before >= i && bytes[before] === BACKSLASH) before--
+    if (((quote - 1 - before) & 1) === 0) return quote + 1
+    i = quote + 1
+  }
+}
+
+const isDelimiter = (c: number): boolean =>
+  c === COMMA || c === CLOSE_BRACE || c === CLOSE_BRACKET || c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09
+
+/** The offset just past the value that begins at `at`, or -1 where none begins or it never ends. */
+export const skipValue = (bytes: Uint8Array, at: number): number => {
+  const first = bytes[at]
+  if (first === QUOTE) return skipString(bytes, at)
+  if (first !== OPEN_BRACE && first !== OPEN_BRACKET) {
+    let i = at
+    while (i < bytes.length && !isDelimiter(bytes[i]!)) i++
+    return i === at ? -1 : i
+  }
+  let depth = 0
+  let i = at
+  while (i < bytes.length) {
+    const c = bytes[i]
+    if (c === QUOTE) {
+      i = skipString(bytes, i)
+      if (i < 0) return -1
+      continue
+    }
+    i++
+    if (c === OPEN_BRACE || c === OPEN_BRACKET) depth++
+    else if ((c === CLOSE_BRACE || c === CLOSE_BRACKET) && --depth === 0) return i
+  }
+  return -1
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+/** The text of the bytes of a span. */
+export const text = (bytes: Uint8Array, span: Span): string => decoder.decode(bytes.subarray(span.start, span.end))
+
+/** The parsed value of a span; throws a SyntaxError where its bytes are not JSON. */
+export const parse = (bytes: Uint8Array, span: Span): unknown => JSON.parse(text(bytes, span))
+
+const decodeKey = (bytes: Uint8Array, span: Span): string | undefined => {
+  const raw = decoder.decode(bytes.subarray(span.start + 1, span.end - 1))
+  if (!raw.includes("\\")) return raw
+  try {
+    return JSON.parse(`"${raw}"`) as string
+  } catch {
+    return undefined
+  }
+}
+
+/** The members of the object that begins at `at`, in their order, duplicates included; undefined where it is malformed. */
+export const members = (bytes: Uint8Array, at: number): ReadonlyArray<Member> | undefined => {
+  if (bytes[at] !== OPEN_BRACE) return undefined
+  const found: Array<Member> = []
+  let i = skipSpace(bytes, at + 1)
+  if (bytes[i] === CLOSE_BRACE) return found
+  for (;;) {
+    if (bytes[i] !== QUOTE) return undefined
+    const keyEnd = skipString(bytes, i)
+    if (keyEnd < 0) return undefined
+    const keySpan = { start: i, end: keyEnd }
+    const key = decodeKey(bytes, keySpan)
+    if (key === undefined) return undefined
+    i = skipSpace(bytes, keyEnd)
+    if (bytes[i] !== COLON) return undefined
+    const start = skipSpace(bytes, i + 1)
+    const end = skipValue(bytes, start)
+    if (end < 0) return undefined
+    found.push({ key, keySpan, value: { start, end } })
+    i = skipSpace(bytes, end)
+    if (bytes[i] === CLOSE_BRACE) return found
+    if (bytes[i] !== COMMA) return undefined
+    i = skipSpace(bytes, i + 1)
+  }
+}
+
+/** The spans of the elements of the array that begins at `at`; undefined where it is malformed. */
+export const elements = (bytes: Uint8Array, at: number): ReadonlyArray<Span> | undefined => {
+  if (bytes[at] !== OPEN_BRACKET) return undefined
+  const found: Array<Span> = []
+  let i = skipSpace(bytes, at + 1)
+  if (bytes[i] === CLOSE_BRACKET) return found
+  for (;;) {
+    const end = skipValue(bytes, i)
+    if (end < 0) return undefined
+    found.push({ start: i, end })
+    i = skipSpace(bytes, end)
+    if (bytes[i] === CLOSE_BRACKET) return found
+    if (bytes[i] !== COMMA) return undefined
+    i = skipSpace(bytes, i + 1)
+  }
+}
+
+/** The last member of that name: what `JSON.parse` would keep of duplicates. */
+export const lookup = (all: ReadonlyArray<Member>, key: string): Member | undefined =>
+  all.findLast((member) => member.key === key)
+
+/** The value at a path of keys below the value of `span`, or undefined where there is none. */
+export const at = (bytes: Uint8Array, span: Span, ...path: ReadonlyArray<string>): Span | undefined => {
+  let here = span
+  for (const key of path) {
+    const found = members(bytes, here.start)
+    const member = found === undefined ? undefined : lookup(found, key)
+    if (member === undefined) return undefined
+    here = member.value
+  }
+  return here
+}
+
+/** One replacement of the bytes of a span by others. */
+export interface Edit {
+  readonly span: Span
+  readonly by: Uint8Array
+}
+
+/** The pieces of the text with each span replaced; spans are disjoint and in ascending order. The rest is not copied. */
+export const splice = (bytes: Uint8Array, edits: ReadonlyArray<Edit>): ReadonlyArray<Uint8Array> => {
+  const pieces: Array<Uint8Array> = []
+  let from = 0
+  for (const { by, span } of edits) {
+    if (span.start > from) pieces.push(bytes.subarray(from, span.start))
+    pieces.push(by)
+    from = span.end
+  }
+  if (from < bytes.length) pieces.push(bytes.subarray(from))
+  return pieces
+}
+
+const encoder = new TextEncoder()
+
+/** The bytes of a value as compact JSON. */
+export const encode = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value))
+
+/** The bytes of a text. */
+export const utf8 = (value: string): Uint8Array => encoder.encode(value)
+
+/** One array of bytes out of many; the piece itself where there is but one. */
+export const join = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const only = pieces[0]
+  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
+}
+
+const LINE_FEED = 0x0a
+const CARRIAGE_RETURN = 0x0d
+
+/**
+ * The same JSON on one line: raw line feeds and carriage returns become spaces. In valid JSON they stand between
+ * tokens only; left in, they would end the line (stdio) or the field (SSE) and let a body smuggle a second message.
+ */
+export const singleLine = (bytes: Uint8Array): Uint8Array => {
+  if (!bytes.includes(LINE_FEED) && !bytes.includes(CARRIAGE_RETURN)) return bytes
+  return bytes.map((c) => (c === LINE_FEED || c === CARRIAGE_RETURN ? 0x20 : c))
+}

@@ -1,0 +1,68 @@
+/** Which connection to a server may serve which caller. */
+import type { Principal } from "./Principal.ts"
+import { ASKING_CAPABILITIES, type Capabilities, LATEST_LEGACY, type LegacyRevision } from "./Protocol.ts"
+import type { SessionKey, Subject } from "./ServerId.ts"
+
+/** `shared`: one connection for all. `user`: one per principal. `session`: one per client session. */
+export type Isolation = "shared" | "user" | "session"
+
+/** Who wants to be served, as far as the choice of a connection goes. */
+export interface Caller {
+  readonly principal: Principal
+  readonly session: SessionKey
+  readonly capabilities: Capabilities
+  readonly revision: LegacyRevision
+}
+
+/** The group of callers that share one upstream connection, and what that connection declares at initialize. */
+export type Lane =
+  | { readonly _tag: "Shared"; readonly capabilities: Capabilities; readonly revision: LegacyRevision }
+  | {
+      readonly _tag: "User"
+      readonly subject: Subject
+      readonly capabilities: Capabilities
+      readonly revision: LegacyRevision
+    }
+  | {
+      readonly _tag: "Session"
+      readonly session: SessionKey
+      readonly capabilities: Capabilities
+      readonly revision: LegacyRevision
+    }
+
+/** The lane of those who share: it declares nothing, so that its server cannot ask one caller about another's call. */
+export const shared: Lane = { _tag: "Shared", capabilities: {}, revision: LATEST_LEGACY }
+
+/** Of what a client declared, the part that a server may act upon through us. */
+export const carried = (capabilities: Capabilities): Capabilities =>
+  Object.fromEntries(
+    ASKING_CAPABILITIES.flatMap((name) => (capabilities[name] === undefined ? [] : [[name, capabilities[name]]]))
+  )
+
+/** The lane of a caller: a function of the configured isolation and the caller alone, never of what is running. */
+export const laneFor = (isolation: Isolation, caller: Caller): Lane => {
+  const declared = { capabilities: carried(caller.capabilities), revision: caller.revision }
+  switch (isolation) {
+    case "shared":
+      return shared
+    case "user":
+      return { _tag: "User", subject: caller.principal.subject, ...declared }
+    case "session":
+      return { _tag: "Session", session: caller.session, ...declared }
+  }
+}
+
+/** A text that is equal for equal lanes only. */
+export const key = (lane: Lane): string => {
+  switch (lane._tag) {
+    case "Shared":
+      return "shared"
+    case "User":
+      return `user ${JSON.stringify([lane.subject, lane.revision, lane.capabilities])}`
+    case "Session":
+      return `session ${lane.session}`
+  }
+}
+
+/** May servers on this lane put that kind of question? */
+export const mayAsk = (lane: Lane, capability: string): boolean => lane.capabilities[capability] !== undefined

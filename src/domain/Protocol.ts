@@ -1,0 +1,62 @@
+/** The Model Context Protocol's own words: revisions, headers, error codes, methods. */
+
+/** The revisions that begin with `initialize`, oldest first. */
+export const LEGACY_REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] as const
+export type LegacyRevision = (typeof LEGACY_REVISIONS)[number]
+
+export const LATEST_LEGACY: LegacyRevision = "2025-11-25"
+
+/** What a server may assume of a client that sends no version header (2025-06-18, transports, §Protocol Version Header). */
+export const ASSUMED_REVISION: LegacyRevision = "2025-03-26"
+
+export const isLegacyRevision = (value: unknown): value is LegacyRevision =>
+  LEGACY_REVISIONS.some((revision) => revision === value)
+
+/** The revision to answer an `initialize` with: the one asked for where we speak it, else our newest. */
+export const negotiate = (requested: unknown): LegacyRevision =>
+  isLegacyRevision(requested) ? requested : LATEST_LEGACY
+
+/** Does a revision date from `since` or later? Revisions are dates, so text order is time order. */
+export const isSince = (revision: LegacyRevision, since: LegacyRevision): boolean => revision >= since
+
+export const HEADER = {
+  sessionId: "mcp-session-id",
+  protocolVersion: "mcp-protocol-version",
+  lastEventId: "last-event-id"
+} as const
+
+/** JSON-RPC's codes, and MCP's for a resource that does not exist (until 2025-11-25). */
+export const CODE = {
+  parseError: -32700,
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  internalError: -32603,
+  resourceNotFound: -32002,
+  /** What the official SDKs answer for sessions: missing or unusable, and unknown. */
+  badSession: -32000,
+  sessionNotFound: -32001
+} as const
+
+/** RFC 5424 severities in MCP's spelling, least severe first. */
+export const LOG_LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export const isLogLevel = (value: unknown): value is LogLevel => LOG_LEVELS.some((level) => level === value)
+
+/** Is a message of this level to be shown to who asked for `threshold`? */
+export const isAtLeast = (level: LogLevel, threshold: LogLevel): boolean =>
+  LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(threshold)
+
+/** What a client declared at initialize; unknown members are kept. */
+export type Capabilities = Readonly<Record<string, unknown>>
+
+/** The questions a server may put to its client, and the capability that permits each. */
+export const QUESTION_CAPABILITY: Readonly<Record<string, string>> = {
+  "sampling/createMessage": "sampling",
+  "elicitation/create": "elicitation",
+  "roots/list": "roots"
+}
+
+/** The capabilities by which a server may ask its client something. */
+export const ASKING_CAPABILITIES = ["elicitation", "roots", "sampling"] as const

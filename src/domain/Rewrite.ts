@@ -1,0 +1,47 @@
+/** The URIs inside results and notifications, given their public form. Every other byte is the server's. */
+import * as Frame from "./Frame.ts"
+import * as Json from "./Json.ts"
+
+const URI = Buffer.from('"uri"')
+
+const uriEdits = (
+  bytes: Uint8Array,
+  span: Json.Span | undefined,
+  rename: (uri: string) => string
+): ReadonlyArray<Json.Edit> => {
+  if (span === undefined) return []
+  const uri = Json.parse(bytes, span)
+  return typeof uri === "string" ? [{ span, by: Json.encode(rename(uri)) }] : []
+}
+
+/** The URIs of one content block: a resource link's own, and that of an embedded resource. */
+const contentEdits = (bytes: Uint8Array, block: Json.Span, rename: (uri: string) => string): ReadonlyArray<Json.Edit> => [
+  ...uriEdits(bytes, Json.at(bytes, block, "uri"), rename),
+  ...uriEdits(bytes, Json.at(bytes, block, "resource", "uri"), rename)
+]
+
+const each = (bytes: Uint8Array, list: Json.Span | undefined): ReadonlyArray<Json.Span> =>
+  list === undefined ? [] : (Json.elements(bytes, list.start) ?? [])
+
+/**
+ * The edits that make a result's URIs public: `contents[].uri` (resources/read), `content[]` (tools/call) and
+ * `messages[].content` (prompts/get), in the order in which they stand.
+ */
+export const resultEdits = (frame: Frame.Frame, rename: (uri: string) => string): ReadonlyArray<Json.Edit> => {
+  const { bytes, result } = frame
+  if (result === undefined || !Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(URI)) return []
+  const blocks = [
+    ...each(bytes, Json.at(bytes, result, "content")),
+    ...each(bytes, Json.at(bytes, result, "contents")),
+    ...each(bytes, Json.at(bytes, result, "messages")).flatMap((message) => {
+      const content = Json.at(bytes, message, "content")
+      const several = each(bytes, content)
+      return several.length > 0 || content === undefined ? several : [content]
+    })
+  ]
+  return blocks.flatMap((block) => contentEdits(bytes, block, rename)).sort((a, b) => a.span.start - b.span.start)
+}
+
+/** The edit that makes the URI of a notification public. */
+export const notificationEdits = (frame: Frame.Frame, rename: (uri: string) => string): ReadonlyArray<Json.Edit> =>
+  uriEdits(frame.bytes, Frame.param(frame, "uri"), rename)

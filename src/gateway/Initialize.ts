@@ -1,0 +1,64 @@
+/** Beginning a legacy session (2025-11-25, basic/lifecycle). */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type { Request } from "../domain/ClientMessage.ts"
+import { BadParams } from "../domain/Errors.ts"
+import * as Json from "../domain/Json.ts"
+import type { Principal } from "../domain/Principal.ts"
+import { negotiate } from "../domain/Protocol.ts"
+import { Catalog, type Endpoint } from "../fleet/Catalog.ts"
+import { logger } from "../observability/Logging.ts"
+import { NAME, VERSION } from "../observability/Version.ts"
+import * as Answers from "./Answers.ts"
+import { Behaviour } from "./Proxy.ts"
+import type { Session } from "./Session.ts"
+import { Sessions } from "./Sessions.ts"
+
+const log = logger("gateway")
+
+export interface Begun {
+  readonly session: Session
+  /** The whole JSON-RPC response. */
+  readonly answer: Uint8Array
+}
+
+const clientName = (info: unknown): string => {
+  if (!Predicate.isReadonlyObject(info)) return "unnamed client"
+  const { name, version } = info
+  return `${typeof name === "string" ? name : "unnamed client"}${typeof version === "string" ? ` ${version}` : ""}`
+}
+
+export const make = Effect.gen(function* () {
+  const sessions = yield* Sessions
+  const catalog = yield* Catalog
+  const { listWait } = yield* Behaviour
+
+  /** Begins a session and opens its connections meanwhile. */
+  return Effect.fnUntraced(function* (principal: Principal, endpoint: Endpoint, request: Request) {
+    const values = request.params?.values ?? {}
+    const { capabilities = {}, clientInfo, protocolVersion } = values
+    if (typeof protocolVersion !== "string") {
+      return yield* new BadParams({ reason: "initialize needs params.protocolVersion, a string" })
+    }
+    if (!Predicate.isReadonlyObject(capabilities)) {
+      return yield* new BadParams({ reason: "initialize needs params.capabilities, an object" })
+    }
+    const client = clientName(clientInfo)
+    const revision = negotiate(protocolVersion)
+    const session = yield* sessions.begin({ principal, endpoint, revision, client, capabilities })
+    const offered = yield* catalog.capabilities(endpoint, session.caller, listWait)
+    const instructions = catalog.instructions(endpoint)
+    const where = endpoint._tag === "All" ? "" : ` at /mcp/${endpoint.server}`
+    yield* log.info(`${client} began a session${where} (${revision})`, { principal: principal.displayName })
+    // Its own connections start now, so that its first list need not wait for all of it.
+    yield* Effect.forkDetach(catalog.complete(endpoint, session.caller, Duration.zero))
+    const result = {
+      protocolVersion: revision,
+      capabilities: offered,
+      serverInfo: { name: NAME, version: VERSION },
+      ...(instructions === undefined ? {} : { instructions })
+    }
+    return { session, answer: Answers.result(request.id, [Json.encode(result)]) } satisfies Begun
+  })
+})

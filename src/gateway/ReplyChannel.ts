@@ -1,0 +1,84 @@
+/** How one POST is answered: with JSON, or, once there is something to say before the answer, with an event stream. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Json from "../domain/Json.ts"
+import type { SessionKey } from "../domain/ServerId.ts"
+import type { EventLog, EventLogs } from "./EventLog.ts"
+import type { StreamName } from "./EventIds.ts"
+
+/** The whole JSON body, or the stream to read. */
+export type Reply =
+  | { readonly _tag: "Json"; readonly body: Uint8Array }
+  | { readonly _tag: "Stream"; readonly log: EventLog }
+
+const OPEN = Json.utf8("[")
+const COMMA = Json.utf8(",")
+const CLOSE = Json.utf8("]")
+
+export class ReplyChannel {
+  private readonly logs: EventLogs
+  private readonly name: Omit<StreamName, "number">
+  private readonly acceptsStream: boolean
+  private readonly isBatch: boolean
+  private readonly opened = Deferred.makeUnsafe<Reply>()
+  private readonly answers: Array<Uint8Array> = []
+  private outstanding: number
+  private log: EventLog | undefined
+
+  /** A channel for so many answers; those of a batch go into one array. */
+  constructor(options: {
+    readonly logs: EventLogs
+    readonly session: SessionKey
+    readonly request: string | null
+    readonly acceptsStream: boolean
+    readonly batchOf?: number
+  }) {
+    this.logs = options.logs
+    this.name = { session: options.session, request: options.request }
+    this.acceptsStream = options.acceptsStream
+    this.isBatch = options.batchOf !== undefined
+    this.outstanding = options.batchOf ?? 1
+  }
+
+  /** Succeeds as soon as it is decided how the POST is answered. */
+  get reply(): Effect.Effect<Reply> {
+    return Deferred.await(this.opened)
+  }
+
+  /** The stream, opened even though there may be nothing to say yet; undefined where the client accepts none. */
+  stream(): EventLog | undefined {
+    if (!this.acceptsStream || this.outstanding === 0) return undefined
+    if (this.log === undefined) {
+      this.log = this.logs.open(this.name)
+      Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Stream", log: this.log }))
+    }
+    return this.log
+  }
+
+  /** Says something before the answer. False where the client accepts no stream. */
+  emit(message: Uint8Array): boolean {
+    const log = this.stream()
+    log?.append(message)
+    return log !== undefined
+  }
+
+  /** One whole JSON-RPC response. With the last one the reply is complete. */
+  answer(message: Uint8Array): void {
+    if (this.outstanding === 0) return
+    this.outstanding--
+    if (this.log !== undefined) this.log.append(message)
+    else this.answers.push(message)
+    if (this.outstanding > 0) return
+    if (this.log === undefined) {
+      Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Json", body: this.body() }))
+      return
+    }
+    this.log.finish()
+  }
+
+  private body(): Uint8Array {
+    if (!this.isBatch) return Json.join(this.answers)
+    const pieces = this.answers.flatMap((answer, index) => (index === 0 ? [answer] : [COMMA, answer]))
+    return Json.join([OPEN, ...pieces, CLOSE])
+  }
+}

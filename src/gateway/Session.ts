@@ -1,0 +1,95 @@
+/** One legacy session: a client that has said `initialize`. */
+import * as Deferred from "effect/Deferred"
+import type { Kind } from "../domain/Catalogue.ts"
+import * as Json from "../domain/Json.ts"
+import type { Caller } from "../domain/Lane.ts"
+import type { LogLevel } from "../domain/Protocol.ts"
+import type { RequestId } from "../domain/Frame.ts"
+import type { Entry } from "../domain/View.ts"
+import type { Endpoint } from "../fleet/Catalog.ts"
+import type { Answer } from "../upstream/Rpc.ts"
+import type { EventLog } from "./EventLog.ts"
+
+/** A client that never listens must not make us remember for ever. */
+const MAX_UNTOLD = 64
+
+/** A call of the client's that is under way. */
+export interface Cancellable {
+  readonly cancel: () => void
+}
+
+/** A question that waits for the client's answer. */
+export interface OpenQuestion {
+  readonly answer: Deferred.Deferred<Answer>
+  /** Sends the client's progress on it to the server that asked. */
+  readonly progress: (message: Uint8Array) => void
+  /** The server's own progress token, as JSON; undefined where it gave none. */
+  readonly token: Uint8Array | undefined
+}
+
+export class Session {
+  /** The sealed id, as it stands in the header. */
+  readonly id: string
+  readonly caller: Caller
+  readonly endpoint: Endpoint
+  /** What the client asked to be told: the public URIs that it watches. */
+  readonly watched = new Set<string>()
+  readonly calls = new Map<RequestId, Cancellable>()
+  readonly questions = new Map<string, OpenQuestion>()
+  /** Each list as it was last shown to this client, until it is told that the list changed. */
+  readonly shown = new Map<Kind, ReadonlyArray<Entry>>()
+  /** The connections that know this session's log level and watched resources. */
+  readonly prepared = new WeakSet<object>()
+  logLevel: LogLevel | undefined
+  /** Epoch milliseconds. */
+  lastUsed: number
+  /** Until when the Store knows of its use. */
+  savedAt: number
+  /** When its first list was asked for, in epoch milliseconds. */
+  firstList: number | undefined
+  private standing: Array<EventLog> = []
+  /** What there was to say, without hurry, while there was no standing stream to say it on. */
+  private readonly untold = new Set<string>()
+  private lastQuestion = 0
+
+  constructor(id: string, caller: Caller, endpoint: Endpoint, now: number) {
+    this.id = id
+    this.caller = caller
+    this.endpoint = endpoint
+    this.lastUsed = now
+    this.savedAt = now
+  }
+
+  /** A request id for a question, unlike any other of this session's. */
+  nextQuestionId(): string {
+    return `mcp-proxy-${++this.lastQuestion}`
+  }
+
+  /** The client opened, or took up again, a standing stream. Messages go to the latest. */
+  attach(log: EventLog): void {
+    this.detach(log)
+    this.standing.push(log)
+    for (const message of this.untold) log.append(Json.utf8(message))
+    this.untold.clear()
+  }
+
+  detach(log: EventLog): void {
+    this.standing = this.standing.filter((other) => other !== log)
+  }
+
+  /** Says something that belongs to no call; later, if the client listens to nothing at present. */
+  tell(message: Uint8Array): void {
+    const { listening } = this
+    if (listening !== undefined) listening.append(message)
+    else if (this.untold.size < MAX_UNTOLD) this.untold.add(Buffer.from(message).toString())
+  }
+
+  /** Where to put what belongs to no call; undefined while the client listens to nothing. */
+  get listening(): EventLog | undefined {
+    return this.standing.at(-1)
+  }
+
+  get standingStreams(): ReadonlyArray<EventLog> {
+    return this.standing
+  }
+}

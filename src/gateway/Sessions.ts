@@ -1,0 +1,216 @@
+/** Legacy sessions: their ids are sealed, so that a session outlives the process that began it. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { randomBytes } from "node:crypto"
+import { type Caller, carried } from "../domain/Lane.ts"
+import type { Principal } from "../domain/Principal.ts"
+import { type Capabilities, LEGACY_REVISIONS, type LegacyRevision, LOG_LEVELS } from "../domain/Protocol.ts"
+import { ServerId, SessionKey, Subject } from "../domain/ServerId.ts"
+import type { Endpoint } from "../fleet/Catalog.ts"
+import { Fleet } from "../fleet/Fleet.ts"
+import * as Seal from "../keys/Seal.ts"
+import type { RootKey } from "../keys/RootKey.ts"
+import { logger } from "../observability/Logging.ts"
+import { Store } from "../storage/Store.ts"
+import { Session } from "./Session.ts"
+
+const log = logger("gateway")
+
+/** What a session id seals. */
+const Sealed = Schema.Struct({
+  key: SessionKey,
+  subject: Subject,
+  /** `undefined`: the merged endpoint. */
+  server: Schema.optionalKey(ServerId),
+  revision: Schema.Literals(LEGACY_REVISIONS),
+  client: Schema.String,
+  capabilities: Schema.Record(Schema.String, Schema.Unknown),
+  /** Epoch milliseconds. */
+  created: Schema.Finite
+})
+type Sealed = typeof Sealed.Type
+
+/** What changes during a session, kept in the Store under its key. */
+const Row = Schema.fromJsonString(
+  Schema.Struct({
+    deleted: Schema.Boolean,
+    lastUsed: Schema.Finite,
+    logLevel: Schema.optionalKey(Schema.Literals(LOG_LEVELS)),
+    watched: Schema.Array(Schema.String)
+  })
+)
+const encodeRow = Schema.encodeSync(Row)
+const decodeRow = Schema.decodeOption(Row)
+
+const TABLE = "sessions"
+
+/** A session that is not used for so long ends; a standing stream counts as use. */
+export const IDLE = Duration.hours(24)
+
+/** How stale the stored time of last use may be. */
+const TOUCH = Duration.minutes(15)
+
+/** A sealed id travels in a header of every request. */
+const MAX_ID_LENGTH = 6 * 1024
+
+/** The client declared more about itself than fits into a session id. */
+export class SessionTooLarge extends Schema.TaggedError<SessionTooLarge>()("SessionTooLarge", {}) {
+  override get message(): string {
+    return "The client's capabilities are too large for a session; leave out what is experimental"
+  }
+}
+
+export class Sessions extends Context.Service<
+  Sessions,
+  {
+    readonly begin: (options: {
+      readonly principal: Principal
+      readonly endpoint: Endpoint
+      readonly revision: LegacyRevision
+      readonly client: string
+      readonly capabilities: Capabilities
+    }) => Effect.Effect<Session, SessionTooLarge>
+    /** The session of an id, for who may use it: the same principal at the same endpoint. None means 404. */
+    readonly find: (
+      id: string,
+      principal: Principal,
+      endpoint: Endpoint
+    ) => Effect.Effect<Option.Option<Session>>
+    readonly end: (session: Session) => Effect.Effect<void>
+    /** Keeps what changed about a session for another process to find. */
+    readonly save: (session: Session) => Effect.Effect<void>
+    /** The sessions that this process knows. */
+    readonly all: () => Iterable<Session>
+  }
+>()("mcp-proxy/gateway/Sessions") {
+  static readonly layer: Layer.Layer<Sessions, never, Fleet | RootKey | Store> = Layer.effect(
+    Sessions,
+    Effect.gen(function* () {
+      const store = yield* Store
+      const fleet = yield* Fleet
+      const seal = yield* Seal.make("session", Sealed)
+      const sessions = new Map<string, Session>()
+
+      const write = (session: Session, deleted: boolean) =>
+        store
+          .put(
+            TABLE,
+            {
+              key: session.caller.session,
+              value: encodeRow({
+                deleted,
+                lastUsed: session.lastUsed,
+                watched: [...session.watched],
+                ...(session.logLevel === undefined ? {} : { logLevel: session.logLevel })
+              })
+            },
+            // A tombstone has to outlive every way in which the id could still be taken for a live one.
+            Duration.sum(IDLE, TOUCH)
+          )
+          .pipe(Effect.catch((error) => log.warning(error.message)))
+
+      const endpointOf = (sealed: Sealed): Endpoint =>
+        sealed.server === undefined ? { _tag: "All" } : { _tag: "One", server: sealed.server }
+
+      const callerOf = (sealed: Sealed, principal: Principal): Caller => ({
+        principal,
+        session: sealed.key,
+        capabilities: sealed.capabilities,
+        revision: sealed.revision
+      })
+
+      /** A session that another process began, if it is still one. */
+      const revive = Effect.fnUntraced(function* (id: string, principal: Principal) {
+        if (id.length > MAX_ID_LENGTH) return Option.none<Session>()
+        const opened = yield* seal.open(id)
+        if (Option.isNone(opened) || opened.value.subject !== principal.subject) return Option.none<Session>()
+        const sealed = opened.value
+        const stored = yield* store.get(TABLE, sealed.key).pipe(Effect.orElseSucceed(() => Option.none<string>()))
+        const row = Option.flatMap(stored, decodeRow)
+        const now = yield* Clock.currentTimeMillis
+        const lastUsed = Option.match(row, { onNone: () => sealed.created, onSome: (found) => found.lastUsed })
+        const isDeleted = Option.exists(row, ({ deleted }) => deleted)
+        if (isDeleted || now - lastUsed > Duration.toMillis(IDLE)) return Option.none<Session>()
+        const raced = sessions.get(id)
+        if (raced !== undefined) return Option.some(raced)
+        const session = new Session(id, callerOf(sealed, principal), endpointOf(sealed), now)
+        session.savedAt = lastUsed
+        if (Option.isSome(row)) {
+          session.logLevel = row.value.logLevel
+          for (const uri of row.value.watched) session.watched.add(uri)
+        }
+        sessions.set(id, session)
+        return Option.some(session)
+      })
+
+      const touch = Effect.fnUntraced(function* (session: Session) {
+        const now = yield* Clock.currentTimeMillis
+        session.lastUsed = now
+        if (now - session.savedAt < Duration.toMillis(TOUCH)) return
+        session.savedAt = now
+        yield* write(session, false)
+      })
+
+      const sameEndpoint = (a: Endpoint, b: Endpoint): boolean =>
+        a._tag === "All" ? b._tag === "All" : b._tag === "One" && a.server === b.server
+
+      const forget = Effect.fnUntraced(function* (session: Session) {
+        sessions.delete(session.id)
+        for (const call of session.calls.values()) call.cancel()
+        for (const stream of session.standingStreams) stream.finish()
+        yield* fleet.release(session.caller.session)
+      })
+
+      yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.forEach(
+          [...sessions.values()],
+          (session) => {
+            if (session.listening !== undefined || session.calls.size > 0) return touch(session)
+            return now - session.lastUsed > Duration.toMillis(IDLE) ? forget(session) : Effect.void
+          },
+          { discard: true }
+        )
+      ).pipe(Effect.repeat(Schedule.spaced("1 minute")), Effect.forkScoped)
+
+      return Sessions.of({
+        begin: Effect.fnUntraced(function* ({ capabilities, client, endpoint, principal, revision }) {
+          const now = yield* Clock.currentTimeMillis
+          const sealed: Sealed = {
+            key: SessionKey.make(randomBytes(16).toString("base64url")),
+            subject: principal.subject,
+            revision,
+            client: client.slice(0, 200),
+            capabilities: carried(capabilities),
+            created: now,
+            ...(endpoint._tag === "One" ? { server: endpoint.server } : {})
+          }
+          const id = yield* seal.seal(sealed)
+          if (id.length > MAX_ID_LENGTH) return yield* new SessionTooLarge()
+          const session = new Session(id, callerOf(sealed, principal), endpoint, now)
+          sessions.set(id, session)
+          return session
+        }),
+        find: Effect.fnUntraced(function* (id, principal, endpoint) {
+          const known = sessions.get(id)
+          const found = known === undefined ? yield* revive(id, principal) : Option.some(known)
+          const session = Option.filter(
+            found,
+            ({ caller, endpoint: own }) =>
+              caller.principal.subject === principal.subject && sameEndpoint(own, endpoint)
+          )
+          if (Option.isSome(session)) yield* touch(session.value)
+          return session
+        }),
+        end: (session) => Effect.andThen(write(session, true), forget(session)),
+        save: (session) => write(session, false),
+        all: () => sessions.values()
+      })
+    })
+  )
+}

@@ -1,0 +1,77 @@
+/** What servers do of their own accord, told to the sessions that it concerns. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as Catalogue from "../domain/Catalogue.ts"
+import * as Json from "../domain/Json.ts"
+import * as ResourceUri from "../domain/ResourceUri.ts"
+import type { Entry } from "../domain/View.ts"
+import { Catalog } from "../fleet/Catalog.ts"
+import { Fleet } from "../fleet/Fleet.ts"
+import type { LaneEvent } from "../upstream/Upstream.ts"
+import { notificationFor } from "./Exchange.ts"
+import type { Session } from "./Session.ts"
+import { Sessions } from "./Sessions.ts"
+
+const sameEntries = (a: ReadonlyArray<Entry>, b: ReadonlyArray<Entry>): boolean =>
+  a === b ||
+  (a.length === b.length &&
+    a.every((entry, index) => {
+      const other = b[index]
+      return other !== undefined && entry.name === other.name && Buffer.compare(entry.bytes, other.bytes) === 0
+    }))
+
+/** Is the session among those that share the lane? */
+const isOn = (session: Session, { lane }: LaneEvent): boolean => {
+  switch (lane._tag) {
+    case "Shared":
+      return true
+    case "User":
+      return session.caller.principal.subject === lane.subject
+    case "Session":
+      return session.caller.session === lane.session
+  }
+}
+
+const make = Effect.gen(function* () {
+  const fleet = yield* Fleet
+  const catalog = yield* Catalog
+  const sessions = yield* Sessions
+
+  /** Tells a session, once, of each list that is no longer as it was shown. */
+  const listsChanged = (session: Session, kinds: ReadonlyArray<Catalogue.Kind>): void => {
+    const told = new Set<string>()
+    for (const kind of kinds) {
+      const shown = session.shown.get(kind)
+      if (shown === undefined) continue
+      if (sameEntries(shown, catalog.known(session.endpoint, session.caller).lists[kind])) continue
+      session.shown.delete(kind)
+      told.add(Catalogue.LIST[kind].changed)
+    }
+    for (const method of told) session.tell(Json.encode({ jsonrpc: "2.0", method }))
+  }
+
+  const dispatch = (laneEvent: LaneEvent): void => {
+    const { event, server } = laneEvent
+    for (const session of sessions.all()) {
+      const { scheme, servers } = catalog.section(session.endpoint)
+      if (!servers.includes(server) || !isOn(session, laneEvent)) continue
+      if (event._tag === "ListChanged") {
+        listsChanged(session, event.kinds)
+        continue
+      }
+      const rename = scheme.uris === "prefixed" ? (uri: string) => ResourceUri.toPublic(server, uri) : undefined
+      if (event._tag === "ResourceUpdated" && !session.watched.has(rename?.(event.uri) ?? event.uri)) continue
+      const message = notificationFor(session, event.frame, rename)
+      if (message !== undefined) session.tell(message)
+    }
+  }
+
+  yield* Stream.fromPubSub(fleet.events).pipe(
+    Stream.runForEach((event) => Effect.sync(() => dispatch(event))),
+    Effect.forkScoped
+  )
+})
+
+/** Runs for as long as the gateway does. */
+export const layer: Layer.Layer<never, never, Fleet | Catalog | Sessions> = Layer.effectDiscard(make)

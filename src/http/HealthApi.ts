@@ -1,0 +1,57 @@
+/** What machines may ask about the proxy. */
+import * as Schema from "effect/Schema"
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+
+export const Health = Schema.Struct({
+  status: Schema.Literal("healthy"),
+  service: Schema.Literal("mcp-proxy")
+})
+
+/** One upstream server as an operator sees it. */
+export const ServerReport = Schema.Struct({
+  name: Schema.String,
+  status: Schema.String,
+  /** The status with its reason. */
+  detail: Schema.String,
+  transport: Schema.String,
+  isolation: Schema.String,
+  tools: Schema.Finite,
+  prompts: Schema.Finite,
+  resources: Schema.Finite,
+  startMillis: Schema.NullOr(Schema.Finite),
+  /** Something to know, with its remedy. */
+  note: Schema.NullOr(Schema.String)
+})
+export type ServerReport = typeof ServerReport.Type
+
+export const Readiness = Schema.Struct({
+  status: Schema.Literals(["ready", "draining"]),
+  service: Schema.Literal("mcp-proxy"),
+  version: Schema.String,
+  servers: Schema.Struct({
+    total: Schema.Finite,
+    ready: Schema.Finite,
+    starting: Schema.Finite,
+    backingOff: Schema.Finite,
+    failed: Schema.Finite
+  }),
+  sessions: Schema.Finite,
+  /** For callers on this machine only. */
+  upstreams: Schema.optionalKey(Schema.Array(ServerReport))
+})
+export type Readiness = typeof Readiness.Type
+
+/** The group of both, mounted by HealthRoutes. `ready` answers 503 with the same body while nothing new is taken. */
+export class HealthGroup extends HttpApiGroup.make("health", { topLevel: true })
+  .add(HttpApiEndpoint.get("health", "/health", { success: Health }))
+  .add(
+    HttpApiEndpoint.get("ready", "/ready", {
+      success: Readiness,
+      error: Readiness.pipe(HttpApiSchema.status(503))
+    })
+  ) {}
+
+export class HealthApi extends HttpApi.make("operations").add(HealthGroup) {}

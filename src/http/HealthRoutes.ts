@@ -1,0 +1,87 @@
+/** Liveness and readiness. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import type { ServerConfig } from "../domain/ServerConfig.ts"
+import * as Status from "../domain/UpstreamStatus.ts"
+import { Fleet } from "../fleet/Fleet.ts"
+import { Sessions } from "../gateway/Sessions.ts"
+import { VERSION } from "../observability/Version.ts"
+import type { Upstream } from "../upstream/Upstream.ts"
+import { Draining } from "./Draining.ts"
+import { isLoopback } from "./Guard.ts"
+import { HealthApi, type Readiness, type ServerReport } from "./HealthApi.ts"
+
+const TRANSPORT = { Stdio: "stdio", Http: "http", Sse: "sse", Unusable: "-" } as const
+
+/** One server as an operator sees it, at `now` (epoch milliseconds). */
+export const report = (config: ServerConfig, upstream: Upstream["Service"], now: number): ServerReport => {
+  const { catalogue, note, startMillis, status } = SubscriptionRef.getUnsafe(upstream.state)
+  return {
+    name: config.id,
+    status: Status.label(status),
+    detail: Status.describe(status, now),
+    transport: TRANSPORT[config.transport._tag],
+    isolation: config.isolation,
+    tools: catalogue.lists.tools.length,
+    prompts: catalogue.lists.prompts.length,
+    resources: catalogue.lists.resources.length + catalogue.lists.resourceTemplates.length,
+    startMillis: startMillis ?? null,
+    note: note ?? null
+  }
+}
+
+const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "cf-connecting-ip"]
+
+/**
+ * Does the request come from this machine, and not through a proxy on it? Where a trusted proxy told who is behind it,
+ * `peerAddress` differs and the told address counts.
+ */
+export const isLocal = (request: HttpServerRequest.HttpServerRequest): boolean => {
+  const address = Option.getOrElse(request.remoteAddress, () => "")
+  const isDirect = Option.getOrElse(request.peerAddress, () => "") === address
+  return isLoopback(address) && (!isDirect || FORWARDED.every((name) => request.headers[name] === undefined))
+}
+
+export const layer = HttpApiBuilder.group(
+  HealthApi,
+  "health",
+  Effect.fnUntraced(function* (handlers) {
+    const fleet = yield* Fleet
+    const sessions = yield* Sessions
+    const draining = yield* Draining
+    return handlers.handleAll({
+      health: () => Effect.succeed({ status: "healthy", service: "mcp-proxy" } as const),
+      ready: Effect.fnUntraced(function* ({ request }) {
+        const now = yield* Clock.currentTimeMillis
+        const upstreams = fleet.config.servers.flatMap((config) => {
+          const upstream = fleet.shared(config.id)
+          return upstream === undefined ? [] : [report(config, upstream, now)]
+        })
+        const count = (status: Status.UpstreamStatus["_tag"]): number =>
+          fleet.config.servers.filter(({ id }) => {
+            const upstream = fleet.shared(id)
+            return upstream !== undefined && SubscriptionRef.getUnsafe(upstream.state).status._tag === status
+          }).length
+        const readiness: Readiness = {
+          status: draining.isOn() ? "draining" : "ready",
+          service: "mcp-proxy",
+          version: VERSION,
+          servers: {
+            total: upstreams.length,
+            ready: count("Ready"),
+            starting: count("Starting"),
+            backingOff: count("BackingOff"),
+            failed: count("Failed")
+          },
+          sessions: [...sessions.all()].length,
+          ...(isLocal(request) ? { upstreams } : {})
+        }
+        return yield* draining.isOn() ? Effect.fail(readiness) : Effect.succeed(readiness)
+      })
+    })
+  })
+)

@@ -1,0 +1,87 @@
+/** Where the proxy listens, under which address it is known, and whom it listens to. */
+import * as Result from "effect/Result"
+import * as Option from "effect/Option"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as Setting from "../settings/Setting.ts"
+
+/** First path segments that are ours already. */
+const RESERVED = new Set(["mcp", "health", "ready", "auth", "authorize", "token", "register", "revoke", "dcr", "metrics", "admin"])
+
+const decodeBaseUrl = (value: string): Result.Result<Option.Option<string>, string> => {
+  const expected = "an absolute http:// or https:// URL without query or fragment"
+  if (!URL.canParse(value)) return Result.fail(expected)
+  const url = new URL(value)
+  const isPlain = url.search === "" && url.hash === "" && url.username === "" && url.password === ""
+  if (!/^https?:$/u.test(url.protocol) || !isPlain) return Result.fail(expected)
+  return Result.succeed(Option.some(url.href.replace(/\/+$/u, "")))
+}
+
+const decodePrefix = (value: string): Result.Result<string, string> => {
+  const segments = value.split("/").filter((segment) => segment !== "")
+  const first = segments[0]
+  if (first === undefined) return Result.succeed("")
+  if (segments.some((segment) => !/^[A-Za-z0-9._~-]+$/u.test(segment) || /^\.+$/u.test(segment))) {
+    return Result.fail("path segments of letters, digits, '.', '_', '~' and '-'")
+  }
+  if (RESERVED.has(first) || first.startsWith(".well-known")) return Result.fail(`something else than the reserved word "${first}"`)
+  return Result.succeed(`/${segments.join("/")}`)
+}
+
+const decodeNetworks = (value: string): Result.Result<ReadonlyArray<IpNetwork.IpNetwork>, string> => {
+  const networks: Array<IpNetwork.IpNetwork> = []
+  for (const item of value.split(",").map((part) => part.trim())) {
+    if (item === "") continue
+    const network = IpNetwork.fromString(item.includes("/") ? item : `${item}/${item.includes(":") ? 128 : 32}`)
+    if (Result.isFailure(network)) return Result.fail("addresses, or networks such as 10.0.0.0/8")
+    networks.push(network.success)
+  }
+  return Result.succeed(networks)
+}
+
+export const settings = {
+  host: Setting.optional({
+    name: "MCP_HOST",
+    description: "Address to listen on. Unset: 0.0.0.0; without sign-in, 127.0.0.1."
+  }),
+  port: Setting.integer({
+    name: "MCP_PORT",
+    description: "Port to listen on.",
+    fallback: 8080,
+    minimum: 1,
+    maximum: 65_535
+  }),
+  baseUrl: Setting.custom<Option.Option<string>>({
+    name: "MCP_BASE_URL",
+    description: "The address under which clients reach the proxy. Unset without sign-in: http://localhost:{port}.",
+    fallback: "",
+    absent: Option.none(),
+    decode: decodeBaseUrl
+  }),
+  pathPrefix: Setting.custom({
+    name: "MCP_PATH_PREFIX",
+    description: "Serve everything below this path, for example /team-a.",
+    fallback: "",
+    absent: "",
+    decode: decodePrefix
+  }),
+  allowedOrigins: Setting.list({
+    name: "MCP_ALLOWED_ORIGINS",
+    description: "Further web origins whose pages may call the proxy, comma-separated; * for all."
+  }),
+  allowedHosts: Setting.list({
+    name: "MCP_ALLOWED_HOSTS",
+    description: "Further Host names under which the proxy may be called, comma-separated; * for all."
+  }),
+  trustedProxies: Setting.custom<ReadonlyArray<IpNetwork.IpNetwork>>({
+    name: "MCP_TRUSTED_PROXIES",
+    description: "Addresses or networks of reverse proxies whose X-Forwarded-* headers are believed, comma-separated.",
+    fallback: "",
+    absent: [],
+    decode: decodeNetworks
+  }),
+  shutdownGrace: Setting.duration({
+    name: "MCP_SHUTDOWN_GRACE",
+    description: "How long calls in flight may go on after SIGTERM or SIGINT.",
+    fallback: "10 s"
+  })
+}

@@ -1,0 +1,28 @@
+/** The HTTP answers that are no result of a call. */
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Json from "../domain/Json.ts"
+import * as Answers from "../gateway/Answers.ts"
+
+const JSON_TYPE = "application/json"
+const NO_ID = Json.utf8("null")
+
+/** A JSON-RPC message as the body. */
+export const message = (
+  body: Uint8Array,
+  options: { readonly status?: number; readonly headers?: Record<string, string> } = {}
+): HttpServerResponse.HttpServerResponse => HttpServerResponse.uint8Array(body, { contentType: JSON_TYPE, ...options })
+
+/** An HTTP error with a JSON-RPC error as its body. */
+export const refuse = (
+  status: number,
+  code: number,
+  text: string,
+  options: { readonly id?: Uint8Array; readonly headers?: Record<string, string> } = {}
+): HttpServerResponse.HttpServerResponse =>
+  message(Answers.failure(options.id ?? NO_ID, { code, message: text }), {
+    status,
+    ...(options.headers === undefined ? {} : { headers: options.headers })
+  })
+
+/** What was sent has been taken; there is nothing to say to it. */
+export const accepted: HttpServerResponse.HttpServerResponse = HttpServerResponse.empty({ status: 202 })

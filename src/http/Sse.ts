@@ -1,0 +1,57 @@
+/** Event streams to clients, as bytes. */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Json from "../domain/Json.ts"
+import * as EventIds from "../gateway/EventIds.ts"
+import type { Delivery } from "../gateway/EventLog.ts"
+
+/** How soon a client whose stream broke is asked to come back, where its server has not said otherwise. */
+const RETRY_MILLIS = 2000
+
+/** Comments keep the connection from looking idle to whatever stands between. */
+const KEEP_ALIVE = "15 seconds"
+const COMMENT = Json.utf8(":\n\n")
+
+const HEADERS = {
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no"
+}
+
+const END = Json.utf8("\n\n")
+
+const event = (prefix: string, sequence: number, message: Uint8Array): ReadonlyArray<Uint8Array> => [
+  Json.utf8(`event: message\nid: ${EventIds.format(prefix, sequence)}\ndata: `),
+  Json.singleLine(message),
+  END
+]
+
+const encode = (prefix: string, delivery: Delivery): Uint8Array => {
+  if (delivery._tag === "ComeBack") return Json.utf8(`retry: ${delivery.retryMillis ?? RETRY_MILLIS}\n\n`)
+  return Json.join(delivery.events.flatMap(({ message, sequence }) => event(prefix, sequence, message)))
+}
+
+/**
+ * The first event of a stream: an id and no data, so that a client whose stream breaks early can take it up (2025-11-25,
+ * basic/transports, §Sending Messages). Older clients do not expect an event without data.
+ */
+const priming = (prefix: string): Uint8Array =>
+  Json.utf8(`id: ${EventIds.format(prefix, 0)}\nretry: ${RETRY_MILLIS}\ndata: \n\n`)
+
+/** The response that delivers a stream's events until it ends, or until `closing` succeeds. */
+export const response = (options: {
+  readonly deliveries: Stream.Stream<Delivery>
+  readonly prefix: string
+  readonly primed: boolean
+  readonly closing: Effect.Effect<void>
+}): HttpServerResponse.HttpServerResponse => {
+  const { closing, deliveries, prefix, primed } = options
+  const events = Stream.map(deliveries, (delivery) => encode(prefix, delivery))
+  const comments = Stream.map(Stream.fromSchedule(Schedule.spaced(KEEP_ALIVE)), () => COMMENT)
+  const body = Stream.merge(events, comments, { haltStrategy: "left" }).pipe(
+    primed ? Stream.prepend([priming(prefix)]) : (same) => same,
+    Stream.interruptWhen(closing)
+  )
+  return HttpServerResponse.stream(body, { contentType: "text/event-stream", headers: HEADERS })
+}

@@ -1,0 +1,14 @@
+/** Which build this is. `scripts/build.ts` fills in the commit and the time. */
+import manifest from "../../package.json" with { type: "json" }
+
+declare const __COMMIT__: string | undefined
+declare const __BUILT_AT__: string | undefined
+
+/** The name by which we introduce ourselves to clients and servers. */
+export const NAME = "mcp-proxy"
+
+export const VERSION: string = manifest.version
+
+/** `4.0.0 (1a2b3c4, built 2026-11-22T10:00:00Z)`, or `4.0.0 (from source)`. */
+export const DESCRIPTION: string =
+  typeof __COMMIT__ === "undefined" ? `${VERSION} (from source)` : `${VERSION} (${__COMMIT__}, built ${__BUILT_AT__})`

@@ -1,0 +1,110 @@
+/** One environment variable: what it is called, what it means, what it accepts. Rooms declare theirs with these. */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as DurationText from "../domain/Duration.ts"
+
+export interface Setting<A> {
+  readonly name: string
+  /** One or two sentences for .env.example and the docs. */
+  readonly description: string
+  /** The default as one would type it; empty where the variable is unset by default. */
+  readonly fallback: string
+  /** The value when the variable is unset or empty. */
+  readonly absent: A
+  readonly secret: boolean
+  /** The value of a text, or what was expected instead. */
+  readonly decode: (text: string) => Result.Result<A, string>
+}
+
+interface Doc {
+  readonly name: string
+  readonly description: string
+}
+
+const make = <A>(
+  doc: Doc,
+  fallback: string,
+  absent: A,
+  decode: (text: string) => Result.Result<A, string>
+): Setting<A> => ({ ...doc, fallback, absent, secret: false, decode })
+
+export const text = (doc: Doc & { readonly fallback: string }): Setting<string> =>
+  make(doc, doc.fallback, doc.fallback, Result.succeed)
+
+/** A text that has no default. */
+export const optional = (doc: Doc): Setting<Option.Option<string>> =>
+  make(doc, "", Option.none(), (value) => Result.succeed(Option.some(value)))
+
+/** A text without default that must never be shown. */
+export const secret = (doc: Doc): Setting<Option.Option<Redacted.Redacted<string>>> => ({
+  ...make(doc, "", Option.none<Redacted.Redacted<string>>(), (value) =>
+    Result.succeed(Option.some(Redacted.make(value)))
+  ),
+  secret: true
+})
+
+const TRUE = new Set(["true", "1", "yes", "on"])
+const FALSE = new Set(["false", "0", "no", "off"])
+
+export const flag = (doc: Doc): Setting<boolean> =>
+  make(doc, "false", false, (value) => {
+    const word = value.toLowerCase()
+    if (TRUE.has(word)) return Result.succeed(true)
+    return FALSE.has(word) ? Result.succeed(false) : Result.fail("true, 1, yes or on; or false, 0, no or off")
+  })
+
+export const integer = (
+  doc: Doc & { readonly fallback: number; readonly minimum: number; readonly maximum: number }
+): Setting<number> =>
+  make(doc, String(doc.fallback), doc.fallback, (value) => {
+    const number = /^\d+$/u.test(value) ? Number(value) : Number.NaN
+    return number >= doc.minimum && number <= doc.maximum
+      ? Result.succeed(number)
+      : Result.fail(`a whole number from ${doc.minimum} to ${doc.maximum}`)
+  })
+
+const decodeDuration = (value: string): Result.Result<Duration.Duration, string> => {
+  const seconds = /^\d+(\.\d+)?$/u.test(value) ? Option.some(Duration.seconds(Number(value))) : Option.none()
+  return Option.match(
+    Option.orElse(seconds, () => DurationText.parse(value)),
+    { onNone: () => Result.fail(`seconds, or ${DurationText.EXPECTED}`), onSome: Result.succeed }
+  )
+}
+
+/** A duration: a plain number means seconds. */
+export const duration = (doc: Doc & { readonly fallback: string }): Setting<Duration.Duration> =>
+  make(doc, doc.fallback, Result.getOrThrow(decodeDuration(doc.fallback)), decodeDuration)
+
+/** A duration that has no default. */
+export const optionalDuration = (doc: Doc): Setting<Option.Option<Duration.Duration>> =>
+  make(doc, "", Option.none(), (value) => Result.map(decodeDuration(value), Option.some))
+
+export const choice = <const A extends string>(
+  doc: Doc & { readonly fallback: A | ""; readonly choices: ReadonlyArray<A> }
+): Setting<Option.Option<A>> =>
+  make(doc, doc.fallback, doc.fallback === "" ? Option.none() : Option.some(doc.fallback), (value) => {
+    const found = doc.choices.find((candidate) => candidate.toLowerCase() === value.toLowerCase())
+    return found === undefined ? Result.fail(`one of ${doc.choices.join(", ")}`) : Result.succeed(Option.some(found))
+  })
+
+/** Comma-separated items. */
+export const list = (doc: Doc): Setting<ReadonlyArray<string>> =>
+  make(doc, "", [], (value) =>
+    Result.succeed(
+      value
+        .split(",")
+        .map((item) => item.trim())
+        .filter((item) => item !== "")
+    )
+  )
+
+/** A setting whose text needs a decoder of its room's. */
+export const custom = <A>(
+  doc: Doc & {
+    readonly fallback: string
+    readonly absent: A
+    readonly decode: (text: string) => Result.Result<A, string>
+  }
+): Setting<A> => make(doc, doc.fallback, doc.absent, doc.decode)

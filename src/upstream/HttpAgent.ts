@@ -1,0 +1,145 @@
+/** HTTP to upstream servers: undici's dispatch, one pool of kept-alive connections per origin. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import type * as Undici from "undici"
+import { ConnectionLost, MessageRefused, type TransportError } from "./Transport.ts"
+
+export interface HttpRequest {
+  readonly method: "GET" | "POST" | "DELETE"
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Uint8Array
+}
+
+export interface ResponseHead {
+  readonly status: number
+  readonly header: (name: string) => string | undefined
+}
+
+/** Takes a response as it comes in; called in order. What `data` returns, if anything, ends the response as its failure. */
+export interface ResponseSink {
+  readonly head: (head: ResponseHead) => void
+  readonly data: (chunk: Uint8Array) => MessageRefused | undefined
+}
+
+const CONNECT_TIMEOUT = 10_000
+const MAX_REDIRECTS = 3
+const REDIRECTS = new Set([301, 302, 307, 308])
+
+/** Failures after which the server cannot have seen the request. */
+const UNSENT = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "ERR_TLS_CERT_ALTNAME_INVALID"
+])
+
+const describe = (error: Error, url: URL): ConnectionLost => {
+  const { code } = error as NodeJS.ErrnoException
+  const reason = `${url.origin} ${code === undefined ? error.message : `${code}: ${error.message}`}`
+  return new ConnectionLost({ reason, unsent: code !== undefined && UNSENT.has(code) })
+}
+
+/** One request on the wire. A redirect is given to `redirected` instead of the sink. */
+const dispatch = (
+  dispatcher: Undici.Dispatcher,
+  request: HttpRequest,
+  sink: ResponseSink
+): Effect.Effect<string | undefined, ConnectionLost | MessageRefused> =>
+  Effect.callback((resume) => {
+    let controller: Undici.Dispatcher.DispatchController | undefined
+    let location: string | undefined
+    let aborted = false
+    dispatcher.dispatch(
+      {
+        origin: request.url.origin,
+        path: `${request.url.pathname}${request.url.search}`,
+        method: request.method,
+        headers: request.headers,
+        body: request.body ?? null
+      },
+      {
+        onRequestStart: (started) => {
+          controller = started
+          if (aborted) started.abort(new Error("no longer wanted"))
+        },
+        onResponseStart: (_, status, headers) => {
+          const header = (name: string): string | undefined => {
+            const value = headers[name]
+            return Array.isArray(value) ? value[0] : value
+          }
+          if (REDIRECTS.has(status)) location = header("location") ?? ""
+          else sink.head({ status, header })
+        },
+        onResponseData: (current, chunk) => {
+          const refused = location === undefined ? sink.data(chunk) : undefined
+          if (refused === undefined) return
+          resume(Effect.fail(refused))
+          current.abort(refused)
+        },
+        onResponseEnd: () => resume(Effect.succeed(location)),
+        onResponseError: (_, error) => resume(Effect.fail(describe(error, request.url)))
+      }
+    )
+    return Effect.sync(() => {
+      aborted = true
+      controller?.abort(new Error("no longer wanted"))
+    })
+  })
+
+/** Follows redirects within the origin. Elsewhere our headers, which may hold a credential, do not go. */
+const follow = (
+  dispatcher: Undici.Dispatcher,
+  request: HttpRequest,
+  sink: ResponseSink,
+  hops: number
+): Effect.Effect<void, TransportError> =>
+  Effect.flatMap(dispatch(dispatcher, request, sink), (location): Effect.Effect<void, TransportError> => {
+    if (location === undefined) return Effect.void
+    const target = URL.canParse(location, request.url.href) ? new URL(location, request.url) : undefined
+    if (target === undefined || target.origin !== request.url.origin) {
+      const where = target === undefined ? "nowhere" : target.origin
+      return Effect.fail(new MessageRefused({ reason: `it redirects to ${where}; give that address as the url if it is right` }))
+    }
+    if (hops >= MAX_REDIRECTS) return Effect.fail(new MessageRefused({ reason: "it redirects in a circle" }))
+    return follow(dispatcher, { ...request, url: target }, sink, hops + 1)
+  })
+
+/** `exchange` sends a request and resumes when the response has ended. Interruption closes the request's connection. */
+export class HttpAgent extends Context.Service<
+  HttpAgent,
+  { readonly exchange: (request: HttpRequest, sink: ResponseSink) => Effect.Effect<void, TransportError> }
+>()("mcp-proxy/upstream/HttpAgent") {
+  static readonly layer: Layer.Layer<HttpAgent> = Layer.effect(
+    HttpAgent,
+    Effect.gen(function* () {
+      const scope = yield* Effect.scope
+      // Imported with the first remote server: it needs a newer platform than this program's launcher.
+      const dispatcher = yield* Effect.promise(() => import("undici")).pipe(
+        Effect.flatMap(({ EnvHttpProxyAgent }) =>
+          Effect.acquireRelease(
+            Effect.sync(
+              () => new EnvHttpProxyAgent({ bodyTimeout: 0, headersTimeout: 0, connect: { timeout: CONNECT_TIMEOUT } })
+            ),
+            (agent) => Effect.promise(() => agent.destroy())
+          )
+        ),
+        Scope.provide(scope),
+        Effect.uninterruptible,
+        Effect.cached
+      )
+      return HttpAgent.of({
+        exchange: (request, sink) => Effect.flatMap(dispatcher, (agent) => follow(agent, request, sink, 0))
+      })
+    })
+  )
+}

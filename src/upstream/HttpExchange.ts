@@ -1,0 +1,115 @@
+/** One HTTP exchange of a transport: every message of the answer handed on as it arrives, and what was left to say. */
+import * as Effect from "effect/Effect"
+import * as Frame from "../domain/Frame.ts"
+import * as Json from "../domain/Json.ts"
+import * as EventStream from "./EventStream.ts"
+import type { HttpAgent, HttpRequest, ResponseHead } from "./HttpAgent.ts"
+import { MAX_MESSAGE, MessageRefused, type TransportError } from "./Transport.ts"
+
+export interface Listener {
+  readonly head: (head: ResponseHead) => void
+  readonly message: (bytes: Uint8Array) => void
+  /** An event of another type than `message` (HTTP+SSE's `endpoint`). */
+  readonly event: (type: string, data: string) => void
+}
+
+/** What came back beyond the messages. */
+export interface Outcome {
+  readonly status: number
+  /** Was the answer an event stream, which has now ended? */
+  readonly streamed: boolean
+  readonly lastEventId: string | undefined
+  readonly retryMillis: number | undefined
+  /** What the server said instead of messages, on one line. */
+  readonly excerpt: string
+}
+
+const MAX_EXCERPT = 300
+
+const excerptOf = (body: Uint8Array): string => {
+  const plain = Buffer.from(body.subarray(0, 8192))
+    .toString()
+    .replace(/<[^>]*>/gu, " ")
+    .replace(/\s+/gu, " ")
+    .trim()
+  return plain.length > MAX_EXCERPT ? `${plain.slice(0, MAX_EXCERPT)}…` : plain
+}
+
+/** The messages of a JSON body: one, or those of a batch (2025-03-26). Of an error page, none. */
+const messagesOf = (body: Uint8Array, status: number): ReadonlyArray<Uint8Array> => {
+  const start = Json.skipSpace(body, 0)
+  const batch = Json.elements(body, start)
+  if (batch !== undefined) return batch.map((span) => body.subarray(span.start, span.end))
+  // Some servers put the JSON-RPC error in the body of an HTTP error.
+  const frame = status >= 400 ? Frame.read(body) : undefined
+  return frame !== undefined && !(Frame.isFrame(frame) && frame.kind === "response" && frame.id !== null) ? [] : [body]
+}
+
+/** Sends the request and listens until the answer has ended. */
+export const run = (
+  agent: HttpAgent["Service"],
+  request: HttpRequest,
+  listener: Listener
+): Effect.Effect<Outcome, TransportError> =>
+  Effect.suspend(() => {
+    let status = 0
+    let isJson = false
+    let lastEventId: string | undefined
+    let retryMillis: number | undefined
+    let reader: EventStream.EventStreamReader | undefined
+    const chunks: Array<Uint8Array> = []
+    let length = 0
+    const sink = {
+      head: (head: ResponseHead): void => {
+        status = head.status
+        const type = head.header("content-type")?.toLowerCase() ?? ""
+        isJson = type.includes("json")
+        listener.head(head)
+        if (status !== 200 || !type.startsWith("text/event-stream")) return
+        reader = EventStream.make(
+          ({ data, event, id }) => {
+            if (id !== undefined && id !== "") lastEventId = id
+            if (event !== undefined && event !== "message") listener.event(event, data)
+            else if (data !== "") listener.message(Json.utf8(data))
+          },
+          (millis) => {
+            retryMillis = millis
+          }
+        )
+      },
+      data: (chunk: Uint8Array): MessageRefused | undefined => {
+        if (reader !== undefined) return reader.feed(chunk)
+        length += chunk.length
+        chunks.push(chunk)
+        return length <= MAX_MESSAGE
+          ? undefined
+          : new MessageRefused({ reason: `an answer is larger than the limit of ${MAX_MESSAGE} bytes` })
+      }
+    }
+    // A stream that broke is like one that ended, if it can be taken up again.
+    const exchanged = agent
+      .exchange(request, sink)
+      .pipe(Effect.catchIf((error) => error._tag === "ConnectionLost" && lastEventId !== undefined, () => Effect.void))
+    return Effect.map(exchanged, () => {
+      const body = Json.join(chunks)
+      const messages = isJson && body.length > 0 ? messagesOf(body, status) : []
+      for (const message of messages) listener.message(message)
+      return {
+        status,
+        streamed: reader !== undefined,
+        lastEventId,
+        retryMillis,
+        excerpt: messages.length > 0 ? "" : excerptOf(body)
+      }
+    })
+  })
+
+/** What an HTTP status of 400 or more means for the message that got it. */
+export const refusal = ({ excerpt, status }: Outcome): MessageRefused => {
+  const quote = excerpt === "" ? "" : `: ${excerpt}`
+  if (status === 401 || status === 403) {
+    return new MessageRefused({ reason: `it refused our credentials (HTTP ${status})${quote}` })
+  }
+  if (status === 429) return new MessageRefused({ reason: `it asks for fewer requests (HTTP 429)${quote}` })
+  return new MessageRefused({ reason: `it answered HTTP ${status}${quote}` })
+}

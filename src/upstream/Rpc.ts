@@ -1,0 +1,248 @@
+/** Requests, answers, notifications and questions over one transport. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberMap from "effect/FiberMap"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Frame from "../domain/Frame.ts"
+import * as Json from "../domain/Json.ts"
+import { CODE } from "../domain/Protocol.ts"
+import type { SessionKey } from "../domain/ServerId.ts"
+import type { ConnectionLost, Open, Receiver, TransportError } from "./Transport.ts"
+
+/** What the caller answered to a question: the bytes of its `result` or `error`. */
+export interface Answer {
+  readonly outcome: "result" | "error"
+  readonly body: Uint8Array
+}
+
+/** An answer of our own: the question cannot be put to anybody. */
+export const unanswerable = (message: string): Answer => ({
+  outcome: "error",
+  body: Json.encode({ code: CODE.methodNotFound, message })
+})
+
+/** Where what a server says while it works on a call goes. `notify` and `polling` return at once. */
+export interface CallHandlers {
+  /** The client session that made the call. */
+  readonly session: SessionKey
+  /** Progress (under our token: the request's id), a log message, or another notification that came with the call. */
+  readonly notify: (frame: Frame.Frame) => void
+  readonly ask: (frame: Frame.Frame) => Effect.Effect<Answer>
+  /** The server closed the stream on purpose and answers later; the caller may be let go likewise. */
+  readonly polling: (retryMillis: number | undefined) => void
+}
+
+/** Where goes what no call accounts for. */
+export interface Unrelated {
+  readonly notification: (frame: Frame.Frame) => void
+  readonly ask: (frame: Frame.Frame) => Effect.Effect<Answer>
+  /** A fault of the server's, to be logged. */
+  readonly fault: (description: string) => void
+}
+
+/** The server was silent for longer than it may be; it was told to cancel. */
+export class Silent extends Schema.TaggedError<Silent>()("Silent", {}) {}
+
+export type RpcError = TransportError | Silent
+
+export interface Rpc {
+  /** Sends the request that `encode` makes of our id, and waits for its answer. Interruption tells the server to cancel. */
+  readonly request: (
+    encode: (id: number) => Uint8Array,
+    handlers?: CallHandlers
+  ) => Effect.Effect<Frame.Frame, RpcError>
+  readonly notify: (message: Uint8Array) => Effect.Effect<void, TransportError>
+  /** The calls in flight, oldest first; requests of our own are not among them. */
+  readonly calls: () => ReadonlyArray<CallHandlers>
+  readonly agreed: (revision: string) => Effect.Effect<void>
+  /** Fails when the connection is lost, with all that was in flight on it; never succeeds. */
+  readonly lost: Effect.Effect<never, ConnectionLost>
+  /** Succeeds when the server has ended the session. What is in flight may still be answered. */
+  readonly expired: Effect.Effect<void>
+  /** Says that the session is expired, as seen by a request of the caller's. */
+  readonly expire: Effect.Effect<void>
+}
+
+interface Pending {
+  readonly done: Deferred.Deferred<Frame.Frame, RpcError>
+  readonly handlers: CallHandlers | undefined
+  /** The tick at which the server was last heard about it. */
+  heard: number
+}
+
+const TICK_MILLIS = 1000
+
+/** How many ids of cancelled requests are remembered, so that their late answers are not taken for faults. */
+const REMEMBERED = 256
+
+const encodeMessage = (message: object): Uint8Array => Json.encode({ jsonrpc: "2.0", ...message })
+
+const answerTo = (question: Frame.Frame, answer: Answer): Uint8Array =>
+  Json.singleLine(
+    Json.join([
+      Json.utf8('{"jsonrpc":"2.0","id":'),
+      Frame.rawId(question),
+      Json.utf8(`,"${answer.outcome}":`),
+      answer.body,
+      Json.utf8("}")
+    ])
+  )
+
+/** Opens a transport and speaks JSON-RPC over it. `silence` is how long a call may go without a sign of life. */
+export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMillis: number) =>
+  Effect.gen(function* () {
+    const pending = new Map<number, Pending>()
+    const cancelled = new Set<number>()
+    const expired = yield* Deferred.make<void>()
+    const questions = yield* FiberMap.make<string>()
+    const fork = yield* FiberMap.runtime(questions)()
+    let lastId = 0
+    let tick = 0
+    let asking = 0
+
+    const settle = (id: number, exit: Exit.Exit<Frame.Frame, RpcError>): boolean => {
+      const call = pending.get(id)
+      if (call === undefined) return false
+      pending.delete(id)
+      Deferred.doneUnsafe(call.done, exit)
+      return true
+    }
+
+    const forget = (id: number): void => {
+      pending.delete(id)
+      cancelled.add(id)
+      const [oldest] = cancelled
+      if (cancelled.size > REMEMBERED && oldest !== undefined) cancelled.delete(oldest)
+    }
+
+    const callOf = (request: number | undefined): Pending | undefined => {
+      const call = request === undefined ? undefined : pending.get(request)
+      if (call !== undefined) call.heard = tick
+      return call
+    }
+
+    const parse = (frame: Frame.Frame, name: string): unknown => {
+      const span = Frame.param(frame, name)
+      try {
+        return span === undefined ? undefined : Json.parse(frame.bytes, span)
+      } catch {
+        return undefined
+      }
+    }
+
+    const onNotification = (frame: Frame.Frame, request: number | undefined): void => {
+      if (frame.method === "notifications/cancelled") {
+        const key = JSON.stringify(parse(frame, "requestId"))
+        // Interrupting is all there is to it: whoever answers the question sees to the rest.
+        if (FiberMap.hasUnsafe(questions, key)) fork(key, Effect.void)
+        return
+      }
+      const token = frame.method === "notifications/progress" ? parse(frame, "progressToken") : undefined
+      const call = callOf(typeof token === "number" ? token : request)
+      if (call?.handlers !== undefined) call.handlers.notify(frame)
+      else if (token === undefined) unrelated.notification(frame)
+    }
+
+    const onQuestion = (frame: Frame.Frame, request: number | undefined): void => {
+      const call = callOf(request)
+      const reply = (answer: Answer) => Effect.ignore(transport.send(answerTo(frame, answer)))
+      const key = JSON.stringify(frame.id)
+      if (frame.method === "ping") {
+        fork(key, reply({ outcome: "result", body: Json.utf8("{}") }))
+        return
+      }
+      const asked = call?.handlers === undefined ? unrelated.ask(frame) : call.handlers.ask(frame)
+      asking++
+      fork(key, Effect.ensuring(Effect.flatMap(asked, reply), Effect.sync(() => asking--)))
+    }
+
+    const receiver: Receiver = {
+      message: (bytes, request) => {
+        const frame = Frame.read(bytes)
+        if (!Frame.isFrame(frame)) {
+          unrelated.fault(`sent what is no JSON-RPC message (${frame.malformed}): ${excerpt(bytes)}`)
+          return
+        }
+        if (frame.kind === "notification") onNotification(frame, request)
+        else if (frame.kind === "request") onQuestion(frame, request)
+        else if (typeof frame.id !== "number" || !settle(frame.id, Exit.succeed(frame))) {
+          if (typeof frame.id === "number" && cancelled.delete(frame.id)) return
+          unrelated.fault(`answered a request that is not open (id ${JSON.stringify(frame.id)}): ${excerpt(bytes)}`)
+        }
+      },
+      junk: unrelated.fault,
+      isOpen: (request) => pending.has(request),
+      failed: (request, error) => void settle(request, Exit.fail(error)),
+      polling: (request, retryMillis) => callOf(request)?.handlers?.polling(retryMillis),
+      expired: () => void Deferred.doneUnsafe(expired, Exit.void)
+    }
+    const transport = yield* openTransport(receiver)
+
+    yield* transport.lost.pipe(
+      Effect.catch((error) =>
+        Effect.sync(() => {
+          for (const id of [...pending.keys()]) settle(id, Exit.fail(error))
+        })
+      ),
+      Effect.forkScoped
+    )
+
+    const cancel = (id: number, reason: string) =>
+      Effect.suspend(() => {
+        forget(id)
+        return Effect.ignore(
+          Effect.andThen(
+            transport.forget(id),
+            transport.send(encodeMessage({ method: "notifications/cancelled", params: { requestId: id, reason } }))
+          )
+        )
+      })
+
+    yield* Effect.suspend(() => {
+      tick++
+      // Whoever waits for a person's answer is not silent.
+      if (asking > 0) for (const call of pending.values()) call.heard = tick
+      const silent = [...pending].filter(
+        ([, call]) => call.handlers !== undefined && (tick - call.heard) * TICK_MILLIS > silenceMillis
+      )
+      return Effect.forEach(
+        silent,
+        ([id]) => {
+          settle(id, Exit.fail(new Silent()))
+          return cancel(id, "timeout")
+        },
+        { discard: true }
+      )
+    }).pipe(Effect.repeat(Schedule.spaced(TICK_MILLIS)), Effect.forkScoped)
+
+    const rpc: Rpc = {
+      request: (encode, handlers) =>
+        Effect.suspend(() => {
+          const id = ++lastId
+          const done = Deferred.makeUnsafe<Frame.Frame, RpcError>()
+          pending.set(id, { done, handlers, heard: tick })
+          return Effect.andThen(transport.send(encode(id), id), Deferred.await(done)).pipe(
+            Effect.onExit((exit) => {
+              if (Exit.isSuccess(exit) || !pending.has(id)) return Effect.void
+              if (Exit.hasInterrupts(exit)) return cancel(id, "the client cancelled")
+              return Effect.sync(() => void pending.delete(id))
+            })
+          )
+        }),
+      notify: (message) => transport.send(message),
+      calls: () => [...pending.values()].flatMap(({ handlers }) => handlers ?? []),
+      agreed: transport.agreed,
+      lost: transport.lost,
+      expired: Deferred.await(expired),
+      expire: Effect.asVoid(Deferred.succeed(expired, undefined))
+    }
+    return rpc
+  })
+
+/** The beginning of a message, as a log line shows it. */
+const excerpt = (bytes: Uint8Array): string => {
+  const text = Buffer.from(bytes.subarray(0, 200)).toString()
+  return bytes.length > 200 ? `${text}…` : text
+}

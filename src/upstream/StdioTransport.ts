@@ -1,0 +1,147 @@
+/** A server that is a child process: one JSON-RPC message per line on its standard input and output. */
+import type * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+import * as ChildProcess from "effect/process/ChildProcess"
+import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { type Line, LineSplitter } from "../domain/Lines.ts"
+import { display, reveal, type ServerConfig, type Stdio } from "../domain/ServerConfig.ts"
+import { logger } from "../observability/Logging.ts"
+import { inherited } from "./ChildEnvironment.ts"
+import { Reaper } from "./Reaper.ts"
+import {
+  ConnectionLost,
+  MAX_MESSAGE,
+  MessageRefused,
+  type Open,
+  type Receiver,
+  type Transport,
+  type TransportError
+} from "./Transport.ts"
+
+const serverLog = logger("server")
+
+/** Each step of stopping a server: input closed, then SIGTERM to its group, then SIGKILL. */
+const PATIENCE = "2 seconds"
+
+const MAX_STDERR_LINE = 8 * 1024
+const LINE_FEED = new Uint8Array([0x0a])
+
+/** The id at one end of an answer that was too long to be held: its place in what all known servers write. */
+const ID_AT_HEAD = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d+)\s*,/u
+const ID_AT_TAIL = /,\s*"id"\s*:\s*(\d+)\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/u
+
+const receiveLine = (receiver: Receiver, line: Line): void => {
+  if (line._tag === "Line") {
+    receiver.message(line.bytes, undefined)
+    return
+  }
+  const id = ID_AT_HEAD.exec(Buffer.from(line.head).toString()) ?? ID_AT_TAIL.exec(Buffer.from(line.tail).toString())
+  const reason = `a message of ${line.length} bytes is larger than the limit of ${MAX_MESSAGE}`
+  receiver.junk(reason)
+  if (id !== null) receiver.failed(Number(id[1]), new MessageRefused({ reason }))
+}
+
+const startError = (reason: string): ConnectionLost => new ConnectionLost({ reason, unsent: true })
+
+/** What the platform says of a command that cannot be started, without the command's arguments. */
+const explain = (tag: string, command: string): string =>
+  tag === "NotFound"
+    ? `command not found: ${command} (or its working directory does not exist)`
+    : tag === "PermissionDenied"
+      ? `not permitted to run ${command}`
+      : `cannot start ${command}`
+
+const describeEnd = (exit: Option.Option<Exit.Exit<number, unknown>>): string => {
+  if (Option.isNone(exit)) return "it closed its standard output"
+  return Exit.isSuccess(exit.value) ? `it exited with code ${exit.value.value}` : "it was ended by a signal"
+}
+
+/** Opens a process. Closing: its input ends, two seconds later its group gets SIGTERM, and two seconds later SIGKILL. */
+export const open =
+  (config: ServerConfig, stdio: Stdio): Open<ChildProcessSpawner | Reaper> =>
+  (receiver) =>
+    Effect.gen(function* () {
+      const spawner = yield* ChildProcessSpawner
+      const reaper = yield* Reaper
+      const command = reveal(stdio.command)
+      const env = { ...(yield* inherited), ...stdio.env }
+      const child = yield* spawner
+        .spawn(
+          ChildProcess.make(command, stdio.args, {
+            env,
+            forceKillAfter: PATIENCE,
+            ...(stdio.cwd === undefined ? {} : { cwd: reveal(stdio.cwd) })
+          })
+        )
+        .pipe(Effect.mapError((error) => startError(explain(error.reason._tag, display(stdio.command)))))
+      yield* reaper.guard(child.pid)
+
+      const outbox = yield* Queue.unbounded<Uint8Array, Cause.Done>()
+      let queued = 0
+      const lost = yield* Deferred.make<never, ConnectionLost>()
+      const lose = (reason: string) => Deferred.fail(lost, new ConnectionLost({ reason, unsent: false }))
+
+      const splitter = new LineSplitter(MAX_MESSAGE)
+      const emit = (line: Line): void => receiveLine(receiver, line)
+      const drained = yield* child.stdout.pipe(
+        Stream.runForEach((chunk) => Effect.sync(() => splitter.feed(chunk, emit))),
+        Effect.ignore,
+        Effect.forkScoped
+      )
+      const exited = Effect.exit(child.exitCode)
+      // Whichever end comes first, the other has a second: for what was still in the pipe, or for the exit code.
+      yield* Effect.raceFirst(
+        Effect.andThen(Fiber.join(drained), Effect.timeoutOption(exited, "1 second")),
+        Effect.tap(Effect.asSome(exited), () => Effect.timeoutOption(Fiber.join(drained), "1 second"))
+      ).pipe(
+        Effect.flatMap((exit) => lose(describeEnd(exit))),
+        Effect.forkScoped
+      )
+      const errors = new LineSplitter(MAX_STDERR_LINE)
+      yield* child.stderr.pipe(
+        Stream.runForEach((chunk) => {
+          const lines: Array<string> = []
+          errors.feed(chunk, (line) => {
+            const bytes = line._tag === "Line" ? line.bytes : line.head
+            lines.push(Buffer.from(bytes).toString() + (line._tag === "Line" ? "" : " …"))
+          })
+          return Effect.forEach(lines, (line) => serverLog.info(line, { server: config.id }), { discard: true })
+        }),
+        Effect.ignore,
+        Effect.forkScoped
+      )
+      yield* Stream.fromQueue(outbox).pipe(
+        Stream.tap((bytes) => Effect.sync(() => (queued -= bytes.length))),
+        Stream.flatMap((bytes) => Stream.make(bytes, LINE_FEED)),
+        Stream.run(child.stdin),
+        Effect.matchEffect({ onFailure: () => lose("its standard input is closed"), onSuccess: () => Effect.void }),
+        Effect.forkScoped
+      )
+      // Registered last, so it runs first: a server that ends by itself needs no signal.
+      yield* Effect.addFinalizer(() =>
+        Queue.end(outbox).pipe(Effect.andThen(Effect.exit(child.exitCode)), Effect.timeout(PATIENCE), Effect.ignore)
+      )
+
+      const transport: Transport = {
+        send: (message) =>
+          Effect.suspend((): Effect.Effect<void, TransportError> => {
+            if (queued + message.length > MAX_MESSAGE) {
+              return Effect.fail(new MessageRefused({ reason: "it does not read its input; too much is waiting for it" }))
+            }
+            queued += message.length
+            return Queue.offerUnsafe(outbox, message)
+              ? Effect.void
+              : Effect.fail(new ConnectionLost({ reason: "it has been stopped", unsent: true }))
+          }),
+        forget: () => Effect.void,
+        agreed: () => Effect.void,
+        lost: Deferred.await(lost)
+      }
+      return transport
+    })

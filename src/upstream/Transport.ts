@@ -1,0 +1,67 @@
+/** What the three transports have in common: they carry messages, and say when they cannot. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+
+/** The connection is gone, or never came about; a new one may be tried. */
+export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("ConnectionLost", {
+  reason: Schema.String,
+  /** Was the message that failed certainly not handed to the server? */
+  unsent: Schema.Boolean
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** The server turned this message down; it acted on nothing. The connection stands. */
+export class MessageRefused extends Schema.TaggedError<MessageRefused>()("MessageRefused", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** The server no longer knows our session (HTTP 404); it acted on nothing. */
+export class SessionExpired extends Schema.TaggedError<SessionExpired>()("SessionExpired", {}) {
+  override get message(): string {
+    return "the server ended the session"
+  }
+}
+
+export type TransportError = ConnectionLost | MessageRefused | SessionExpired
+
+/** Where a transport hands what it receives. All members are called in the order of arrival, and return at once. */
+export interface Receiver {
+  /** One message. `request` is the id of the request on whose answering stream it came, where there is such a thing. */
+  readonly message: (bytes: Uint8Array, request: number | undefined) => void
+  /** Something that is no message: a line to log. */
+  readonly junk: (description: string) => void
+  /** Is this request still waiting for its answer? */
+  readonly isOpen: (request: number) => boolean
+  /** No answer to this request can come any more. */
+  readonly failed: (request: number, error: TransportError) => void
+  /** The server closed the answering stream on purpose: it is being polled, after so many milliseconds if it said. */
+  readonly polling: (request: number, retryMillis: number | undefined) => void
+  /** The session ended, as seen by something other than a request. */
+  readonly expired: () => void
+}
+
+/** An open transport. It closes with the scope in which it was opened. */
+export interface Transport {
+  /** Hands over one message, on one line. `request` is its id if it is a request that expects an answer. */
+  readonly send: (message: Uint8Array, request?: number) => Effect.Effect<void, TransportError>
+  /** Stops waiting for the answer to a request. */
+  readonly forget: (request: number) => Effect.Effect<void>
+  /** Told once the revision is agreed: from here on the session is live. */
+  readonly agreed: (revision: string) => Effect.Effect<void>
+  /** Fails when the connection is lost; never succeeds. */
+  readonly lost: Effect.Effect<never, ConnectionLost>
+}
+
+/** Opens a transport to one server. */
+export type Open<R> = (receiver: Receiver) => Effect.Effect<Transport, TransportError, R | Scope.Scope>
+
+/** The largest message that is carried, in bytes. A larger one fails by itself, not the connection. */
+export const MAX_MESSAGE = 64 * 1024 * 1024

@@ -1,0 +1,107 @@
+/** What a server sends that is no answer and came on no call's stream, and what becomes of it. */
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Latch from "effect/Latch"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+import type * as Catalogue from "../domain/Catalogue.ts"
+import { KINDS, LIST } from "../domain/Catalogue.ts"
+import * as Frame from "../domain/Frame.ts"
+import * as Json from "../domain/Json.ts"
+import type { Lane } from "../domain/Lane.ts"
+import type { ServerConfig } from "../domain/ServerConfig.ts"
+import { logger } from "../observability/Logging.ts"
+import * as Routing from "./Routing.ts"
+import type { CallHandlers, Unrelated } from "./Rpc.ts"
+import type { UpstreamEvent } from "./Upstream.ts"
+
+const log = logger("upstream")
+const serverLog = logger("server")
+
+/** How many faults of a server are logged one by one in each window. */
+const MAX_FAULTS = 20
+const FAULT_WINDOW = "10 seconds"
+
+const value = (frame: Frame.Frame, name: string): unknown => {
+  const span = Frame.param(frame, name)
+  try {
+    return span === undefined ? undefined : Json.parse(frame.bytes, span)
+  } catch {
+    return undefined
+  }
+}
+
+/** A log message of a server's as a line of our own log. */
+const logLine = (frame: Frame.Frame): { readonly text: string; readonly severe: boolean } => {
+  const data = value(frame, "data")
+  const level = String(value(frame, "level"))
+  const text = Predicate.isString(data) ? data : JSON.stringify(data)
+  return { text: `[${level}] ${text}`, severe: !["debug", "info", "notice"].includes(level) }
+}
+
+export const make = Effect.fnUntraced(function* (options: {
+  readonly config: ServerConfig
+  readonly lane: Lane
+  readonly publish: (event: UpstreamEvent) => void
+  readonly calls: () => ReadonlyArray<CallHandlers>
+  readonly note: (text: string) => Effect.Effect<void>
+  readonly refresh: (kinds: ReadonlyArray<Catalogue.Kind>) => Effect.Effect<void>
+}) {
+  const { calls, config, lane, note, publish, refresh } = options
+  const server = config.id
+  const fork = yield* FiberSet.makeRuntime()
+
+  // However often a server says that its lists changed, they are fetched by one fiber, one time after the other.
+  const stale = new Set<Catalogue.Kind>()
+  const some = yield* Latch.make(false)
+  yield* some.await.pipe(
+    Effect.andThen(some.close),
+    Effect.andThen(
+      Effect.suspend(() => {
+        const kinds = [...stale]
+        stale.clear()
+        return refresh(kinds)
+      })
+    ),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  // A server that prints junk may print a great deal of it.
+  let faults = 0
+  const fault = Effect.fnUntraced(function* (description: string) {
+    faults++
+    if (faults <= MAX_FAULTS) yield* log.warning(`${server} ${description}`, { server })
+  })
+  yield* Effect.suspend(() => {
+    const silenced = faults - MAX_FAULTS
+    faults = 0
+    return silenced > 0 ? log.warning(`${server} did so ${silenced} more times`, { server }) : Effect.void
+  }).pipe(Effect.repeat(Schedule.spaced(FAULT_WINDOW)), Effect.forkScoped)
+
+  const unrelated: Unrelated = {
+    notification: (frame) => {
+      const kinds = KINDS.filter((kind) => LIST[kind].changed === frame.method)
+      if (kinds.length > 0) {
+        for (const kind of kinds) stale.add(kind)
+        some.openUnsafe()
+        return
+      }
+      if (frame.method === "notifications/resources/updated") {
+        const uri = value(frame, "uri")
+        if (typeof uri === "string") publish({ _tag: "ResourceUpdated", uri, frame })
+        return
+      }
+      if (frame.method === "notifications/message" && lane._tag === "Shared") {
+        const { severe, text } = logLine(frame)
+        fork((severe ? serverLog.warning : serverLog.info)(text, { server }))
+      }
+      const caller = Routing.soleCaller(lane, calls())
+      if (caller !== undefined) caller.notify(frame)
+      else if (lane._tag === "Session") publish({ _tag: "Notification", frame })
+    },
+    ask: (frame) => Routing.ask(lane, calls(), frame, (text) => void fork(note(text))),
+    fault: (description) => void fork(fault(description))
+  }
+  return unrelated
+})

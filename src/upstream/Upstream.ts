@@ -1,0 +1,84 @@
+/** One connection to one server, for one lane: what others may know of it and do with it. */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as SubscriptionRef from "effect/SubscriptionRef"
+import type * as Catalogue from "../domain/Catalogue.ts"
+import type {
+  CallTimeout,
+  LimitReached,
+  OutcomeUnknown,
+  UpstreamDown,
+  UpstreamRefused
+} from "../domain/Errors.ts"
+import type * as Frame from "../domain/Frame.ts"
+import type { Lane } from "../domain/Lane.ts"
+import type { Capabilities, LogLevel } from "../domain/Protocol.ts"
+import type { ServerConfig } from "../domain/ServerConfig.ts"
+import type { ServerId, SessionKey } from "../domain/ServerId.ts"
+import type { UpstreamStatus } from "../domain/UpstreamStatus.ts"
+import type { CallHandlers } from "./Rpc.ts"
+
+/** What a server said of itself at initialize. */
+export interface Peer {
+  readonly revision: string
+  readonly capabilities: Capabilities
+  readonly name: string
+  readonly version: string
+  readonly instructions: string | undefined
+}
+
+export interface UpstreamState {
+  readonly status: UpstreamStatus
+  /** The last known; kept while the server is down. */
+  readonly peer: Peer | undefined
+  /** The last known; kept while the server is down, so that names still resolve. */
+  readonly catalogue: Catalogue.Catalogue
+  /** How long the last start took, in milliseconds. */
+  readonly startMillis: number | undefined
+  /** Something the operator should know, with its remedy. */
+  readonly note: string | undefined
+}
+
+/** What a server does of its own accord, for the sessions on its lane. */
+export type UpstreamEvent =
+  | { readonly _tag: "ListChanged"; readonly kinds: ReadonlyArray<Catalogue.Kind> }
+  | { readonly _tag: "ResourceUpdated"; readonly uri: string; readonly frame: Frame.Frame }
+  /** A message for the one session that the lane belongs to. */
+  | { readonly _tag: "Notification"; readonly frame: Frame.Frame }
+
+/** An event with where it comes from. */
+export interface LaneEvent {
+  readonly server: ServerId
+  readonly lane: Lane
+  readonly event: UpstreamEvent
+}
+
+export type UpstreamError = UpstreamDown | UpstreamRefused | OutcomeUnknown | CallTimeout | LimitReached
+
+/** A server that is down is a status, never a failed build: the layer of an Upstream cannot fail. */
+export class Upstream extends Context.Service<
+  Upstream,
+  {
+    readonly config: ServerConfig
+    readonly lane: Lane
+    readonly state: SubscriptionRef.SubscriptionRef<UpstreamState>
+    /** Succeeds once the first start has been decided one way or the other. */
+    readonly settled: Effect.Effect<void>
+    /**
+     * Makes a call: sends what `encode` makes of our id and waits for the answer, an error of the server's included.
+     * A server still starting is waited for; one that was given up gets one more try.
+     */
+    readonly call: (
+      encode: (id: number) => Uint8Array,
+      handlers: CallHandlers
+    ) => Effect.Effect<Frame.Frame, UpstreamError>
+    /** Hands over a notification; where there is no connection it is dropped. */
+    readonly notify: (message: Uint8Array) => Effect.Effect<void>
+    /** Remembers that a session watches a resource, so that a new connection watches it too. */
+    readonly watch: (uri: string, session: SessionKey) => void
+    /** Forgets it. True if nobody is left who watches that resource. */
+    readonly unwatch: (uri: string, session: SessionKey) => boolean
+    /** Asks for log messages of this level; on a lane that several share, the most verbose request wins. */
+    readonly setLogLevel: (level: LogLevel) => Effect.Effect<void>
+  }
+>()("mcp-proxy/upstream/Upstream") {}
