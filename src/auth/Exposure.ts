@@ -17,7 +17,8 @@ export const settings = {
   }),
   allowInsecure: Setting.flag({
     name: "MCP_ALLOW_INSECURE",
-    description: "Let a proxy without sign-in listen on an address that others can reach. Anyone there can use every tool."
+    description:
+      "Let a proxy without sign-in listen on an address that others can reach. Anyone there can use every tool."
   })
 }
 
@@ -40,7 +41,10 @@ const NO_SIGN_IN =
   "Sign-in with Google is not part of this version. Set MCP_AUTH_PROVIDER=none to run without sign-in, for this machine only."
 
 /** Where to listen; or every reason why not, each naming its variables. */
-export const decide = (values: Values<typeof settings>, wanted: Wanted): Result.Result<Exposure, ReadonlyArray<string>> => {
+export const decide = (
+  values: Values<typeof settings>,
+  wanted: Wanted
+): Result.Result<Exposure, ReadonlyArray<string>> => {
   const provider = values.disabled ? "none" : Option.getOrElse(values.provider, () => "google")
   if (provider !== "none") return Result.fail([NO_SIGN_IN])
   const host = Option.getOrElse(wanted.host, () => "127.0.0.1")

@@ -1,4 +1,5 @@
 /** The settings of every room: what `.env.example` and docs/configuration.md list, and what the start reads. */
+import type * as Effect from "effect/Effect"
 import * as Exposure from "../auth/Exposure.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import * as Proxy from "../gateway/Proxy.ts"
@@ -22,4 +23,4 @@ export const groups = {
 /** All of them, read and checked at once. */
 export const load = Settings.load(groups)
 
-export type AllSettings = import("effect/Effect").Success<typeof load>
+export type AllSettings = Effect.Success<typeof load>

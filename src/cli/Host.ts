@@ -26,7 +26,9 @@ export const platform = (settings: AllSettings) =>
 /** Keys and state in the data directory. */
 export const durable = (settings: AllSettings) =>
   Layer.unwrap(
-    Effect.map(DataDirectory, ({ file }) => Layer.merge(RootKey.layerFile(file("key")), SqliteStore.layer(file("state.db"))))
+    Effect.map(DataDirectory, ({ file }) =>
+      Layer.merge(RootKey.layerFile(file("key")), SqliteStore.layer(file("state.db")))
+    )
   ).pipe(Layer.provide(DataDirectory.layer(settings.storage.dataDirectory)), Layer.provide(NodeServices.layer))
 
 /** Keys and state that end with the process, for commands that serve nobody. */

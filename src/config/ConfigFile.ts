@@ -134,7 +134,9 @@ const loadEnvFile = Effect.fnUntraced(
     const names = text.matchAll(/^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=/gmu)
     const entries: Array<readonly [string, string]> = []
     for (const [, name = ""] of names) {
-      const value = yield* Config.String(name).parse(provider).pipe(Effect.orElseSucceed(() => ""))
+      const value = yield* Config.String(name)
+        .parse(provider)
+        .pipe(Effect.orElseSucceed(() => ""))
       entries.push([name, value])
     }
     return Object.fromEntries(entries)

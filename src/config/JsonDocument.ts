@@ -1,5 +1,5 @@
 /** A JSON file with its places: for errors that name the line. */
-import { type MemberNode, type ObjectNode, parse, type ValueNode } from "@humanwhocodes/momoa"
+import { type MemberNode, parse, type ValueNode } from "@humanwhocodes/momoa"
 import * as Result from "effect/Result"
 
 export interface JsonDocument {
@@ -7,7 +7,10 @@ export interface JsonDocument {
   /** The line on which the value at a path begins; of the nearest ancestor where there is none. */
   readonly lineOf: (path: ReadonlyArray<PropertyKey>) => number
   /** Keys that stand twice in one object, as dotted paths with both lines. */
-  readonly duplicates: ReadonlyArray<{ readonly path: ReadonlyArray<string>; readonly lines: readonly [number, number] }>
+  readonly duplicates: ReadonlyArray<{
+    readonly path: ReadonlyArray<string>
+    readonly lines: readonly [number, number]
+  }>
 }
 
 /** Where and why a text is not JSON. `source` is the line itself. */
@@ -30,16 +33,18 @@ const duplicatesOf = (node: ValueNode, path: ReadonlyArray<string>): JsonDocumen
     return node.elements.flatMap((element, index) => duplicatesOf(element.value, [...path, String(index)]))
   }
   if (node.type !== "Object") return []
+  const found: Array<JsonDocument["duplicates"][number]> = []
   const firstLines = new Map<string, number>()
-  return (node as ObjectNode).members.flatMap((member) => {
+  for (const member of node.members) {
     const name = nameOf(member)
     const here = [...path, name]
     const line = member.loc.start.line
     const first = firstLines.get(name)
+    if (first !== undefined) found.push({ path: here, lines: [first, line] })
     firstLines.set(name, line)
-    const below = duplicatesOf(member.value, here)
-    return first === undefined ? below : [{ path: here, lines: [first, line] as const }, ...below]
-  })
+    found.push(...duplicatesOf(member.value, here))
+  }
+  return found
 }
 
 /** Strips the byte order mark that some editors write. */

@@ -28,10 +28,16 @@ const decodeGateway = Schema.decodeUnknownResult(GatewaySection, { errors: "all"
 const gatewayProblems = (error: Schema.SchemaError, lineOf: JsonDocument["lineOf"]): ReadonlyArray<Problem> =>
   issuesOf(error).map(([path, message]) => {
     const key = String(path[0])
-    const near = Object.hasOwn(GatewaySection.fields, key) ? undefined : nearest(key, Object.keys(GatewaySection.fields), 1)[0]
+    const near = Object.hasOwn(GatewaySection.fields, key)
+      ? undefined
+      : nearest(key, Object.keys(GatewaySection.fields), 1)[0]
     const known = Object.hasOwn(GatewaySection.fields, key)
     const unknown = `is not a known key${near === undefined ? "" : `; did you mean "${near}"?`}`
-    return { path: dotted(["gateway", ...path]), message: known ? message : unknown, line: lineOf(["gateway", ...path]) }
+    return {
+      path: dotted(["gateway", ...path]),
+      message: known ? message : unknown,
+      line: lineOf(["gateway", ...path])
+    }
   })
 
 const ROOT_KEYS = new Set(["$schema", "mcpServers", "gateway"])
@@ -72,7 +78,8 @@ export const resolve = ({ duplicates, lineOf, value: file }: JsonDocument, envir
     line: undefined
   }))
   if (entries === undefined) problems.push({ path: "mcpServers", message: "is missing", line: undefined })
-  else if (!Predicate.isReadonlyObject(entries)) problems.push({ path: root, message: "expected an object", line: lineOf([root]) })
+  else if (!Predicate.isReadonlyObject(entries))
+    problems.push({ path: root, message: "expected an object", line: lineOf([root]) })
   problems.push(...all.flatMap((one) => one.problems))
   for (const [id, other] of clashes(servers)) {
     const message = `gives the same name (${slug(id)}) as ${JSON.stringify(other)}; rename one`
@@ -82,7 +89,11 @@ export const resolve = ({ duplicates, lineOf, value: file }: JsonDocument, envir
 
   const foreign = Object.keys(file)
     .filter((key) => !ROOT_KEYS.has(key) && key !== root)
-    .map((key) => ({ path: dotted([key]), message: "has no effect: it belongs to another program", line: lineOf([key]) }))
+    .map((key) => ({
+      path: dotted([key]),
+      message: "has no effect: it belongs to another program",
+      line: lineOf([key])
+    }))
   const config: GatewayConfig = {
     servers,
     naming: section.naming ?? "auto",

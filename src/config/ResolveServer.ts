@@ -106,8 +106,7 @@ const transportOf = (
   environment: Environment,
   fail: (path: Path, message: string) => void
 ): Transport => {
-  const text = (value: string, ...path: Path): Text =>
-    found.redacted.has(dotted(path)) ? Redacted.make(value) : value
+  const text = (value: string, ...path: Path): Text => (found.redacted.has(dotted(path)) ? Redacted.make(value) : value)
   if (kind === "stdio") {
     const file = entry.envFile === undefined ? Result.succeed({}) : environment.envFile(entry.envFile)
     if (Result.isFailure(file)) fail(["envFile"], file.failure)

@@ -8,7 +8,10 @@ export type Kind = (typeof KINDS)[number]
 
 /** How each list is asked for, which capability permits asking, and which member of an item is its name. */
 export const LIST: Readonly<
-  Record<Kind, { readonly method: string; readonly capability: string; readonly name: string; readonly changed: string }>
+  Record<
+    Kind,
+    { readonly method: string; readonly capability: string; readonly name: string; readonly changed: string }
+  >
 > = {
   tools: {
     method: "tools/list",

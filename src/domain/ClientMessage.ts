@@ -112,7 +112,8 @@ const readOne = (bytes: Uint8Array, span: Json.Span, value: unknown): ClientMess
     const paramsSpan = Json.lookup(all, "params")?.value
     let params: Params | undefined
     if (paramsSpan !== undefined) {
-      if (!Predicate.isReadonlyObject(value["params"])) return refusal(-32600, `The member "params" must be an object`, id)
+      if (!Predicate.isReadonlyObject(value["params"]))
+        return refusal(-32600, `The member "params" must be an object`, id)
       const read = readParams(bytes, paramsSpan, value["params"])
       if (typeof read === "string") return refusal(-32600, `Ambiguous params: ${read}`, id)
       params = read
@@ -185,6 +186,10 @@ export const encode = (
   const bare = message.params === undefined && Object.values(overrides).every((value) => value === undefined)
   if (bare) return Json.utf8(`${head}}`)
   return Json.singleLine(
-    Json.join([Json.utf8(`${head},"params":{`), ...encodeParams(message.params ?? NO_PARAMS, overrides), Json.utf8("}}")])
+    Json.join([
+      Json.utf8(`${head},"params":{`),
+      ...encodeParams(message.params ?? NO_PARAMS, overrides),
+      Json.utf8("}}")
+    ])
   )
 }

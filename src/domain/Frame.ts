@@ -113,7 +113,8 @@ export const read = (bytes: Uint8Array): Frame | { readonly malformed: string } 
         error = value
         break
       default:
-        if (ENVELOPE.resembles(key)) return { malformed: `the member ${JSON.stringify(key)} differs from a known one only in case` }
+        if (ENVELOPE.resembles(key))
+          return { malformed: `the member ${JSON.stringify(key)} differs from a known one only in case` }
     }
   }
   const lastId = ids.at(-1)

@@ -15,7 +15,11 @@ const uriEdits = (
 }
 
 /** The URIs of one content block: a resource link's own, and that of an embedded resource. */
-const contentEdits = (bytes: Uint8Array, block: Json.Span, rename: (uri: string) => string): ReadonlyArray<Json.Edit> => [
+const contentEdits = (
+  bytes: Uint8Array,
+  block: Json.Span,
+  rename: (uri: string) => string
+): ReadonlyArray<Json.Edit> => [
   ...uriEdits(bytes, Json.at(bytes, block, "uri"), rename),
   ...uriEdits(bytes, Json.at(bytes, block, "resource", "uri"), rename)
 ]

@@ -108,9 +108,7 @@ export const merge = (parts: ReadonlyArray<Part>, scheme: Scheme): View => {
 
 /** The server whose prefix a public name bears, where no catalogue is there to tell. */
 export const serverByPrefix = (servers: ReadonlyArray<ServerId>, name: string): ServerId | undefined =>
-  servers
-    .filter((server) => name.startsWith(`${slug(server)}_`))
-    .sort((a, b) => slug(b).length - slug(a).length)[0]
+  servers.filter((server) => name.startsWith(`${slug(server)}_`)).sort((a, b) => slug(b).length - slug(a).length)[0]
 
 /** Whose resource a public URI names, and how that server calls it. Schemes and hosts may have been lower-cased. */
 export const resourceOwner = (

@@ -1,6 +1,6 @@
 /** What each caller sees of the fleet: merged lists, capabilities and instructions, from memory. */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -66,7 +66,10 @@ const make = Effect.gen(function* () {
     }
   })
 
-  const viewOf = (endpoint: Endpoint, upstreams: ReadonlyArray<readonly [ServerId, Upstream["Service"]]>): View.View => {
+  const viewOf = (
+    endpoint: Endpoint,
+    upstreams: ReadonlyArray<readonly [ServerId, Upstream["Service"]]>
+  ): View.View => {
     const parts = upstreams.map(([server, upstream]) => ({ server, catalogue: stateOf(upstream).catalogue }))
     const { scheme } = section(endpoint)
     const key = `${scheme.names} ${scheme.uris} ${parts.map(({ catalogue, server }) => `${server} ${catalogue.version}`).join(", ")}`
@@ -123,7 +126,9 @@ const make = Effect.gen(function* () {
       const declared = (name: string) => peers.some((peer) => peer?.capabilities[name] !== undefined)
       // Of a server that has never been up nothing is known: its lists may yet come, and list_changed with them.
       const unknown = peers.includes(undefined)
-      const subscribe = peers.some((peer) => (peer?.capabilities["resources"] as { subscribe?: unknown })?.subscribe === true)
+      const subscribe = peers.some(
+        (peer) => (peer?.capabilities["resources"] as { subscribe?: unknown })?.subscribe === true
+      )
       return {
         ...(declared("tools") || unknown ? { tools: { listChanged: true } } : {}),
         ...(declared("prompts") || unknown ? { prompts: { listChanged: true } } : {}),

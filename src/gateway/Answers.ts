@@ -1,6 +1,6 @@
 /** Responses under the client's own id. */
 import { type ProxyError, verdict } from "../domain/Errors.ts"
-import * as Frame from "../domain/Frame.ts"
+import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import * as Rewrite from "../domain/Rewrite.ts"
 

@@ -38,7 +38,10 @@ export class EventIds extends Context.Service<
           const dash = id.lastIndexOf("-")
           const sequence = /^\d{1,15}$/u.test(id.slice(dash + 1)) ? Number(id.slice(dash + 1)) : undefined
           if (dash <= 0 || sequence === undefined || id.length > MAX_LENGTH) return Effect.succeedNone
-          return Effect.map(seal.open(id.slice(0, dash)), Option.map((stream) => ({ stream, sequence })))
+          return Effect.map(
+            seal.open(id.slice(0, dash)),
+            Option.map((stream) => ({ stream, sequence }))
+          )
         }
       })
     )

@@ -196,7 +196,6 @@ export class EventLogs {
       if (now - since > Duration.toMillis(BOUNDS.time) || this.bytes > BOUNDS.totalBytes) this.drop(log)
     }
   }
-
 }
 
 /** The streams of this process. */

@@ -46,7 +46,13 @@ export const make = (listWait: Duration.Duration, pageSize: number) =>
       if (cursor === undefined || cursor === null) return Effect.succeed(0)
       return Option.match(Cursor.decode(cursor), {
         onNone: () => Effect.fail(new BadParams({ reason: "Invalid cursor" })),
-        onSome: (position) => Effect.succeed(Cursor.resume(entries.map(({ name }) => name), position))
+        onSome: (position) =>
+          Effect.succeed(
+            Cursor.resume(
+              entries.map(({ name }) => name),
+              position
+            )
+          )
       })
     }
 
@@ -57,7 +63,8 @@ export const make = (listWait: Duration.Duration, pageSize: number) =>
       const from = yield* start(request, entries)
       const to = Math.min(entries.length, from + pageSize)
       const last = entries[to - 1]
-      const next = to < entries.length && last !== undefined ? Cursor.encode({ index: to, after: last.name }) : undefined
+      const next =
+        to < entries.length && last !== undefined ? Cursor.encode({ index: to, after: last.name }) : undefined
       return Answers.result(request.id, encodePage(kind, entries.slice(from, to), next))
     })
 

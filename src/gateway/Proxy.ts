@@ -164,7 +164,9 @@ const make = Effect.gen(function* () {
     if (Exit.hasInterrupts(exit)) return Effect.succeed(Answers.proxyError(request.id, new Cancelled()))
     const error = { code: CODE.internalError, message: "Internal error; the proxy's log says more" }
     return Effect.as(
-      Effect.logError(`${request.method} failed unexpectedly`, exit.cause).pipe(Effect.annotateLogs({ logger: "gateway" })),
+      Effect.logError(`${request.method} failed unexpectedly`, exit.cause).pipe(
+        Effect.annotateLogs({ logger: "gateway" })
+      ),
       Answers.failure(request.id, error)
     )
   }

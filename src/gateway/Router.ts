@@ -1,6 +1,6 @@
 /** Whose is a request, and what does that server call it? */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -100,7 +100,9 @@ export const make = Effect.gen(function* () {
       case "tools/call":
       case "prompts/get":
         return stringParam(request, "name").pipe(
-          Effect.flatMap((name) => byName(session, request.method === "tools/call" ? "tool" : "prompt", name, patience)),
+          Effect.flatMap((name) =>
+            byName(session, request.method === "tools/call" ? "tool" : "prompt", name, patience)
+          ),
           Effect.map(({ original, server }) => ({ server, overrides: { name: original } }))
         )
       case "resources/read":

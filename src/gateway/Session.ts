@@ -1,5 +1,5 @@
 /** One legacy session: a client that has said `initialize`. */
-import * as Deferred from "effect/Deferred"
+import type * as Deferred from "effect/Deferred"
 import type { Kind } from "../domain/Catalogue.ts"
 import * as Json from "../domain/Json.ts"
 import type { Caller } from "../domain/Lane.ts"

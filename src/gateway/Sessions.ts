@@ -77,11 +77,7 @@ export class Sessions extends Context.Service<
       readonly capabilities: Capabilities
     }) => Effect.Effect<Session, SessionTooLarge>
     /** The session of an id, for who may use it: the same principal at the same endpoint. None means 404. */
-    readonly find: (
-      id: string,
-      principal: Principal,
-      endpoint: Endpoint
-    ) => Effect.Effect<Option.Option<Session>>
+    readonly find: (id: string, principal: Principal, endpoint: Endpoint) => Effect.Effect<Option.Option<Session>>
     readonly end: (session: Session) => Effect.Effect<void>
     /** Keeps what changed about a session for another process to find. */
     readonly save: (session: Session) => Effect.Effect<void>
@@ -201,8 +197,7 @@ export class Sessions extends Context.Service<
           const found = known === undefined ? yield* revive(id, principal) : Option.some(known)
           const session = Option.filter(
             found,
-            ({ caller, endpoint: own }) =>
-              caller.principal.subject === principal.subject && sameEndpoint(own, endpoint)
+            ({ caller, endpoint: own }) => caller.principal.subject === principal.subject && sameEndpoint(own, endpoint)
           )
           if (Option.isSome(session)) yield* touch(session.value)
           return session

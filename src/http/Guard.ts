@@ -34,11 +34,18 @@ const isAllowedHost = (host: string, options: GuardOptions): boolean => {
   if (isLoopback(name) || name === nameOf(new URL(options.baseUrl).host)) return true
   // A name can be rebound to another address; an address cannot. Whoever listens to the network is called by addresses.
   if (isIP(name) !== 0 && !isLoopback(options.host)) return true
-  return options.allowedHosts.some((other) => other === "*" || other.toLowerCase() === host.toLowerCase() || nameOf(other) === name)
+  return options.allowedHosts.some(
+    (other) => other === "*" || other.toLowerCase() === host.toLowerCase() || nameOf(other) === name
+  )
 }
 
 const isAllowedOrigin = (origin: string, options: GuardOptions): boolean => {
-  if (options.allowedOrigins.some((other) => other === "*" || other.replace(/\/$/u, "").toLowerCase() === origin.toLowerCase())) return true
+  if (
+    options.allowedOrigins.some(
+      (other) => other === "*" || other.replace(/\/$/u, "").toLowerCase() === origin.toLowerCase()
+    )
+  )
+    return true
   if (!URL.canParse(origin)) return false
   const url = new URL(origin)
   if (url.origin === new URL(options.baseUrl).origin) return true

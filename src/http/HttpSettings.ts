@@ -5,7 +5,19 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as Setting from "../settings/Setting.ts"
 
 /** First path segments that are ours already. */
-const RESERVED = new Set(["mcp", "health", "ready", "auth", "authorize", "token", "register", "revoke", "dcr", "metrics", "admin"])
+const RESERVED = new Set([
+  "mcp",
+  "health",
+  "ready",
+  "auth",
+  "authorize",
+  "token",
+  "register",
+  "revoke",
+  "dcr",
+  "metrics",
+  "admin"
+])
 
 const decodeBaseUrl = (value: string): Result.Result<Option.Option<string>, string> => {
   const expected = "an absolute http:// or https:// URL without query or fragment"
@@ -23,7 +35,8 @@ const decodePrefix = (value: string): Result.Result<string, string> => {
   if (segments.some((segment) => !/^[A-Za-z0-9._~-]+$/u.test(segment) || /^\.+$/u.test(segment))) {
     return Result.fail("path segments of letters, digits, '.', '_', '~' and '-'")
   }
-  if (RESERVED.has(first) || first.startsWith(".well-known")) return Result.fail(`something else than the reserved word "${first}"`)
+  if (RESERVED.has(first) || first.startsWith(".well-known"))
+    return Result.fail(`something else than the reserved word "${first}"`)
   return Result.succeed(`/${segments.join("/")}`)
 }
 

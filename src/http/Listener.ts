@@ -75,5 +75,9 @@ export const layer = (options: { readonly host: string; readonly port: number; r
         Effect.andThen(Effect.sync(() => server.closeAllConnections()))
       )
   })
-  return Layer.merge(Layer.effect(HttpServer, listen), Layer.succeed(Listener, listener))
+  return Layer.mergeAll(
+    Layer.effect(HttpServer, listen),
+    Layer.succeed(Listener, listener),
+    NodeHttpServer.layerHttpServices
+  )
 }

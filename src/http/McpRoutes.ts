@@ -1,6 +1,6 @@
 /** Where the MCP endpoint is found: `/mcp` for all servers, `/mcp/{server}` for one alone. */
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -45,7 +45,9 @@ export const layer = HttpRouter.use((router) =>
       Effect.flatMap(HttpRouter.params, ({ server = "" }) => {
         const endpoint = endpointOf(decode(server))
         if (endpoint !== undefined) return handle(request, endpoint)
-        return Effect.succeed(refuse(404, CODE.invalidRequest, `There is no server named ${JSON.stringify(server)} here`))
+        return Effect.succeed(
+          refuse(404, CODE.invalidRequest, `There is no server named ${JSON.stringify(server)} here`)
+        )
       })
 
     // The router takes a trailing slash for the same path, so clients that add one are answered and not redirected.

@@ -41,9 +41,7 @@ const guard = (options: ServerOptions) =>
         Effect.flatMap(HttpServerRequest, (request) => {
           if (isHealth(request.originalUrl)) return handled
           const verdict = Guard.check(request.headers["host"], request.headers["origin"], guardOptions)
-          return verdict._tag === "Allowed"
-            ? handled
-            : Effect.succeed(refuse(403, CODE.invalidRequest, verdict.reason))
+          return verdict._tag === "Allowed" ? handled : Effect.succeed(refuse(403, CODE.invalidRequest, verdict.reason))
         })
       )
     })
@@ -78,7 +76,9 @@ const drain = (grace: Duration.Duration) =>
         yield* listener.stop
         const finished = yield* Effect.timeoutOption(proxy.idle, grace)
         if (finished._tag === "None") {
-          yield* log.warning(`Calls were still running after ${Duration.format(grace)} (MCP_SHUTDOWN_GRACE); they are cancelled`)
+          yield* log.warning(
+            `Calls were still running after ${Duration.format(grace)} (MCP_SHUTDOWN_GRACE); they are cancelled`
+          )
           yield* proxy.abort
         }
         yield* draining.end

@@ -1,5 +1,5 @@
 /** Event streams to clients, as bytes. */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"

@@ -1,6 +1,6 @@
 /** Values that leave the house and come back: readable and forgeable by nobody else. */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { CompactEncrypt, compactDecrypt } from "jose"

@@ -53,7 +53,9 @@ const decodeLevels = (value: string): Result.Result<Levels, string> => {
     const targets = ALIASES[name] ?? LOGGERS.filter((logger) => logger === name)
     const level = LEVELS[word.toLowerCase()]
     if (targets.length === 0 || level === undefined) {
-      return Result.fail(`name:LEVEL pairs with names of ${[...LOGGERS, ...Object.keys(ALIASES)].join(", ")} and levels ${LEVEL_NAMES}`)
+      return Result.fail(
+        `name:LEVEL pairs with names of ${[...LOGGERS, ...Object.keys(ALIASES)].join(", ")} and levels ${LEVEL_NAMES}`
+      )
     }
     for (const target of targets) levels.set(target, level)
   }
@@ -114,11 +116,11 @@ const paint = (text: string, colour: number | undefined, enabled: boolean): stri
  * Control characters could rewrite the terminal's screen, and a line feed could fake a line of the log: the former are
  * shown, not obeyed, and what follows the latter is indented.
  */
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/gu
+
 const printable = (text: string): string =>
-  text
-    // oxlint-disable-next-line no-control-regex
-    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`)
-    .replace(/\n/gu, "\n             ")
+  text.replace(CONTROL, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`).replace(/\n/gu, "\n             ")
 
 const makeLogger = (levels: Levels, fallback: LogLevel.LogLevel, format: "pretty" | "json", sink: Sink) =>
   Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {
@@ -128,14 +130,20 @@ const makeLogger = (levels: Levels, fallback: LogLevel.LogLevel, format: "pretty
     const trace = Cause.isCause(cause) && cause.reasons.length > 0 ? Cause.pretty(cause) : undefined
     const level = WORD[logLevel] ?? logLevel.toUpperCase()
     if (format === "json") {
-      sink.write(JSON.stringify({ time: date.toISOString(), level, logger: name, message: text, ...fields, cause: trace }))
+      sink.write(
+        JSON.stringify({ time: date.toISOString(), level, logger: name, message: text, ...fields, cause: trace })
+      )
       return
     }
     const time = date.toISOString().slice(11, 23)
     const head = `${paint(time, 90, sink.isTerminal)} ${paint(level.padEnd(7), COLOURS[logLevel], sink.isTerminal)}`
-    const extra = Object.entries(fields).map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    const extra = Object.entries(fields).map(
+      ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`
+    )
     const tail = extra.length === 0 ? "" : ` ${paint(printable(extra.join(" ")), 90, sink.isTerminal)}`
-    sink.write(`${head} ${paint(String(name).padEnd(8), 36, sink.isTerminal)} ${printable(text)}${tail}${trace === undefined ? "" : `\n${printable(trace)}`}`)
+    sink.write(
+      `${head} ${paint(String(name).padEnd(8), 36, sink.isTerminal)} ${printable(text)}${tail}${trace === undefined ? "" : `\n${printable(trace)}`}`
+    )
   })
 
 /** Logging as the settings ask for it. */

@@ -31,7 +31,9 @@ const readOne = Effect.fnUntraced(function* (setting: Setting<unknown>) {
   if (Option.isNone(raw) || raw.value.trim() === "") return setting.absent
   const value = raw.value.trim()
   if (PLACEHOLDERS.has(value)) {
-    return yield* Effect.fail(`${setting.name}: still holds the placeholder of an example file; set it, or leave it empty`)
+    return yield* Effect.fail(
+      `${setting.name}: still holds the placeholder of an example file; set it, or leave it empty`
+    )
   }
   const decoded = setting.decode(value)
   if (Result.isSuccess(decoded)) return decoded.success

@@ -14,7 +14,10 @@ export interface EventStreamReader {
 }
 
 /** Reads events, and the reconnection time (milliseconds) that the server asks for. */
-export const make = (onEvent: (event: ServerSentEvent) => void, onRetry: (millis: number) => void): EventStreamReader => {
+export const make = (
+  onEvent: (event: ServerSentEvent) => void,
+  onRetry: (millis: number) => void
+): EventStreamReader => {
   let refused: MessageRefused | undefined
   const decoder = new TextDecoder()
   const parser = createParser({

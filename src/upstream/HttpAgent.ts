@@ -108,7 +108,9 @@ const follow = (
     const target = URL.canParse(location, request.url.href) ? new URL(location, request.url) : undefined
     if (target === undefined || target.origin !== request.url.origin) {
       const where = target === undefined ? "nowhere" : target.origin
-      return Effect.fail(new MessageRefused({ reason: `it redirects to ${where}; give that address as the url if it is right` }))
+      return Effect.fail(
+        new MessageRefused({ reason: `it redirects to ${where}; give that address as the url if it is right` })
+      )
     }
     if (hops >= MAX_REDIRECTS) return Effect.fail(new MessageRefused({ reason: "it redirects in a circle" }))
     return follow(dispatcher, { ...request, url: target }, sink, hops + 1)

@@ -87,9 +87,12 @@ export const run = (
       }
     }
     // A stream that broke is like one that ended, if it can be taken up again.
-    const exchanged = agent
-      .exchange(request, sink)
-      .pipe(Effect.catchIf((error) => error._tag === "ConnectionLost" && lastEventId !== undefined, () => Effect.void))
+    const exchanged = agent.exchange(request, sink).pipe(
+      Effect.catchIf(
+        (error) => error._tag === "ConnectionLost" && lastEventId !== undefined,
+        () => Effect.void
+      )
+    )
     return Effect.map(exchanged, () => {
       const body = Json.join(chunks)
       const messages = isJson && body.length > 0 ? messagesOf(body, status) : []

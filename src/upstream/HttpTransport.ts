@@ -144,10 +144,11 @@ export const open =
       yield* Effect.addFinalizer(() =>
         session === undefined
           ? Effect.void
-          : HttpExchange.run(agent, { method: "DELETE", url, headers: headers({}) }, listener(undefined, () => {})).pipe(
-              Effect.timeout("2 seconds"),
-              Effect.ignore
-            )
+          : HttpExchange.run(
+              agent,
+              { method: "DELETE", url, headers: headers({}) },
+              listener(undefined, () => {})
+            ).pipe(Effect.timeout("2 seconds"), Effect.ignore)
       )
 
       const transport: Transport = {

@@ -13,7 +13,11 @@ const supports = (connection: Connection, kind: Catalogue.Kind): boolean =>
   connection.peer.capabilities[Catalogue.LIST[kind].capability] !== undefined
 
 /** All items of one list. A list that cannot be fetched, or not to its end, is logged, and what there is of it taken. */
-export const fetch = Effect.fn("Listing.fetch")(function* (connection: Connection, kind: Catalogue.Kind, server: string) {
+export const fetch = Effect.fn("Listing.fetch")(function* (
+  connection: Connection,
+  kind: Catalogue.Kind,
+  server: string
+) {
   const items: Array<Catalogue.Item> = []
   if (!supports(connection, kind)) return items
   const { method } = Catalogue.LIST[kind]

@@ -155,7 +155,13 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       }
       const asked = call?.handlers === undefined ? unrelated.ask(frame) : call.handlers.ask(frame)
       asking++
-      fork(key, Effect.ensuring(Effect.flatMap(asked, reply), Effect.sync(() => asking--)))
+      fork(
+        key,
+        Effect.ensuring(
+          Effect.flatMap(asked, reply),
+          Effect.sync(() => asking--)
+        )
+      )
     }
 
     const receiver: Receiver = {
@@ -183,7 +189,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
     yield* transport.lost.pipe(
       Effect.catch((error) =>
         Effect.sync(() => {
-          for (const id of [...pending.keys()]) settle(id, Exit.fail(error))
+          for (const id of pending.keys()) settle(id, Exit.fail(error))
         })
       ),
       Effect.forkScoped

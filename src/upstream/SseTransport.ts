@@ -43,17 +43,12 @@ export const open =
           }
         }
       ).pipe(
-        Effect.matchEffect({
-          onFailure: (error) => Effect.succeed(new ConnectionLost({ reason: error.message, unsent: false })),
+        Effect.match({
+          onFailure: (error) => error.message,
           onSuccess: (outcome) =>
-            Effect.succeed(
-              new ConnectionLost({
-                reason: outcome.streamed ? "it ended its event stream" : HttpExchange.refusal(outcome).reason,
-                unsent: false
-              })
-            )
+            outcome.streamed ? "it ended its event stream" : HttpExchange.refusal(outcome).reason
         }),
-        Effect.flatMap((error) => Deferred.fail(lost, error)),
+        Effect.flatMap((reason) => Deferred.fail(lost, new ConnectionLost({ reason, unsent: false }))),
         Effect.forkScoped
       )
       const target = yield* Effect.raceFirst(Deferred.await(endpoint), Deferred.await(lost))

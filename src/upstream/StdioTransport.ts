@@ -132,7 +132,9 @@ export const open =
         send: (message) =>
           Effect.suspend((): Effect.Effect<void, TransportError> => {
             if (queued + message.length > MAX_MESSAGE) {
-              return Effect.fail(new MessageRefused({ reason: "it does not read its input; too much is waiting for it" }))
+              return Effect.fail(
+                new MessageRefused({ reason: "it does not read its input; too much is waiting for it" })
+              )
             }
             queued += message.length
             return Queue.offerUnsafe(outbox, message)

@@ -112,7 +112,9 @@ export const layer = (
           return Effect.andThen(update({ note: text }), log.warning(`${server}: ${text}`, { server }))
         },
         refresh: (kinds) =>
-          refresh(kinds).pipe(Effect.catch((error) => log.debug(`Refreshing lists failed: ${error.message}`, { server })))
+          refresh(kinds).pipe(
+            Effect.catch((error) => log.debug(`Refreshing lists failed: ${error.message}`, { server }))
+          )
       })
 
       /** What a new connection must know that the old one knew. */
@@ -163,7 +165,9 @@ export const layer = (
             const connection = current
             current = undefined
             if (Exit.isFailure(exit) || connection === undefined) return Scope.close(own, exit)
-            const idle = Effect.suspend(() => (connection.rpc.calls().length === 0 ? Effect.void : Effect.sleep(100))).pipe(
+            const idle = Effect.suspend(() =>
+              connection.rpc.calls().length === 0 ? Effect.void : Effect.sleep(100)
+            ).pipe(
               Effect.repeat({ while: () => connection.rpc.calls().length > 0 }),
               Effect.timeoutOption(EXPIRED_GRACE)
             )
@@ -194,7 +198,10 @@ export const layer = (
           const { status } = SubscriptionRef.getUnsafe(state)
           if (current !== undefined && status._tag === "Ready") return Effect.succeed(current)
           if (status._tag === "Starting" || status._tag === "Ready") {
-            return Effect.andThen(until((now) => now.status !== status), ready(false))
+            return Effect.andThen(
+              until((now) => now.status !== status),
+              ready(false)
+            )
           }
           if (status._tag === "Failed" && mayWake && config.transport._tag !== "Unusable") {
             return wake.open.pipe(Effect.andThen(until((now) => now.status !== status)), Effect.andThen(ready(false)))

@@ -1,5 +1,5 @@
 /** What the three transports have in common: they carry messages, and say when they cannot. */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 

@@ -3,13 +3,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as SubscriptionRef from "effect/SubscriptionRef"
 import type * as Catalogue from "../domain/Catalogue.ts"
-import type {
-  CallTimeout,
-  LimitReached,
-  OutcomeUnknown,
-  UpstreamDown,
-  UpstreamRefused
-} from "../domain/Errors.ts"
+import type { CallTimeout, LimitReached, OutcomeUnknown, UpstreamDown, UpstreamRefused } from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
 import type { Lane } from "../domain/Lane.ts"
 import type { Capabilities, LogLevel } from "../domain/Protocol.ts"

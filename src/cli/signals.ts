@@ -1,0 +1,59 @@
+/** What comes from outside the program's own logic: signals, the wrapper's end, and errors that nobody caught. */
+import * as Effect from "effect/Effect"
+import { Socket } from "node:net"
+import { WRAPPER_VARIABLE } from "./relaunch.ts"
+import * as Terminal from "./Terminal.ts"
+
+/** SIGINT and SIGTERM are seen to by the runtime; these stop the program in the same orderly way. */
+const ALSO_STOPPING = ["SIGHUP"] as const
+const STOPPING = ["SIGINT", "SIGTERM", ...ALSO_STOPPING] as const
+
+/** Succeeds when the program is to stop for a reason that the runtime does not know. */
+const toldToStop = Effect.callback<void>((resume) => {
+  const stop = () => resume(Effect.void)
+  for (const signal of ALSO_STOPPING) process.on(signal, stop)
+  // Set by our own wrapper, not by a person: no setting.
+  // @effect-diagnostics-next-line processEnvInEffect:off
+  const descriptor = Number(process.env[WRAPPER_VARIABLE])
+  const wrapper = descriptor > 2 ? new Socket({ fd: descriptor, readable: true }) : undefined
+  wrapper?.on("close", stop).on("error", stop).resume().unref()
+  return Effect.sync(() => {
+    for (const signal of ALSO_STOPPING) process.off(signal, stop)
+    wrapper?.destroy()
+  })
+})
+
+/** Dies of an error that nobody caught, so that finalizers run before the process ends. */
+const uncaught = Effect.callback<never>((resume) => {
+  const die = (error: unknown) => resume(Effect.die(error))
+  process.on("uncaughtException", die)
+  process.on("unhandledRejection", die)
+  return Effect.sync(() => {
+    process.off("uncaughtException", die)
+    process.off("unhandledRejection", die)
+  })
+})
+
+/** The second signal ends at once what the first one did not end soon enough. */
+const impatience = Effect.acquireRelease(
+  Effect.sync(() => {
+    let signals = 0
+    const count = () => {
+      signals++
+      if (signals < 2) return
+      Terminal.stderr.write("Stopped at once.")
+      // The children's process groups are ended by the exit handlers of whoever started them, and by the sidecar.
+      process.exit(130)
+    }
+    for (const signal of STOPPING) process.on(signal, count)
+    return count
+  }),
+  (count) =>
+    Effect.sync(() => {
+      for (const signal of STOPPING) process.off(signal, count)
+    })
+)
+
+/** Runs a program until it ends, is told to stop, or something is thrown that nobody catches. */
+export const untilToldOtherwise = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A | void, E, R> =>
+  Effect.scoped(Effect.andThen(impatience, Effect.raceFirst(program, Effect.raceFirst(toldToStop, uncaught))))

@@ -1,0 +1,24 @@
+import { defineConfig } from "vitest/config"
+
+/** Unit tests share nothing and run side by side; integration tests start processes, and take turns. */
+export default defineConfig({
+  test: {
+    globalSetup: ["test/setup.ts"],
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/integration/**"], testTimeout: 30_000 }
+      },
+      {
+        extends: true,
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false
+        }
+      }
+    ]
+  }
+})
