@@ -1,9 +1,33 @@
 /** Builds dist/: main.js, which needs nothing beside it; index.js with its types for programs that embed the gateway. */
 import { execFileSync } from "node:child_process"
-import { chmodSync, readFileSync, rmSync } from "node:fs"
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
+import { join } from "node:path"
 import { rolldown } from "rolldown"
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8"))
+
+/** What is published is made from dist/, and needs nothing but `effect` where it is embedded. */
+const published = {
+  name: manifest.name,
+  version: manifest.version,
+  description: manifest.description,
+  license: manifest.license,
+  type: manifest.type,
+  engines: manifest.engines,
+  bin: { "mcp-proxy-server": "main.js" },
+  exports: { ".": { types: "./types/src/index.d.ts", default: "./index.js" } },
+  peerDependencies: { effect: manifest.peerDependencies.effect },
+  peerDependenciesMeta: { effect: { optional: true } }
+}
 
 const commit = (): string => {
   try {
@@ -33,7 +57,19 @@ const bundle = async (input: string, file: string, external: ReadonlyArray<RegEx
   await build.close()
 }
 
-rmSync("dist", { recursive: true, force: true })
-await bundle("src/main.ts", "dist/main.js", [])
-chmodSync("dist/main.js", 0o755)
+mkdirSync("dist", { recursive: true })
+// Built aside and moved into place, so that a program started meanwhile finds the old files or the new, never half.
+const aside = mkdtempSync("dist/.build-")
+try {
+  await bundle("src/main.ts", join(aside, "main.js"), [])
+  await bundle("src/index.ts", join(aside, "index.js"), [/^effect(\/|$)/u])
+  chmodSync(join(aside, "main.js"), 0o755)
+  for (const name of readdirSync(aside)) renameSync(join(aside, name), join("dist", name))
+} finally {
+  rmSync(aside, { recursive: true, force: true })
+}
+if (!process.argv.includes("--no-types")) {
+  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" })
+}
+writeFileSync("dist/package.json", `${JSON.stringify(published, null, 2)}\n`)
 console.log(`dist/main.js ${manifest.version} (${JSON.parse(define.__COMMIT__)})`)

@@ -1,7 +1,8 @@
 /** What every command that runs servers needs beneath it: platform, keys, state, and the configuration file. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Path from "effect/Path"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import { Behaviour } from "../gateway/Proxy.ts"
@@ -14,13 +15,13 @@ import { Reaper } from "../upstream/Reaper.ts"
 import * as Supervisor from "../upstream/Supervisor.ts"
 import type { AllSettings } from "./AllSettings.ts"
 
-/** How upstream servers are run. */
-export const platform = (settings: AllSettings) =>
+/** How upstream servers are run; `listWait` is how long a first list waits for them. */
+export const platform = (settings: AllSettings, listWait: Duration.Duration) =>
   Layer.mergeAll(
     HttpAgent.layer,
     Reaper.layer,
     Layer.succeed(Supervisor.Defaults, { restartDelay: settings.upstream.restartDelay }),
-    Layer.succeed(Behaviour, { listWait: settings.gateway.listWait })
+    Layer.succeed(Behaviour, { listWait })
   ).pipe(Layer.provideMerge(NodeServices.layer))
 
 /** Keys and state in the data directory. */

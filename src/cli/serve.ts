@@ -5,6 +5,7 @@ import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Exposure from "../auth/Exposure.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
+import type { GatewayConfig } from "../domain/ServerConfig.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import * as Gateway from "../gateway/Gateway.ts"
 import { Address, type AddressOptions, endpointUrl } from "../http/Address.ts"
@@ -40,14 +41,30 @@ const announce = Effect.fnUntraced(function* (address: AddressOptions) {
   yield* log.info(`Other clients: ${ClientLines.json(url)}`)
 })
 
-/** What differs between `serve` and `demo`. */
-export interface Occasion {
+/** Serves a configuration until interrupted. `afterwards` runs once requests are served. */
+export const run = Effect.fnUntraced(function* <E, R>(options: {
+  readonly settings: AllSettings
+  readonly config: GatewayConfig
+  readonly address: AddressOptions
   /** Wait for a busy port, as after a restart. */
   readonly waitForPort: boolean
-}
+  readonly afterwards: Effect.Effect<void, E, R>
+}) {
+  const { address, afterwards, config, settings, waitForPort } = options
+  // The socket first: where it cannot be had, nothing else need be started.
+  const server = Server.layer(settings.http).pipe(
+    Layer.provideMerge(Gateway.layer(config)),
+    Layer.provide(Host.durable(settings)),
+    Layer.provide(Host.platform(settings, settings.gateway.listWait)),
+    Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),
+    Layer.provide(Listener.layer({ host: address.host, port: address.port, wait: waitForPort }))
+  )
+  const running = afterwards.pipe(Effect.andThen(Effect.forkScoped(summarize)), Effect.andThen(Effect.never))
+  return yield* Effect.scoped(Effect.provide(running, server))
+})
 
 /** Runs until interrupted. Fails where the environment or the configuration file cannot be meant. */
-export const serve = Effect.fnUntraced(function* (settings: AllSettings, occasion: Occasion) {
+export const serve = Effect.fnUntraced(function* (settings: AllSettings) {
   const { auth, http } = settings
   const exposure = Exposure.decide(auth, { host: http.host, baseUrl: http.baseUrl, port: http.port, isLoopback })
   if (Result.isFailure(exposure)) return yield* new SettingsError({ problems: exposure.failure })
@@ -60,18 +77,6 @@ export const serve = Effect.fnUntraced(function* (settings: AllSettings, occasio
   if (settings.config.strict) yield* ConfigFile.requireAll(loaded.path, loaded)
   const { baseUrl, host, warning } = exposure.success
   const address: AddressOptions = { host, port: http.port, baseUrl, pathPrefix: http.pathPrefix }
-  const server = Server.layer(http).pipe(
-    Layer.provide(Listener.layer({ host, port: http.port, wait: occasion.waitForPort })),
-    Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),
-    Layer.provideMerge(Gateway.layer(loaded.config)),
-    Layer.provide(Host.durable(settings)),
-    Layer.provide(Host.platform(settings))
-  )
-  const running = Effect.gen(function* () {
-    yield* log.warning(warning)
-    yield* announce(address)
-    yield* Effect.forkScoped(summarize)
-    return yield* Effect.never
-  })
-  return yield* Effect.scoped(Effect.provide(running, server))
+  const afterwards = Effect.andThen(log.warning(warning), announce(address))
+  return yield* run({ settings, config: loaded.config, address, waitForPort: true, afterwards })
 })

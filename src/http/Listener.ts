@@ -7,7 +7,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { HttpServer } from "effect/http/HttpServer"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { createServer } from "node:http"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { logger } from "../observability/Logging.ts"
 
 const log = logger("http")
@@ -34,10 +34,16 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
   }
 }
 
-/** `stop` takes no new connections any more; `closed` waits until those there were are closed, and then closes them. */
 export class Listener extends Context.Service<
   Listener,
-  { readonly stop: Effect.Effect<void>; readonly closed: (patience: Duration.Duration) => Effect.Effect<void> }
+  {
+    /** Says that requests are served from here on; those before are told to come back. */
+    readonly serving: Effect.Effect<void>
+    /** Takes no new connections any more. */
+    readonly stop: Effect.Effect<void>
+    /** Waits until the connections there are have closed, and closes those that have not by then. */
+    readonly closed: (patience: Duration.Duration) => Effect.Effect<void>
+  }
 >()("mcp-proxy/http/Listener") {}
 
 /** Longer than a reverse proxy keeps idle connections, so that it is never us who closes one under its request. */
@@ -50,6 +56,10 @@ const BUSY = Schedule.spaced("500 millis").pipe(Schedule.upTo({ times: 20 }))
 export const layer = (options: { readonly host: string; readonly port: number; readonly wait: boolean }) => {
   const { host, port, wait } = options
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MILLIS })
+  const comeBack = (_: IncomingMessage, response: ServerResponse): void => {
+    response.writeHead(503, { "retry-after": "1" }).end()
+  }
+  server.on("request", comeBack)
   let saidSo = false
   const listen = NodeHttpServer.make(() => server, { host, port, gracefulShutdownTimeout: "1 second" }).pipe(
     Effect.mapError(({ cause }) => {
@@ -64,6 +74,7 @@ export const layer = (options: { readonly host: string; readonly port: number; r
     Effect.retry({ schedule: BUSY, while: ({ code }) => wait && code === "EADDRINUSE" })
   )
   const listener = Listener.of({
+    serving: Effect.sync(() => void server.off("request", comeBack)),
     stop: Effect.sync(() => void server.close()),
     closed: (patience) =>
       Effect.callback<number>((resume) => {

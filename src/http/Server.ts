@@ -1,67 +1,25 @@
-/** Everything that is served over HTTP, and the orderly end of it. */
+/** The HTTP server: everything that is served, and the orderly end of it. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as HttpRouter from "effect/http/HttpRouter"
-import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type * as IpNetwork from "effect/net/IpNetwork"
-import { CODE } from "../domain/Protocol.ts"
 import { Proxy } from "../gateway/Proxy.ts"
 import { logger } from "../observability/Logging.ts"
-import { Address } from "./Address.ts"
 import { Draining } from "./Draining.ts"
-import * as Guard from "./Guard.ts"
-import { HealthApi } from "./HealthApi.ts"
-import * as HealthRoutes from "./HealthRoutes.ts"
-import * as HomeRoutes from "./HomeRoutes.ts"
 import { Listener } from "./Listener.ts"
-import * as McpRoutes from "./McpRoutes.ts"
-import { refuse } from "./Responses.ts"
+import { notFound } from "./McpRoutes.ts"
+import * as Routes from "./Routes.ts"
 
 const log = logger("http")
 
-export interface ServerOptions {
-  readonly allowedHosts: ReadonlyArray<string>
-  readonly allowedOrigins: ReadonlyArray<string>
+export interface ServerOptions extends Routes.RouteOptions {
+  /** Reverse proxies whose X-Forwarded-* headers are believed. */
   readonly trustedProxies: ReadonlyArray<IpNetwork.IpNetwork>
+  /** How long calls in flight may go on once the server is to stop. */
   readonly shutdownGrace: Duration.Duration
 }
-
-/** Liveness is asked for by machines that call us whatever they like. */
-const isHealth = (url: string): boolean => /\/health(\?|$)/u.test(url)
-
-const guard = (options: ServerOptions) =>
-  HttpRouter.use((router) =>
-    Effect.gen(function* () {
-      const { baseUrl, host } = yield* Address
-      const guardOptions = { host, baseUrl, ...options }
-      yield* router.addGlobalMiddleware((handled) =>
-        Effect.flatMap(HttpServerRequest, (request) => {
-          if (isHealth(request.originalUrl)) return handled
-          const verdict = Guard.check(request.headers["host"], request.headers["origin"], guardOptions)
-          return verdict._tag === "Allowed" ? handled : Effect.succeed(refuse(403, CODE.invalidRequest, verdict.reason))
-        })
-      )
-    })
-  )
-
-/** Health is asked for at the root by those who do not know the prefix, and does not tell it. */
-const healthRoutes = Layer.unwrap(
-  Effect.map(Address, ({ pathPrefix }) => {
-    const atRoot = HttpApiBuilder.layer(HealthApi)
-    return pathPrefix === ""
-      ? atRoot
-      : Layer.merge(atRoot, HttpApiBuilder.layer(HealthApi.prefix(pathPrefix as `/${string}`)))
-  })
-).pipe(Layer.provide(HealthRoutes.layer))
-
-/** All routes, for a router of the embedding program's or our own. */
-export const routes = (options: ServerOptions) =>
-  Layer.mergeAll(McpRoutes.layer, HomeRoutes.layer, healthRoutes, McpRoutes.notFound).pipe(
-    Layer.provideMerge(guard(options))
-  )
 
 /** Takes nothing new, lets what is in flight finish for a while, then ends every stream. */
 const drain = (grace: Duration.Duration) =>
@@ -69,6 +27,7 @@ const drain = (grace: Duration.Duration) =>
     const draining = yield* Draining
     const proxy = yield* Proxy
     const listener = yield* Listener
+    yield* listener.serving
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         yield* log.info("Stopping: no new calls are taken")
@@ -87,16 +46,17 @@ const drain = (grace: Duration.Duration) =>
     )
   })
 
+const QUIET = { disableLogger: true, disableListenLog: true } as const
+
+/** The routes on the listening socket. Without trusted proxies no request pays for the question. */
+const served = (options: ServerOptions) => {
+  const all = Layer.merge(Routes.layer(options), notFound)
+  const { trustedProxies } = options
+  return trustedProxies.length === 0
+    ? HttpRouter.serve(all, QUIET)
+    : HttpRouter.serve(all, { ...QUIET, middleware: HttpMiddleware.xForwardedHeaders({ trustedProxies }) })
+}
+
 /** Serves, until its scope closes. */
 export const layer = (options: ServerOptions) =>
-  Layer.effectDiscard(drain(options.shutdownGrace)).pipe(
-    Layer.provideMerge(
-      HttpRouter.serve(routes(options), {
-        disableLogger: true,
-        disableListenLog: true,
-        ...(options.trustedProxies.length === 0
-          ? {}
-          : { middleware: HttpMiddleware.xForwardedHeaders({ trustedProxies: options.trustedProxies }) })
-      })
-    )
-  )
+  Layer.effectDiscard(drain(options.shutdownGrace)).pipe(Layer.provideMerge(served(options)))

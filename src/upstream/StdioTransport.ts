@@ -30,6 +30,7 @@ const serverLog = logger("server")
 const PATIENCE = "2 seconds"
 
 const MAX_STDERR_LINE = 8 * 1024
+const MAX_LAST_WORDS = 300
 const LINE_FEED = new Uint8Array([0x0a])
 
 /** The id at one end of an answer that was too long to be held: its place in what all known servers write. */
@@ -57,9 +58,13 @@ const explain = (tag: string, command: string): string =>
       ? `not permitted to run ${command}`
       : `cannot start ${command}`
 
-const describeEnd = (exit: Option.Option<Exit.Exit<number, unknown>>): string => {
-  if (Option.isNone(exit)) return "it closed its standard output"
-  return Exit.isSuccess(exit.value) ? `it exited with code ${exit.value.value}` : "it was ended by a signal"
+const describeEnd = (exit: Option.Option<Exit.Exit<number, unknown>>, lastWords: string): string => {
+  const end = Option.isNone(exit)
+    ? "it closed its standard output"
+    : Exit.isSuccess(exit.value)
+      ? `it exited with code ${exit.value.value}`
+      : "it was ended by a signal"
+  return lastWords === "" ? end : `${end}; its last words: ${lastWords}`
 }
 
 /** Opens a process. Closing: its input ends, two seconds later its group gets SIGTERM, and two seconds later SIGKILL. */
@@ -87,6 +92,8 @@ export const open =
       const lost = yield* Deferred.make<never, ConnectionLost>()
       const lose = (reason: string) => Deferred.fail(lost, new ConnectionLost({ reason, unsent: false }))
 
+      let lastWords = ""
+
       const splitter = new LineSplitter(MAX_MESSAGE)
       const emit = (line: Line): void => receiveLine(receiver, line)
       const drained = yield* child.stdout.pipe(
@@ -100,7 +107,7 @@ export const open =
         Effect.andThen(Fiber.join(drained), Effect.timeoutOption(exited, "1 second")),
         Effect.tap(Effect.asSome(exited), () => Effect.timeoutOption(Fiber.join(drained), "1 second"))
       ).pipe(
-        Effect.flatMap((exit) => lose(describeEnd(exit))),
+        Effect.flatMap((exit) => lose(describeEnd(exit, lastWords))),
         Effect.forkScoped
       )
       const errors = new LineSplitter(MAX_STDERR_LINE)
@@ -109,7 +116,9 @@ export const open =
           const lines: Array<string> = []
           errors.feed(chunk, (line) => {
             const bytes = line._tag === "Line" ? line.bytes : line.head
-            lines.push(Buffer.from(bytes).toString() + (line._tag === "Line" ? "" : " …"))
+            const text = Buffer.from(bytes).toString() + (line._tag === "Line" ? "" : " …")
+            lines.push(text)
+            if (text.trim() !== "") lastWords = text.trim().slice(0, MAX_LAST_WORDS)
           })
           return Effect.forEach(lines, (line) => serverLog.info(line, { server: config.id }), { discard: true })
         }),

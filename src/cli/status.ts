@@ -1,0 +1,75 @@
+/** `status`: how a running proxy is doing. */
+import * as Effect from "effect/Effect"
+import * as Flag from "effect/cli/Flag"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import * as Command from "effect/cli/Command"
+import * as HttpApiClient from "effect/http-api/HttpApiClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { HealthApi, type Readiness } from "../http/HealthApi.ts"
+import * as AllSettings from "./AllSettings.ts"
+import * as Flags from "./Flags.ts"
+import * as Output from "./Output.ts"
+
+/** Nothing, or something else, answers there. */
+export class NoProxy extends Schema.TaggedError<NoProxy>()("NoProxy", { url: Schema.String, reason: Schema.String }) {
+  override readonly [Runtime.errorExitCode] = 1
+  override get message(): string {
+    return `No proxy answers at ${this.url} (${this.reason}). Is it running? Name its address with --url.`
+  }
+}
+
+const ask = Effect.fnUntraced(function* (url: string) {
+  const client = yield* HttpApiClient.make(HealthApi, {
+    transformClient: HttpClient.mapRequest(HttpClientRequest.prependUrl(url))
+  })
+  return yield* client.ready().pipe(
+    // A proxy that is draining answers with the same report.
+    Effect.catch((error) =>
+      "servers" in error ? Effect.succeed(error) : Effect.fail(new NoProxy({ url, reason: error.message }))
+    ),
+    Effect.timeoutOrElse({
+      duration: "5 seconds",
+      orElse: () => Effect.fail(new NoProxy({ url, reason: "no answer within 5 s" }))
+    })
+  )
+})
+
+const show = (readiness: Readiness): string => {
+  const { servers, sessions, status, upstreams = [], version } = readiness
+  const head = `mcp-proxy ${version} is ${status}: ${servers.ready} of ${servers.total} servers ready, ${sessions} sessions`
+  const rows = upstreams.map(({ detail, isolation, name, note, prompts, resources, status, tools, transport }) => [
+    Output.paint("●", Output.statusColour(status)),
+    name,
+    transport,
+    isolation,
+    status === "ready" ? `${tools} tools, ${prompts} prompts, ${resources} resources` : detail,
+    note === null ? "" : Output.paint(note, "yellow")
+  ])
+  return upstreams.length === 0 ? head : `${head}\n${Output.table(rows)}`
+}
+
+export const status = Command.make(
+  "status",
+  {
+    url: Flag.String("url").pipe(
+      Flag.withDescription("Address of the proxy; by default the one that this environment's settings give"),
+      Flag.withMetavar("http://…"),
+      Flag.optional
+    ),
+    json: Flags.json
+  },
+  Effect.fnUntraced(function* ({ json, url }) {
+    const { http } = yield* AllSettings.load
+    const own = `http://localhost:${http.port}${http.pathPrefix}`
+    const base = Option.getOrElse(url, () => own).replace(/\/(mcp\/?)?$/u, "")
+    const readiness = yield* Effect.provide(ask(base), NodeHttpClient.layerNodeHttp)
+    yield* json ? Output.json(readiness) : Output.print(show(readiness))
+  })
+).pipe(
+  Command.withDescription("Show the servers of a running proxy and how they are"),
+  Command.withExamples([{ command: "mcp-proxy-server status", description: "The proxy on this machine" }])
+)

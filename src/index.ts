@@ -1,0 +1,38 @@
+/**
+ * The gateway for programs of their own: services and layers to put into another Effect program.
+ *
+ * `Gateway.layer(config)` runs the servers and stands before them; `Routes.layer` puts it on a router. Both take their
+ * surroundings (platform, key, store, address) as requirements, so that the embedding program decides them.
+ */
+
+/** The failures that a gateway answers with. */
+export * as Errors from "./domain/Errors.ts"
+/** Configurations: `GatewayConfig` and what is in one. */
+export type { GatewayConfig, ServerConfig, Transport } from "./domain/ServerConfig.ts"
+export { ServerId, SessionKey, Subject } from "./domain/ServerId.ts"
+export { anonymous, type Principal } from "./domain/Principal.ts"
+export type { Caller, Isolation, Lane } from "./domain/Lane.ts"
+export type { UpstreamStatus } from "./domain/UpstreamStatus.ts"
+/** Reading an mcp_config.json. */
+export * as ConfigFile from "./config/ConfigFile.ts"
+/** The one secret, and what is sealed with it. */
+export { RootKey } from "./keys/RootKey.ts"
+/** Small durable state: the service, and its layers in memory and on SQLite. */
+export * as Store from "./storage/Store.ts"
+export * as SqliteStore from "./storage/SqliteStore.ts"
+/** One supervised connection to one server. */
+export { type Peer, Upstream, type UpstreamError, type UpstreamEvent, type UpstreamState } from "./upstream/Upstream.ts"
+export * as Supervisor from "./upstream/Supervisor.ts"
+export { HttpAgent } from "./upstream/HttpAgent.ts"
+export { Reaper } from "./upstream/Reaper.ts"
+/** All servers, and what is seen of them. */
+export * as Fleet from "./fleet/Fleet.ts"
+export * as Catalog from "./fleet/Catalog.ts"
+/** Sessions and calls. */
+export * as Gateway from "./gateway/Gateway.ts"
+export { Behaviour, Proxy } from "./gateway/Proxy.ts"
+export { Sessions } from "./gateway/Sessions.ts"
+/** The HTTP side. */
+export { Address, type AddressOptions } from "./http/Address.ts"
+export { Draining } from "./http/Draining.ts"
+export * as Routes from "./http/Routes.ts"
