@@ -59,6 +59,9 @@ export const make = Effect.gen(function* () {
     const silent = silentOwner(session, name)
     const upstream = silent === undefined ? undefined : fleet.shared(silent)
     if (silent !== undefined && upstream !== undefined) {
+      yield* upstream.retry
+      const retried = catalog.known(endpoint, caller).byName[list].get(name)
+      if (retried !== undefined) return retried
       const now = yield* Clock.currentTimeMillis
       const status = Status.describe(SubscriptionRef.getUnsafe(upstream.state).status, now)
       return yield* new UpstreamDown({ server: silent, status })

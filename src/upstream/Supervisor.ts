@@ -192,22 +192,22 @@ export const layer = (
           Effect.fail(new UpstreamDown({ server, status: Status.describe(status, now) }))
         )
 
-      /** The connection to use now. Waits for a start under way, and wakes a server that was given up, once. */
-      const ready = (mayWake: boolean): Effect.Effect<Connection.Connection, UpstreamDown> =>
-        Effect.suspend(() => {
-          const { status } = SubscriptionRef.getUnsafe(state)
-          if (current !== undefined && status._tag === "Ready") return Effect.succeed(current)
-          if (status._tag === "Starting" || status._tag === "Ready") {
-            return Effect.andThen(
-              until((now) => now.status !== status),
-              ready(false)
-            )
-          }
-          if (status._tag === "Failed" && mayWake && config.transport._tag !== "Unusable") {
-            return wake.open.pipe(Effect.andThen(until((now) => now.status !== status)), Effect.andThen(ready(false)))
-          }
-          return down(status)
-        })
+      const retry = Effect.suspend(() => {
+        const { status } = SubscriptionRef.getUnsafe(state)
+        if (status._tag !== "Failed" || config.transport._tag === "Unusable") return Effect.void
+        return wake.open.pipe(
+          Effect.andThen(until((now) => now.status !== status)),
+          Effect.andThen(until((now) => now.status._tag !== "Starting"))
+        )
+      })
+
+      /** The connection to use now. Waits for a start under way. */
+      const ready: Effect.Effect<Connection.Connection, UpstreamDown> = Effect.suspend(() => {
+        const { status } = SubscriptionRef.getUnsafe(state)
+        if (current !== undefined && status._tag === "Ready") return Effect.succeed(current)
+        if (status._tag !== "Starting" && status._tag !== "Ready") return down(status)
+        return Effect.andThen(until((now) => now.status !== status), ready)
+      })
 
       const translate = (error: Exclude<RpcError, SessionExpired>): UpstreamError => {
         switch (error._tag) {
@@ -223,13 +223,13 @@ export const layer = (
       }
 
       const call = (encode: (id: number) => Uint8Array, handlers: CallHandlers) =>
-        Effect.flatMap(ready(true), (connection) =>
+        Effect.flatMap(Effect.andThen(retry, ready), (connection) =>
           connection.rpc.request(encode, handlers).pipe(
             // The server did not act on it: a new session, and the same call once more.
             Effect.catchTag("SessionExpired", () =>
               connection.rpc.expire.pipe(
                 Effect.andThen(until(() => current !== connection)),
-                Effect.andThen(ready(false)),
+                Effect.andThen(ready),
                 Effect.flatMap(({ rpc }) => rpc.request(encode, handlers))
               )
             ),
@@ -246,6 +246,7 @@ export const layer = (
         config,
         lane,
         state,
+        retry,
         settled: until(({ status }) => status._tag !== "Starting"),
         call,
         notify: (message) => Effect.suspend(() => Effect.ignore(current?.rpc.notify(message) ?? Effect.void)),

@@ -58,6 +58,8 @@ export class Upstream extends Context.Service<
     readonly state: SubscriptionRef.SubscriptionRef<UpstreamState>
     /** Succeeds once the first start has been decided one way or the other. */
     readonly settled: Effect.Effect<void>
+    /** Gives a server that was given up one more try, and waits for the outcome. Others are left as they are. */
+    readonly retry: Effect.Effect<void>
     /**
      * Makes a call: sends what `encode` makes of our id and waits for the answer, an error of the server's included.
      * A server still starting is waited for; one that was given up gets one more try.
