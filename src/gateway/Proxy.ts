@@ -15,6 +15,7 @@ import * as ResourceUri from "../domain/ResourceUri.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import { logger } from "../observability/Logging.ts"
 import * as Setting from "../settings/Setting.ts"
 import { encodeRequest } from "../upstream/Connection.ts"
 import type { CallHandlers } from "../upstream/Rpc.ts"
@@ -26,6 +27,8 @@ import type { ReplyChannel } from "./ReplyChannel.ts"
 import * as Router from "./Router.ts"
 import type { Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
+
+const log = logger("gateway")
 
 export const settings = {
   listWait: Setting.duration({
@@ -164,9 +167,7 @@ const make = Effect.gen(function* () {
     if (Exit.hasInterrupts(exit)) return Effect.succeed(Answers.proxyError(request.id, new Cancelled()))
     const error = { code: CODE.internalError, message: "Internal error; the proxy's log says more" }
     return Effect.as(
-      Effect.logError(`${request.method} failed unexpectedly`, exit.cause).pipe(
-        Effect.annotateLogs({ logger: "gateway" })
-      ),
+      log.error(`${request.method} failed unexpectedly`, {}, exit.cause),
       Answers.failure(request.id, error)
     )
   }

@@ -50,6 +50,7 @@ export class ReplyChannel {
     if (!this.acceptsStream || this.outstanding === 0) return undefined
     if (this.log === undefined) {
       this.log = this.logs.open(this.name)
+      for (const answer of this.answers) this.log.append(answer)
       Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Stream", log: this.log }))
     }
     return this.log

@@ -108,8 +108,7 @@ export const make = Effect.gen(function* () {
   const take = (session: Session, received: ClientMessage.Notification | ClientMessage.Response) =>
     received._tag === "Notification" ? notices.notified(session, received) : notices.answered(session, received)
 
-  const reply = Effect.fnUntraced(function* (session: Session, channel: ReplyChannel, takesJson: boolean) {
-    if (!takesJson) channel.stream()
+  const reply = Effect.fnUntraced(function* (session: Session, channel: ReplyChannel) {
     const decided = yield* channel.reply
     if (decided._tag === "Json") return message(decided.body)
     const delivery = yield* deliver(session, decided.log, 0)
@@ -140,18 +139,21 @@ export const make = Effect.gen(function* () {
     }
     yield* checkRevision(request)
     const session = yield* findSession(request, principal, endpoint)
-    const open = (id: string | null, batchOf?: number) =>
-      new ReplyChannel({
+    const open = (id: string | null, batchOf?: number) => {
+      const channel = new ReplyChannel({
         logs: streams,
         session: session.caller.session,
         request: id,
         acceptsStream: accept.stream,
         ...(batchOf === undefined ? {} : { batchOf })
       })
+      if (!accept.json) channel.stream()
+      return channel
+    }
     if (body._tag === "Request") {
       const channel = open(JSON.stringify(body.requestId))
       yield* proxy.accept(session, body, channel)
-      return yield* reply(session, channel, accept.json)
+      return yield* reply(session, channel)
     }
     if (body._tag !== "Batch") {
       yield* take(session, body)
@@ -171,7 +173,7 @@ export const make = Effect.gen(function* () {
       else if (one._tag === "Refusal") channel.answer(Answers.failure(one.id, { code: one.code, message: one.reason }))
       else yield* take(session, one)
     }
-    return answerable.length === 0 ? accepted : yield* reply(session, channel, accept.json)
+    return answerable.length === 0 ? accepted : yield* reply(session, channel)
   })
 
   /** A stream with nothing but the word that an answer cannot be had any more. */

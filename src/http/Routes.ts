@@ -23,7 +23,7 @@ export interface RouteOptions {
 const isHealth = (url: string): boolean => /\/health(\?|$)/u.test(url)
 
 /** Refuses requests whose Host or Origin is not one of ours; for the routes that it is provided to. */
-const guard = (options: RouteOptions) =>
+const guard = ({ allowedHosts, allowedOrigins }: RouteOptions) =>
   HttpRouter.middleware(
     Effect.map(
       Address,
@@ -32,7 +32,12 @@ const guard = (options: RouteOptions) =>
           Effect.flatMap(HttpServerRequest, (request) => {
             if (isHealth(request.originalUrl)) return handled
             const { headers } = request
-            const verdict = Guard.check(headers["host"], headers["origin"], { host, baseUrl, ...options })
+            const verdict = Guard.check(headers["host"], headers["origin"], {
+              host,
+              baseUrl,
+              allowedHosts,
+              allowedOrigins
+            })
             return verdict._tag === "Allowed"
               ? handled
               : Effect.succeed(refuse(403, CODE.invalidRequest, verdict.reason))

@@ -1,4 +1,5 @@
 /** The HTTP server: everything that is served, and the orderly end of it. */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -46,11 +47,20 @@ const drain = (grace: Duration.Duration) =>
     )
   })
 
+/** What nobody foresaw is ours to know, whatever the client is told. */
+const logDefects = HttpRouter.middleware(
+  (handled) =>
+    Effect.tapCause(handled, (cause) =>
+      Cause.hasInterruptsOnly(cause) ? Effect.void : log.error("A request failed unexpectedly", {}, cause)
+    ),
+  { global: true }
+)
+
 const QUIET = { disableLogger: true, disableListenLog: true } as const
 
 /** The routes on the listening socket. Without trusted proxies no request pays for the question. */
 const served = (options: ServerOptions) => {
-  const all = Layer.merge(Routes.layer(options), notFound)
+  const all = Layer.mergeAll(Routes.layer(options), notFound, logDefects)
   const { trustedProxies } = options
   return trustedProxies.length === 0
     ? HttpRouter.serve(all, QUIET)

@@ -95,8 +95,10 @@ export interface Sink {
 export const logger = (name: LoggerName) => {
   const at =
     (level: LogLevel.Severity) =>
-    (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
-      Effect.logWithLevel(level)(message).pipe(Effect.annotateLogs({ ...fields, logger: name }))
+    (message: string, fields: Readonly<Record<string, unknown>> = {}, cause?: Cause.Cause<unknown>) =>
+      Effect.logWithLevel(level)(message, ...(cause === undefined ? [] : [cause])).pipe(
+        Effect.annotateLogs({ ...fields, logger: name })
+      )
   return { debug: at("Debug"), info: at("Info"), warning: at("Warn"), error: at("Error") }
 }
 

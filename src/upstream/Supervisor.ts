@@ -206,7 +206,10 @@ export const layer = (
         const { status } = SubscriptionRef.getUnsafe(state)
         if (current !== undefined && status._tag === "Ready") return Effect.succeed(current)
         if (status._tag !== "Starting" && status._tag !== "Ready") return down(status)
-        return Effect.andThen(until((now) => now.status !== status), ready)
+        return Effect.andThen(
+          until((now) => now.status !== status),
+          ready
+        )
       })
 
       const translate = (error: Exclude<RpcError, SessionExpired>): UpstreamError => {
