@@ -123,6 +123,7 @@ export const connect = Effect.gen(function* () {
       logs: streams,
       session: session.caller.session,
       request: String(id),
+      revision: session.caller.revision,
       acceptsStream: true
     })
     yield* proxy.accept(session, body, channel)

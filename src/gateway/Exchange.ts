@@ -123,7 +123,7 @@ export class Exchange {
       ask: (question) => askClient(session, question, (message) => channel.emit(message), toServer),
       polling: (retryMillis) => {
         // Clients of older revisions do not know that they are to come back.
-        if (isSince(session.caller.revision, "2025-11-25")) channel.stream()?.dismiss(retryMillis)
+        if (isSince(channel.revision, "2025-11-25")) channel.stream()?.dismiss(retryMillis)
       }
     }
   }

@@ -2,6 +2,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Json from "../domain/Json.ts"
+import type { LegacyRevision } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
 import type { EventLog, EventLogs } from "./EventLog.ts"
 import type { StreamName } from "./EventIds.ts"
@@ -16,6 +17,8 @@ const COMMA = Json.utf8(",")
 const CLOSE = Json.utf8("]")
 
 export class ReplyChannel {
+  /** The revision that the request is answered by. */
+  readonly revision: LegacyRevision
   private readonly logs: EventLogs
   private readonly name: Omit<StreamName, "number">
   private readonly acceptsStream: boolean
@@ -30,11 +33,13 @@ export class ReplyChannel {
     readonly logs: EventLogs
     readonly session: SessionKey
     readonly request: string | null
+    readonly revision: LegacyRevision
     readonly acceptsStream: boolean
     readonly batchOf?: number
   }) {
     this.logs = options.logs
     this.name = { session: options.session, request: options.request }
+    this.revision = options.revision
     this.acceptsStream = options.acceptsStream
     this.isBatch = options.batchOf !== undefined
     this.outstanding = options.batchOf ?? 1

@@ -3,6 +3,8 @@
 export interface Accepted {
   readonly json: boolean
   readonly stream: boolean
+  /** Is a stream what it names first? Clients that leave the choice to the server name JSON first. */
+  readonly prefersStream: boolean
 }
 
 const names = (accept: string, type: string): boolean => {
@@ -15,10 +17,15 @@ const names = (accept: string, type: string): boolean => {
 }
 
 /** Reads an Accept header. */
-export const read = (accept: string | undefined): Accepted =>
-  accept === undefined || accept.trim() === ""
-    ? { json: true, stream: true }
-    : { json: names(accept, "application/json"), stream: names(accept, "text/event-stream") }
+export const read = (accept: string | undefined): Accepted => {
+  if (accept === undefined || accept.trim() === "") return { json: true, stream: true, prefersStream: false }
+  const stream = names(accept, "text/event-stream")
+  return {
+    json: names(accept, "application/json"),
+    stream,
+    prefersStream: stream && /^\s*text\/event-stream\s*(,|;|$)/iu.test(accept)
+  }
+}
 
 /** Is this the content type of a JSON body? */
 export const isJson = (contentType: string | undefined): boolean =>

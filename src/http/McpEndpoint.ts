@@ -9,7 +9,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ClientMessage from "../domain/ClientMessage.ts"
 import { verdict } from "../domain/Errors.ts"
 import type { Principal } from "../domain/Principal.ts"
-import { CODE, HEADER, isLegacyRevision, isSince, LEGACY_REVISIONS } from "../domain/Protocol.ts"
+import { CODE, HEADER, isLegacyRevision, isSince, LEGACY_REVISIONS, type LegacyRevision } from "../domain/Protocol.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import * as Answers from "../gateway/Answers.ts"
@@ -75,11 +75,18 @@ export const make = Effect.gen(function* () {
     return session.value
   })
 
-  const deliver = Effect.fnUntraced(function* (session: Session, log: EventLog, after: number) {
+  /** The revision to answer a request by: the one that its header names, where that is older than the session's. */
+  const revisionOf = (request: Request, session: Session): LegacyRevision => {
+    const named = request.headers[HEADER.protocolVersion]
+    const agreed = session.caller.revision
+    return isLegacyRevision(named) && isSince(agreed, named) ? named : agreed
+  }
+
+  const deliver = Effect.fnUntraced(function* (log: EventLog, after: number, revision: LegacyRevision) {
     const deliveries = log.read(after)
     if (deliveries === undefined) return undefined
     const prefix = yield* eventIds.prefix(log.name)
-    const primed = after === 0 && isSince(session.caller.revision, "2025-11-25")
+    const primed = after === 0 && isSince(revision, "2025-11-25")
     return { deliveries, prefix, primed, closing: draining.ended }
   })
 
@@ -108,10 +115,10 @@ export const make = Effect.gen(function* () {
   const take = (session: Session, received: ClientMessage.Notification | ClientMessage.Response) =>
     received._tag === "Notification" ? notices.notified(session, received) : notices.answered(session, received)
 
-  const reply = Effect.fnUntraced(function* (session: Session, channel: ReplyChannel) {
+  const reply = Effect.fnUntraced(function* (channel: ReplyChannel) {
     const decided = yield* channel.reply
     if (decided._tag === "Json") return message(decided.body)
-    const delivery = yield* deliver(session, decided.log, 0)
+    const delivery = yield* deliver(decided.log, 0, channel.revision)
     return delivery === undefined ? HttpServerResponse.empty({ status: 500 }) : Sse.response(delivery)
   })
 
@@ -144,16 +151,17 @@ export const make = Effect.gen(function* () {
         logs: streams,
         session: session.caller.session,
         request: id,
+        revision: revisionOf(request, session),
         acceptsStream: accept.stream,
         ...(batchOf === undefined ? {} : { batchOf })
       })
-      if (!accept.json) channel.stream()
+      if (!accept.json || accept.prefersStream) channel.stream()
       return channel
     }
     if (body._tag === "Request") {
       const channel = open(JSON.stringify(body.requestId))
       yield* proxy.accept(session, body, channel)
-      return yield* reply(session, channel)
+      return yield* reply(channel)
     }
     if (body._tag !== "Batch") {
       yield* take(session, body)
@@ -173,7 +181,7 @@ export const make = Effect.gen(function* () {
       else if (one._tag === "Refusal") channel.answer(Answers.failure(one.id, { code: one.code, message: one.reason }))
       else yield* take(session, one)
     }
-    return answerable.length === 0 ? accepted : yield* reply(session, channel)
+    return answerable.length === 0 ? accepted : yield* reply(channel)
   })
 
   /** A stream with nothing but the word that an answer cannot be had any more. */
@@ -190,7 +198,7 @@ export const make = Effect.gen(function* () {
 
   /** A standing stream keeps the session's own connections alive, and is where it hears what belongs to no call. */
   const stand = Effect.fnUntraced(function* (session: Session, log: EventLog, after: number) {
-    const delivery = yield* deliver(session, log, after)
+    const delivery = yield* deliver(log, after, session.caller.revision)
     if (delivery === undefined) return undefined
     const held = Stream.unwrap(
       Effect.gen(function* () {
@@ -217,7 +225,7 @@ export const make = Effect.gen(function* () {
       return taken ?? (yield* newStanding(session))
     }
     if (log === undefined) return unknownOutcome(stream.request, "the proxy restarted, or too much time has passed")
-    const delivery = yield* deliver(session, log, sequence)
+    const delivery = yield* deliver(log, sequence, session.caller.revision)
     return delivery === undefined
       ? unknownOutcome(stream.request, "more was said than is kept")
       : Sse.response({ ...delivery, primed: false })

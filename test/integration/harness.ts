@@ -132,6 +132,7 @@ export const startProxy = (options: ProxyOptions): Effect.Effect<RunningProxy, n
             MCP_AUTH_PROVIDER: "none",
             MCP_LOG_FORMAT: "pretty",
             MCP_PORT: String(port),
+            MCP_SHUTDOWN_GRACE: "1",
             [MARKER]: marker,
             ...options.env
           }
