@@ -55,7 +55,7 @@ const config: GatewayConfig = {
   ],
   naming: "auto",
   pageSize: 1000,
-  maxLanes: 64,
+  maxLanes: undefined,
   laneIdle: Duration.minutes(15)
 }
 

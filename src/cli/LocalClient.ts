@@ -55,7 +55,7 @@ export const remoteConfig = (url: string, token: Redacted.Redacted<string> | und
   ],
   naming: "auto",
   pageSize: 1000,
-  maxLanes: 8,
+  maxLanes: undefined,
   laneIdle: Duration.minutes(15)
 })
 

@@ -39,7 +39,8 @@ const demoConfig = Effect.fnUntraced(function* (settings: AllSettings.AllSetting
   const directory = paths.resolve(settings.storage.dataDirectory)
   const { config } = resolve(Result.getOrThrow(JsonDocument.read(text)), {
     variable: (name) => (name === "MCP_DATA_DIR" ? directory : undefined),
-    envFile: () => Result.fail("the demo has none")
+    envFile: () => Result.fail("the demo has none"),
+    path: (relative) => paths.resolve(relative)
   })
   return config ?? (yield* Effect.die(new Error("The shipped configuration does not resolve")))
 })

@@ -166,7 +166,8 @@ export const load = Effect.fn("ConfigFile.load")(function* (source: Source) {
   }
   const resolved = resolve(document.success, {
     variable,
-    envFile: (name) => files.get(name) ?? Result.fail("cannot be read")
+    envFile: (name) => files.get(name) ?? Result.fail("cannot be read"),
+    path: (relative) => paths.resolve(paths.dirname(path), relative)
   })
   if (resolved.config === undefined) {
     return yield* new ConfigInvalid({ path, problems: resolved.problems.map(format) })

@@ -98,7 +98,7 @@ export const resolve = ({ duplicates, lineOf, value: file }: JsonDocument, envir
     servers,
     naming: section.naming ?? "auto",
     pageSize: section.pageSize ?? 1000,
-    maxLanes: section.maxLanes ?? 64,
+    maxLanes: section.maxLanes,
     laneIdle: duration(section.laneIdle ?? "15 minutes")
   }
   return {

@@ -19,6 +19,8 @@ import { dotted, issuesOf, type Path, type Problem } from "./Problem.ts"
 export interface Environment {
   readonly variable: (name: string) => string | undefined
   readonly envFile: (path: string) => Result.Result<Readonly<Record<string, string>>, string>
+  /** A path as seen from the folder of the configuration file. */
+  readonly path: (relative: string) => string
 }
 
 /** The server, unless it is disabled or its entry cannot be understood, and what there is to say about the entry. */
@@ -115,7 +117,7 @@ const transportOf = (
       command: text(entry.command ?? "", "command"),
       args: (entry.args ?? []).map((arg, index) => text(String(arg), "args", index)),
       env: redact({ ...Result.getOrElse(file, () => ({})), ...entry.env }),
-      cwd: entry.cwd === undefined ? undefined : text(entry.cwd, "cwd")
+      cwd: entry.cwd === undefined ? undefined : text(environment.path(entry.cwd), "cwd")
     }
   }
   const url = entry.url ?? ""

@@ -31,8 +31,14 @@ export const ServerEntry = Schema.Struct({
     Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite, Schema.Boolean])),
     "Environment variables of the program, beside the few it inherits (PATH, HOME, locale, proxy and CA settings)."
   ),
-  envFile: describe(Schema.NonEmptyString, "A file of further environment variables, in .env format; `env` wins."),
-  cwd: describe(Schema.NonEmptyString, "Working directory of the program."),
+  envFile: describe(
+    Schema.NonEmptyString,
+    "A file of further environment variables, in .env format, seen from the folder of this file; `env` wins."
+  ),
+  cwd: describe(
+    Schema.NonEmptyString,
+    "Working directory of the program; seen from the folder of this file. By default the proxy's own."
+  ),
   url: describe(Schema.NonEmptyString, "Address of a remote server."),
   headers: describe(
     Schema.Record(Schema.String, Schema.String),
@@ -76,8 +82,7 @@ export const GatewaySection = Schema.Struct({
   }),
   maxLanes: describe(
     Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 })),
-    "Connections to one server at most, for servers whose isolation is user or session.",
-    { default: 64 }
+    "Connections to one server at most, where its isolation is user or session. Unset: 64 processes, 4096 remote connections."
   ),
   laneIdle: describe(DurationText, "How long such a connection is kept when nobody uses it.", { default: "15 minutes" })
 }).annotate({ identifier: "Gateway", description: "Settings of the gateway as a whole." })

@@ -62,6 +62,7 @@ export interface GatewayConfig {
   readonly servers: ReadonlyArray<ServerConfig>
   readonly naming: Naming
   readonly pageSize: number
-  readonly maxLanes: number
+  /** `undefined`: 64 processes, 4096 remote connections. */
+  readonly maxLanes: number | undefined
   readonly laneIdle: Duration.Duration
 }

@@ -74,6 +74,9 @@ export class Fleet extends Context.Service<
   }
 >()("mcp-proxy/fleet/Fleet") {}
 
+/** A process costs tens of megabytes, a connection next to nothing. */
+const DEFAULT_MAX_LANES = { Stdio: 64, Http: 4096, Sse: 4096, Unusable: 0 } as const
+
 /** How often idle lanes are looked for. */
 const SWEEP = Duration.seconds(30)
 
@@ -119,10 +122,11 @@ export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform
       /** Makes room for one more lane of a server, at the cost of the one that was idle longest. */
       const makeRoom = Effect.fnUntraced(function* (server: ServerConfig) {
         const lanes = [...open.values()].filter(({ key }) => key.config.id === server.id)
-        if (lanes.length < config.maxLanes) return
+        const maxLanes = config.maxLanes ?? DEFAULT_MAX_LANES[server.transport._tag]
+        if (lanes.length < maxLanes) return
         const [oldest] = lanes.filter(isIdle).sort((a, b) => a.lastUsed - b.lastUsed)
         if (oldest === undefined) {
-          const limit = `All ${config.maxLanes} connections to server "${server.id}" are in use (gateway.maxLanes)`
+          const limit = `All ${maxLanes} connections to server "${server.id}" are in use (gateway.maxLanes)`
           yield* log.warning(limit, { server: server.id })
           return yield* new LimitReached({ limit })
         }
@@ -204,12 +208,13 @@ export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform
                 }
               })
           ),
-        release: (session) =>
-          Effect.forEach(
-            [...open.values()].filter(({ key }) => key.lane._tag === "Session" && key.lane.session === session),
-            close,
-            { discard: true }
-          )
+        release: Effect.fnUntraced(function* (session) {
+          for (const { upstream } of shared.values()) yield* Effect.forkIn(upstream.forget(session), scope)
+          for (const lane of open.values()) {
+            if (lane.key.lane._tag === "User") yield* Effect.forkIn(lane.upstream.forget(session), scope)
+            else if (lane.key.lane._tag === "Session" && lane.key.lane.session === session) yield* close(lane)
+          }
+        })
       })
     })
   )

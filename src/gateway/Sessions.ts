@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Iterable from "effect/Iterable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -58,6 +59,9 @@ const TOUCH = Duration.minutes(15)
 
 /** A sealed id travels in a header of every request. */
 const MAX_ID_LENGTH = 6 * 1024
+
+/** How many sessions are held in memory; the ids of others are opened again when they come back. */
+const MAX_IN_MEMORY = 10_000
 
 /** The client declared more about itself than fits into a session id. */
 export class SessionTooLarge extends Schema.TaggedError<SessionTooLarge>()("SessionTooLarge", {}) {
@@ -148,6 +152,8 @@ export class Sessions extends Context.Service<
       const touch = Effect.fnUntraced(function* (session: Session) {
         const now = yield* Clock.currentTimeMillis
         session.lastUsed = now
+        // The map's order is that of last use.
+        if (sessions.delete(session.id)) sessions.set(session.id, session)
         if (now - session.savedAt < Duration.toMillis(TOUCH)) return
         session.savedAt = now
         yield* write(session, false)
@@ -155,6 +161,18 @@ export class Sessions extends Context.Service<
 
       const sameEndpoint = (a: Endpoint, b: Endpoint): boolean =>
         a._tag === "All" ? b._tag === "All" : b._tag === "One" && a.server === b.server
+
+      /** Lets go of the session that has been idle longest; its id keeps all that is needed to take it up again. */
+      const makeRoom = Effect.fnUntraced(function* () {
+        if (sessions.size <= MAX_IN_MEMORY) return
+        const oldest = Iterable.findFirst(
+          sessions.values(),
+          ({ calls, listening }) => calls.size === 0 && listening === undefined
+        )
+        if (Option.isNone(oldest)) return
+        yield* write(oldest.value, false)
+        yield* forget(oldest.value)
+      })
 
       const forget = Effect.fnUntraced(function* (session: Session) {
         sessions.delete(session.id)
@@ -190,6 +208,7 @@ export class Sessions extends Context.Service<
           if (id.length > MAX_ID_LENGTH) return yield* new SessionTooLarge()
           const session = new Session(id, callerOf(sealed, principal), endpoint, now)
           sessions.set(id, session)
+          yield* makeRoom()
           return session
         }),
         find: Effect.fnUntraced(function* (id, principal, endpoint) {

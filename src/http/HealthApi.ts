@@ -13,6 +13,8 @@ export const Health = Schema.Struct({
 /** One upstream server as an operator sees it. */
 export const ServerReport = Schema.Struct({
   name: Schema.String,
+  /** What it is for, as the configuration says. */
+  description: Schema.NullOr(Schema.String),
   status: Schema.String,
   /** The status with its reason. */
   detail: Schema.String,

@@ -22,6 +22,7 @@ export const report = (config: ServerConfig, upstream: Upstream["Service"], now:
   const { catalogue, note, startMillis, status } = SubscriptionRef.getUnsafe(upstream.state)
   return {
     name: config.id,
+    description: config.description ?? null,
     status: Status.label(status),
     detail: Status.describe(status, now),
     transport: TRANSPORT[config.transport._tag],

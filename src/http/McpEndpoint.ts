@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import type * as HttpServerError from "effect/http/HttpServerError"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ClientMessage from "../domain/ClientMessage.ts"
@@ -35,6 +36,12 @@ const MAX_STANDING = 16
 
 const tooLarge = refuse(413, CODE.invalidRequest, `The body is larger than the limit of ${MAX_MESSAGE} bytes`)
 
+const unreadable = refuse(400, CODE.parseError, "The body did not arrive whole")
+
+/** Did reading stop at the limit, rather than because the client went away? */
+const isTooLarge = (error: HttpServerError.HttpServerError): boolean =>
+  error.cause instanceof Error && error.cause.message.includes("maxBytes")
+
 /** A refusal as the failure that ends a handler early. */
 const stop = (response: Response): Effect.Effect<never, Response> => Effect.fail(response)
 
@@ -53,7 +60,7 @@ export const make = Effect.gen(function* () {
     return request.arrayBuffer.pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(MAX_MESSAGE)),
       Effect.map((buffer) => new Uint8Array(buffer)),
-      Effect.catch(() => stop(tooLarge))
+      Effect.catch((error) => stop(isTooLarge(error) ? tooLarge : unreadable))
     )
   }
 

@@ -113,6 +113,10 @@ export const refusal = ({ excerpt, status }: Outcome): MessageRefused => {
   if (status === 401 || status === 403) {
     return new MessageRefused({ reason: `it refused our credentials (HTTP ${status})${quote}` })
   }
+  if (status === 404 || status === 405) {
+    const hint = 'is the url right? A server of the older HTTP+SSE kind needs "type": "sse"'
+    return new MessageRefused({ reason: `it answered HTTP ${status}${quote} (${hint})` })
+  }
   if (status === 429) return new MessageRefused({ reason: `it asks for fewer requests (HTTP 429)${quote}` })
   return new MessageRefused({ reason: `it answered HTTP ${status}${quote}` })
 }

@@ -75,7 +75,7 @@ export class Reaper extends Context.Service<
       yield* run.pipe(
         Effect.tapError((error) => log.warning(`The sidecar that cleans up after a kill cannot run: ${error.message}`)),
         Effect.ignore,
-        Effect.repeat(Schedule.spaced("1 second")),
+        Effect.repeat(Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("10 minutes")])),
         Effect.forkScoped
       )
       return Reaper.of({

@@ -245,6 +245,14 @@ export const layer = (
           )
         )
 
+      const unwatch = (uri: string, session: SessionKey): boolean => {
+        const sessions = watched.get(uri)
+        sessions?.delete(session)
+        if (sessions !== undefined && sessions.size > 0) return false
+        watched.delete(uri)
+        return true
+      }
+
       return Upstream.of({
         config,
         lane,
@@ -257,13 +265,16 @@ export const layer = (
           const sessions = watched.get(uri) ?? new Set()
           watched.set(uri, sessions.add(session))
         },
-        unwatch: (uri, session) => {
-          const sessions = watched.get(uri)
-          sessions?.delete(session)
-          if (sessions !== undefined && sessions.size > 0) return false
-          watched.delete(uri)
-          return true
-        },
+        unwatch,
+        forget: (session) =>
+          Effect.forEach(
+            [...watched.keys()].filter((uri) => watched.get(uri)?.has(session) === true && unwatch(uri, session)),
+            (uri) =>
+              Effect.ignore(
+                current?.rpc.request(Connection.encodeRequest("resources/unsubscribe", { uri })) ?? Effect.void
+              ),
+            { discard: true }
+          ),
         setLogLevel: Effect.fnUntraced(function* (asked) {
           const verbose = (a: LogLevel, b: LogLevel) => (LOG_LEVELS.indexOf(a) < LOG_LEVELS.indexOf(b) ? a : b)
           const wanted = lane._tag === "Session" || level === undefined ? asked : verbose(asked, level)

@@ -74,6 +74,8 @@ export class Upstream extends Context.Service<
     readonly watch: (uri: string, session: SessionKey) => void
     /** Forgets it. True if nobody is left who watches that resource. */
     readonly unwatch: (uri: string, session: SessionKey) => boolean
+    /** A session has ended: what only it watched is watched no longer. */
+    readonly forget: (session: SessionKey) => Effect.Effect<void>
     /** Asks for log messages of this level; on a lane that several share, the most verbose request wins. */
     readonly setLogLevel: (level: LogLevel) => Effect.Effect<void>
   }

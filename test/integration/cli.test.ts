@@ -1,0 +1,225 @@
+/** The command line: results on standard output, everything else on standard error, exit codes a script can rely on. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { spawn } from "node:child_process"
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { bundle, fixture, freePort, projectRoot, readyProxy } from "./harness.ts"
+
+interface Ran {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const raw = { command: process.execPath, args: [fixture("raw-stdio.ts")] }
+
+const folderWith = (config: unknown): string => {
+  const folder = mkdtempSync(join(tmpdir(), "mcp-proxy-cli-"))
+  writeFileSync(join(folder, "mcp_config.json"), typeof config === "string" ? config : JSON.stringify(config))
+  return folder
+}
+
+/** Runs the program to its end, its output being no terminal. */
+const run = (
+  cwd: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<Ran> =>
+  Effect.callback((resume) => {
+    const child = spawn(process.execPath, [bundle, ...args], {
+      cwd,
+      env: { PATH: process.env["PATH"], HOME: cwd, ...env },
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+    let stdout = ""
+    let stderr = ""
+    child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()))
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()))
+    child.on("close", (code) => resume(Effect.succeed({ code: code ?? -1, stdout, stderr })))
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
+
+describe("check", () => {
+  it.live("passes a configuration whose servers all start", () =>
+    Effect.gen(function* () {
+      const { code, stderr, stdout } = yield* run(folderWith({ mcpServers: { raw } }), ["check"])
+      assert.deepStrictEqual([code, stderr], [0, ""])
+      assert.match(
+        stdout,
+        /^✓ {2}raw {2}stdio {2}14 tools, 0 prompts, 0 resources {2}\d+ ms\n1 of 1 servers passed\n$/u
+      )
+      assert.notInclude(stdout, "\u001b", "no colours where there is no terminal")
+    })
+  )
+
+  it.live("fails, with the reason in the table, if one server does not start", () =>
+    Effect.gen(function* () {
+      const config = { mcpServers: { raw, dying: { ...raw, args: [...raw.args, "--exit-at-once", "9"] } } }
+      const { code, stderr, stdout } = yield* run(folderWith(config), ["check"])
+      assert.strictEqual(code, 1)
+      assert.match(
+        stdout,
+        /✗ {2}dying {2}stdio {2}it exited with code 9; its last words: I cannot go on: no such luck/u
+      )
+      assert.match(stderr, /1 of the servers did not pass: dying/u)
+    })
+  )
+
+  it.live("speaks JSON to programs, and is strict about unknown keys when asked", () =>
+    Effect.gen(function* () {
+      const folder = folderWith({ mcpServers: { raw: { ...raw, comand: "typo" } } })
+      const lenient = yield* run(folder, ["check", "--json"])
+      assert.strictEqual(lenient.code, 0)
+      const report = JSON.parse(lenient.stdout) as {
+        ok: boolean
+        notes: ReadonlyArray<string>
+        servers: ReadonlyArray<{ tools: number }>
+      }
+      assert.isTrue(report.ok)
+      assert.match(report.notes[0] ?? "", /mcpServers\.raw\.comand: is not a known key; did you mean "command"\?/u)
+      const strict = yield* run(folder, ["check", "--strict"])
+      assert.strictEqual(strict.code, 1)
+      assert.match(strict.stderr, /did you mean "command"/u)
+    })
+  )
+
+  it.live("fails for a variable that is not set, naming it and its place", () =>
+    Effect.gen(function* () {
+      const folder = folderWith({ mcpServers: { raw: { ...raw, env: { TOKEN: "${UNSET_ONE}" } } } })
+      const { code, stderr } = yield* run(folder, ["check"])
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /mcpServers\.raw\.env\.TOKEN: the variable UNSET_ONE is not set/u)
+    })
+  )
+})
+
+describe("tools and call", () => {
+  it.live("list and call what is configured, under the names that clients see", () =>
+    Effect.gen(function* () {
+      const folder = folderWith({ mcpServers: { a: raw, b: raw } })
+      const all = yield* run(folder, ["tools"])
+      assert.match(all.stdout, /^a_echo\n/u)
+      const one = yield* run(folder, ["tools", "b"])
+      assert.isTrue(
+        one.stdout
+          .trim()
+          .split("\n")
+          .every((line) => line.startsWith("b_"))
+      )
+      const json = yield* run(folder, ["tools", "b", "--json"])
+      assert.strictEqual((JSON.parse(json.stdout) as ReadonlyArray<unknown>).length, 14)
+      const called = yield* run(folder, ["call", "b_echo", '{"x":1}'])
+      assert.deepStrictEqual([called.code, called.stdout, called.stderr], [0, '{"x":1}\n', ""])
+      const slow = yield* run(folder, ["call", "a_slow", '{"steps":2}'])
+      assert.deepStrictEqual([slow.stdout, slow.stderr], ["done slowly\n", "… 1/2\n… 2/2\n"])
+    })
+  )
+
+  it.live("say what is wrong: the tool, the arguments, the server", () =>
+    Effect.gen(function* () {
+      const folder = folderWith({ mcpServers: { a: raw, b: raw } })
+      const tool = yield* run(folder, ["call", "a_ecko"])
+      assert.deepStrictEqual([tool.code, tool.stdout], [1, ""])
+      assert.match(tool.stderr, /Unknown tool: "a_ecko"\. Did you mean "a_echo"\?/u)
+      const args = yield* run(folder, ["call", "a_echo", "{x}"])
+      assert.strictEqual(args.code, 1)
+      assert.match(args.stderr, /The arguments must be a JSON object, for example/u)
+      const server = yield* run(folder, ["tools", "c"])
+      assert.strictEqual(server.code, 1)
+      assert.match(server.stderr, /There is no server "c"; there are a, b/u)
+      const nowhere = yield* run(folder, ["tools", "--url", "http://127.0.0.1:9/mcp"])
+      assert.strictEqual(nowhere.code, 1)
+      assert.match(nowhere.stderr, /No server is ready:\n {2}http:\/\/127\.0\.0\.1:9\/mcp: .*ECONNREFUSED/u)
+    })
+  )
+
+  it.live("speak to a running proxy, and status shows how it is", () =>
+    Effect.gen(function* () {
+      const proxy = yield* readyProxy({ config: { mcpServers: { raw, gone: { command: "no-such-program" } } } })
+      const called = yield* run(proxy.folder, ["call", "raw_echo", '{"via":"proxy"}', "--url", proxy.url])
+      assert.deepStrictEqual([called.code, called.stdout], [0, '{"via":"proxy"}\n'])
+      const status = yield* run(proxy.folder, ["status"], { MCP_PORT: String(proxy.port) })
+      assert.strictEqual(status.code, 0)
+      assert.match(status.stdout, /^mcp-proxy \S+ is ready: 1 of 2 servers ready, \d+ sessions\n/u)
+      assert.match(
+        status.stdout,
+        /● {2}gone {2}stdio {2}shared {2}backing off \(restart \d+ in \d+ s\): command not found/u
+      )
+      const json = yield* run(proxy.folder, ["status", "--json", "--url", proxy.url])
+      assert.strictEqual((JSON.parse(json.stdout) as { status: string }).status, "ready")
+      const none = yield* run(proxy.folder, ["status", "--url", "http://127.0.0.1:9"])
+      assert.deepStrictEqual([none.code, none.stdout], [1, ""])
+      assert.match(none.stderr, /No proxy answers at http:\/\/127\.0\.0\.1:9/u)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("the program", () => {
+  it.live("explains itself, prints its version and its schema, and refuses what it does not know", () =>
+    Effect.gen(function* () {
+      const folder = folderWith({ mcpServers: {} })
+      const help = yield* run(folder, ["--help"])
+      assert.strictEqual(help.code, 0)
+      for (const command of ["serve", "check", "tools", "call", "status", "schema", "version", "demo"]) {
+        assert.match(help.stdout, new RegExp(`^ +${command} `, "mu"))
+      }
+      assert.match((yield* run(folder, ["version"])).stdout, /^mcp-proxy-server \d+\.\d+\.\d+ \(\S+, built \S+\)\n$/u)
+      const schema = yield* run(folder, ["schema"])
+      assert.strictEqual(schema.stdout, readFileSync(join(projectRoot, "mcp_config.schema.json"), "utf8"))
+      const unknown = yield* run(folder, ["serf"])
+      assert.strictEqual(unknown.code, 1)
+      assert.match(unknown.stderr, /Unknown subcommand "serf"/u)
+      assert.match((yield* run(folder, ["--completions", "bash"])).stdout, /mcp-proxy-server/u)
+    })
+  )
+
+  it.live("takes settings from .env, the environment winning", () =>
+    Effect.gen(function* () {
+      const folder = folderWith({ mcpServers: { raw: { ...raw, args: [...raw.args, "${FROM_FILE}"] } } })
+      writeFileSync(join(folder, ".env"), "MCP_LOG_LEVEL=nonsense\nFROM_FILE=value\n")
+      const fromFile = yield* run(folder, ["check"])
+      assert.match(fromFile.stderr, /MCP_LOG_LEVEL: expected .* not "nonsense"/u)
+      const fromEnvironment = yield* run(folder, ["check"], { MCP_LOG_LEVEL: "INFO" })
+      assert.strictEqual(fromEnvironment.code, 0)
+    })
+  )
+
+  it.live("as a demo takes the next free port and shows how to connect", () =>
+    Effect.gen(function* () {
+      const port = yield* freePort
+      const squatter = createServer()
+      yield* Effect.acquireRelease(
+        Effect.callback<void>((resume) => {
+          squatter.listen(port, "127.0.0.1", () => resume(Effect.void))
+        }),
+        () => Effect.sync(() => squatter.close())
+      )
+      const output = yield* Effect.callback<string>((resume) => {
+        let text = ""
+        const child = spawn(process.execPath, [bundle, "demo"], {
+          cwd: projectRoot,
+          env: {
+            PATH: process.env["PATH"],
+            HOME: tmpdir(),
+            MCP_PORT: String(port),
+            MCP_DATA_DIR: mkdtempSync(join(tmpdir(), "mcp-demo-"))
+          },
+          stdio: ["ignore", "pipe", "inherit"]
+        })
+        child.stdout.on("data", (chunk: Buffer) => {
+          text += chunk.toString()
+          if (chunk.toString().includes("3 of 3 servers are ready")) child.kill("SIGTERM")
+        })
+        child.on("close", (code) => resume(Effect.succeed(`${text}\nexit ${code}`)))
+        return Effect.sync(() => child.kill("SIGKILL"))
+      })
+      const url = /MCP endpoint +(http:\/\/localhost:(\d+)\/mcp)/u.exec(output)
+      assert.isAbove(Number(url?.[2]), port)
+      assert.include(output, `claude mcp add --transport http mcp-proxy ${url?.[1]}`)
+      assert.match(output, /exit 0$/u)
+    }).pipe(Effect.scoped)
+  )
+})
