@@ -4,6 +4,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import type { Catalogue } from "../domain/Catalogue.ts"
 import type { Caller } from "../domain/Lane.ts"
 import type { Capabilities } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
@@ -90,7 +91,20 @@ const make = Effect.gen(function* () {
       return upstream === undefined ? [] : [[server, upstream] as const]
     })
 
-  const known = (endpoint: Endpoint, caller: Caller): View.View => viewOf(endpoint, upstreamsOf(endpoint, caller))
+  /** The view that a caller was last given, and of which catalogues it was made: every call asks for it. */
+  const latest = new WeakMap<Caller, { readonly catalogues: ReadonlyArray<Catalogue>; readonly view: View.View }>()
+
+  const known = (endpoint: Endpoint, caller: Caller): View.View => {
+    const upstreams = upstreamsOf(endpoint, caller)
+    const last = latest.get(caller)
+    const isCurrent =
+      last?.catalogues.length === upstreams.length &&
+      upstreams.every(([, upstream], index) => stateOf(upstream).catalogue === last.catalogues[index])
+    if (last !== undefined && isCurrent) return last.view
+    const view = viewOf(endpoint, upstreams)
+    latest.set(caller, { catalogues: upstreams.map(([, upstream]) => stateOf(upstream).catalogue), view })
+    return view
+  }
 
   /** Waits for servers that have never been up yet. */
   const settle = (upstreams: ReadonlyArray<Upstream["Service"]>, patience: Duration.Duration) =>

@@ -127,7 +127,8 @@ export const open =
       )
       yield* Stream.fromQueue(outbox).pipe(
         Stream.tap((bytes) => Effect.sync(() => (queued -= bytes.length))),
-        Stream.flatMap((bytes) => Stream.make(bytes, LINE_FEED)),
+        // One write for a message and its end: a second one would cost as much as the first.
+        Stream.map((bytes) => Buffer.concat([bytes, LINE_FEED])),
         Stream.run(child.stdin),
         Effect.matchEffect({ onFailure: () => lose("its standard input is closed"), onSuccess: () => Effect.void }),
         Effect.forkScoped
