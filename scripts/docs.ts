@@ -4,6 +4,7 @@ import { groups } from "../src/cli/AllSettings.ts"
 import { KNOWN_KEYS, type Treatment } from "../src/config/KnownKeys.ts"
 import * as JsonSchema from "../src/config/JsonSchema.ts"
 import { settle } from "./generated.ts"
+import { isMain } from "./isMain.ts"
 
 const PATH = "docs/configuration.md"
 
@@ -85,4 +86,4 @@ export const filled = (document: string): string =>
     return `${text.slice(0, from + begin.length)}\n\n${make()}\n\n${text.slice(to)}`
   }, document)
 
-if (import.meta.main) settle(PATH, filled(readFileSync(PATH, "utf8")), "npm run docs")
+if (isMain(import.meta)) settle(PATH, filled(readFileSync(PATH, "utf8")), "npm run docs")

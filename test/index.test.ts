@@ -1,5 +1,6 @@
 /** The public API: what each layer gives, how it can fail, and what it needs, held by the compiler. */
 import { assert, describe, it } from "@effect/vitest"
+import type * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
@@ -56,7 +57,9 @@ describe("the public API", () => {
     holds<Equal<typeof Api.HttpAgent.layer, Layer.Layer<Api.HttpAgent>>>()
     holds<Equal<typeof Api.Reaper.layer, Layer.Layer<Api.Reaper, never, ChildProcessSpawner>>>()
     type Load = ReturnType<typeof Api.ConfigFile.load>
-    holds<Load extends import("effect/Effect").Effect<unknown, Api.ConfigFile.ConfigError, FileSystem.FileSystem | Path.Path> ? true : false>()
+    holds<
+      Load extends Effect.Effect<unknown, Api.ConfigFile.ConfigError, FileSystem.FileSystem | Path.Path> ? true : false
+    >()
     assert.isFunction(Api.ConfigFile.load)
   })
 })

@@ -22,6 +22,9 @@ export const settings = {
   })
 }
 
+const openWithoutSignIn = (host: string): string =>
+  `MCP_HOST=${host} lets others reach a proxy that has no sign-in (MCP_AUTH_PROVIDER=none). Leave MCP_HOST unset, or, in a container or where whoever reaches it may use every tool, set MCP_ALLOW_INSECURE=true.`
+
 /** What the choice rests on, beside the settings above. */
 export interface Wanted {
   readonly host: Option.Option<string>
@@ -46,14 +49,13 @@ export const decide = (
   wanted: Wanted
 ): Result.Result<Exposure, ReadonlyArray<string>> => {
   const provider = values.disabled ? "none" : Option.getOrElse(values.provider, () => "google")
-  if (provider !== "none") return Result.fail([NO_SIGN_IN])
   const host = Option.getOrElse(wanted.host, () => "127.0.0.1")
   const isOpen = !wanted.isLoopback(host)
-  if (isOpen && !values.allowInsecure) {
-    return Result.fail([
-      `MCP_HOST=${host} lets others reach a proxy that has no sign-in (MCP_AUTH_PROVIDER=none). Leave MCP_HOST unset, or set MCP_ALLOW_INSECURE=true if whoever reaches it may use every tool.`
-    ])
-  }
+  const problems = [
+    ...(provider === "none" ? [] : [NO_SIGN_IN]),
+    ...(isOpen && !values.allowInsecure ? [openWithoutSignIn(host)] : [])
+  ]
+  if (problems.length > 0) return Result.fail(problems)
   return Result.succeed({
     host,
     baseUrl: Option.getOrElse(wanted.baseUrl, () => `http://localhost:${wanted.port}`),

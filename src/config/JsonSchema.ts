@@ -1,6 +1,7 @@
 /** mcp_config.schema.json: what editors know about mcp_config.json. Made from `domain/GatewayConfig`, never written by hand. */
 import * as JsonSchema from "effect/JsonSchema"
 import * as Schema from "effect/Schema"
+import { TRANSPORT_SPELLINGS } from "./KnownKeys.ts"
 import { GatewayFile } from "../domain/GatewayConfig.ts"
 
 /**
@@ -9,10 +10,19 @@ import { GatewayFile } from "../domain/GatewayConfig.ts"
  */
 export const make = (): JsonSchema.JsonSchema => {
   const { definitions, schema } = Schema.toJsonSchemaDocument(GatewayFile, { onExcessProperty: "error" })
+  const server = definitions["Server"] as { readonly properties: Readonly<Record<string, object>> }
+  const { type = {}, ...properties } = server.properties
   return {
     $schema: JsonSchema.META_SCHEMA_URI_DRAFT_2020_12,
     ...schema,
-    $defs: { ...definitions, Server: { ...definitions["Server"], additionalProperties: true } }
+    $defs: {
+      ...definitions,
+      Server: {
+        ...server,
+        properties: { type: { ...type, enum: TRANSPORT_SPELLINGS }, ...properties },
+        additionalProperties: true
+      }
+    }
   }
 }
 

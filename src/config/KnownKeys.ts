@@ -36,6 +36,16 @@ const TRANSPORTS: Readonly<Record<string, string>> = {
   sse: "sse"
 }
 
+/** Every spelling of a transport that editors need not complain of, ours first. */
+export const TRANSPORT_SPELLINGS: ReadonlyArray<string> = [
+  "stdio",
+  "http",
+  "sse",
+  "streamable-http",
+  "streamableHttp",
+  "streamable_http"
+]
+
 const transport = (value: unknown): unknown =>
   typeof value === "string" ? (TRANSPORTS[value.toLowerCase()] ?? value) : value
 

@@ -1,6 +1,7 @@
 /** One complaint about the configuration, and how several are put before a person. */
 import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { nearest } from "../domain/Names.ts"
 
 export type Path = ReadonlyArray<PropertyKey>
 
@@ -28,6 +29,12 @@ export const dotted = (path: Path): string =>
 /** `mcpServers.github.url: … (line 12)` */
 export const format = ({ line, message, path }: Problem): string =>
   `${path === "" ? "" : `${path}: `}${message}${line === undefined ? "" : ` (line ${line})`}`
+
+/** What is said of a key that nobody knows, with the one that was most likely meant. */
+export const unknownKey = (key: string, known: ReadonlyArray<string>): string => {
+  const near = nearest(key, known, 1)[0]
+  return `is not a known key${near === undefined ? "" : `; did you mean "${near}"?`}`
+}
 
 const formatter = SchemaIssue.makeFormatterStandardSchemaV1()
 

@@ -3,11 +3,10 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { GatewaySection } from "../domain/GatewayConfig.ts"
-import { nearest } from "../domain/Names.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import { type ServerId, slug } from "../domain/ServerId.ts"
 import type { JsonDocument } from "./JsonDocument.ts"
-import { dotted, issuesOf, type Problem } from "./Problem.ts"
+import { dotted, issuesOf, type Problem, unknownKey } from "./Problem.ts"
 import { duration, type Environment, resolveServer } from "./ResolveServer.ts"
 
 /** The configuration, or nothing but `problems`. */
@@ -28,14 +27,10 @@ const decodeGateway = Schema.decodeUnknownResult(GatewaySection, { errors: "all"
 const gatewayProblems = (error: Schema.SchemaError, lineOf: JsonDocument["lineOf"]): ReadonlyArray<Problem> =>
   issuesOf(error).map(([path, message]) => {
     const key = String(path[0])
-    const near = Object.hasOwn(GatewaySection.fields, key)
-      ? undefined
-      : nearest(key, Object.keys(GatewaySection.fields), 1)[0]
-    const known = Object.hasOwn(GatewaySection.fields, key)
-    const unknown = `is not a known key${near === undefined ? "" : `; did you mean "${near}"?`}`
+    const known = Object.keys(GatewaySection.fields)
     return {
       path: dotted(["gateway", ...path]),
-      message: known ? message : unknown,
+      message: known.includes(key) || path.length === 0 ? message : unknownKey(key, known),
       line: lineOf(["gateway", ...path])
     }
   })

@@ -6,14 +6,13 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as DurationText from "../domain/Duration.ts"
-import { ServerEntry } from "../domain/GatewayConfig.ts"
-import { nearest } from "../domain/Names.ts"
+import { Restart, ServerEntry } from "../domain/GatewayConfig.ts"
 import type { RestartOptions, ServerConfig, Text, Transport } from "../domain/ServerConfig.ts"
 import { ServerId } from "../domain/ServerId.ts"
 import * as Expansion from "./Expansion.ts"
 import type { JsonDocument } from "./JsonDocument.ts"
 import { KNOWN_KEYS, translate } from "./KnownKeys.ts"
-import { dotted, issuesOf, type Path, type Problem } from "./Problem.ts"
+import { dotted, issuesOf, type Path, type Problem, unknownKey } from "./Problem.ts"
 
 /** What resolving needs from outside: variables, and the variables of an envFile (or why it has none). */
 export interface Environment {
@@ -129,6 +128,9 @@ const transportOf = (
   return { _tag: kind === "sse" ? "Sse" : "Http", url: text(url, "url"), headers: redact(entry.headers) }
 }
 
+const unknownRestartKeys = (restart: unknown): ReadonlyArray<string> =>
+  Predicate.isReadonlyObject(restart) ? Object.keys(restart).filter((key) => !Object.hasOwn(Restart.fields, key)) : []
+
 /** Resolves the entry at `base`. A disabled one is not looked into, so its variables may be missing. */
 export const resolveServer = (
   base: readonly [root: string, name: string],
@@ -147,10 +149,12 @@ export const resolveServer = (
 
   const translated = translate(raw)
   const remarks = {
-    unknownKeys: translated.unknown.map((key) => {
-      const near = nearest(key, Object.keys(KNOWN_KEYS), 1)[0]
-      return at([key], `is not a known key${near === undefined ? "" : `; did you mean "${near}"?`}`)
-    }),
+    unknownKeys: [
+      ...translated.unknown.map((key) => at([key], unknownKey(key, Object.keys(KNOWN_KEYS)))),
+      ...unknownRestartKeys(translated.entry["restart"]).map((key) =>
+        at(["restart", key], unknownKey(key, Object.keys(Restart.fields)))
+      )
+    ],
     notes: translated.notes.map(({ key, note }) => at([key], `has no effect: ${note}`))
   }
   if (translated.entry["disabled"] === true) return { ...nothing, ...remarks }

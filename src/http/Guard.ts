@@ -48,9 +48,11 @@ const isAllowedOrigin = (origin: string, options: GuardOptions): boolean => {
     return true
   if (!URL.canParse(origin)) return false
   const url = new URL(origin)
-  if (url.origin === new URL(options.baseUrl).origin) return true
-  // Pages of this machine (MCP Inspector is one) may call a proxy that serves this machine only.
-  return isLoopback(options.host) && /^https?:$/u.test(url.protocol) && isLoopback(url.hostname)
+  const base = new URL(options.baseUrl)
+  if (url.origin === base.origin) return true
+  // Pages of this machine (MCP Inspector is one) may call a proxy that is called by this machine only.
+  const isLocal = isLoopback(options.host) || isLoopback(base.hostname)
+  return isLocal && /^https?:$/u.test(url.protocol) && isLoopback(url.hostname)
 }
 
 /** May a request with these headers be served? */

@@ -141,6 +141,10 @@ export const make = Effect.gen(function* () {
     if (!Accept.isJson(request.headers["content-type"])) {
       return refuse(415, CODE.badSession, "Unsupported Media Type: Content-Type must be application/json")
     }
+    const encoding = request.headers["content-encoding"]
+    if (encoding !== undefined && encoding !== "identity") {
+      return refuse(415, CODE.badSession, `Unsupported Media Type: Content-Encoding ${JSON.stringify(encoding)}`)
+    }
     const accept = Accept.read(request.headers["accept"])
     if (!accept.json && !accept.stream) {
       const text = "Not Acceptable: Client must accept application/json or text/event-stream"

@@ -103,7 +103,7 @@ export const open = (
       capabilities: lane.capabilities,
       clientInfo: { name: NAME, version: VERSION }
     }
-    const answer = yield* Effect.raceFirst(rpc.request(encodeRequest("initialize", params)), rpc.lost)
+    const answer = yield* Effect.raceFirst(rpc.initialize(encodeRequest("initialize", params)), rpc.lost)
     const peer = yield* readPeer(answer)
     yield* rpc.agreed(peer.revision)
     yield* rpc.notify(notification("notifications/initialized"))

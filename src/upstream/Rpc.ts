@@ -53,6 +53,8 @@ export interface Rpc {
     encode: (id: number) => Uint8Array,
     handlers?: CallHandlers
   ) => Effect.Effect<Frame.Frame, RpcError>
+  /** The same for `initialize`, which may take as long as it does, and is never cancelled. */
+  readonly initialize: (encode: (id: number) => Uint8Array) => Effect.Effect<Frame.Frame, RpcError>
   readonly notify: (message: Uint8Array) => Effect.Effect<void, TransportError>
   /** The calls in flight, oldest first; requests of our own are not among them. */
   readonly calls: () => ReadonlyArray<CallHandlers>
@@ -210,9 +212,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       tick++
       // Whoever waits for a person's answer is not silent.
       if (asking > 0) for (const call of pending.values()) call.heard = tick
-      const silent = [...pending].filter(
-        ([, call]) => call.handlers !== undefined && (tick - call.heard) * TICK_MILLIS > silenceMillis
-      )
+      const silent = [...pending].filter(([, call]) => (tick - call.heard) * TICK_MILLIS > silenceMillis)
       return Effect.forEach(
         silent,
         ([id]) => {
@@ -223,20 +223,27 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       )
     }).pipe(Effect.repeat(Schedule.spaced(TICK_MILLIS)), Effect.forkScoped)
 
+    const ask = (
+      encode: (id: number) => Uint8Array,
+      handlers: CallHandlers | undefined,
+      { heard, mayCancel }: { readonly heard: number; readonly mayCancel: boolean }
+    ) =>
+      Effect.suspend(() => {
+        const id = ++lastId
+        const done = Deferred.makeUnsafe<Frame.Frame, RpcError>()
+        pending.set(id, { done, handlers, heard })
+        return Effect.andThen(transport.send(encode(id), id), Deferred.await(done)).pipe(
+          Effect.onExit((exit) => {
+            if (Exit.isSuccess(exit) || !pending.has(id)) return Effect.void
+            if (Exit.hasInterrupts(exit) && mayCancel) return cancel(id, "the client cancelled")
+            return Effect.sync(() => void pending.delete(id))
+          })
+        )
+      })
+
     const rpc: Rpc = {
-      request: (encode, handlers) =>
-        Effect.suspend(() => {
-          const id = ++lastId
-          const done = Deferred.makeUnsafe<Frame.Frame, RpcError>()
-          pending.set(id, { done, handlers, heard: tick })
-          return Effect.andThen(transport.send(encode(id), id), Deferred.await(done)).pipe(
-            Effect.onExit((exit) => {
-              if (Exit.isSuccess(exit) || !pending.has(id)) return Effect.void
-              if (Exit.hasInterrupts(exit)) return cancel(id, "the client cancelled")
-              return Effect.sync(() => void pending.delete(id))
-            })
-          )
-        }),
+      request: (encode, handlers) => ask(encode, handlers, { heard: tick, mayCancel: true }),
+      initialize: (encode) => ask(encode, undefined, { heard: Number.POSITIVE_INFINITY, mayCancel: false }),
       notify: (message) => transport.send(message),
       calls: () => [...pending.values()].flatMap(({ handlers }) => handlers ?? []),
       agreed: transport.agreed,

@@ -1,0 +1,46 @@
+# The MCP Proxy Server, with npx and uvx for the servers that it starts.
+#
+#   docker build --build-arg GIT_COMMIT="$(git rev-parse --short HEAD)" --tag mcp-proxy .
+#   docker run --rm --publish 127.0.0.1:8080:8080 --volume mcp-data:/data \
+#     --volume "$PWD/mcp_config.json:/app/mcp_config.json:ro" \
+#     --env MCP_AUTH_PROVIDER=none --env MCP_ALLOW_INSECURE=true mcp-proxy
+#
+# A container is reached from outside only if it listens on all of its addresses, so MCP_HOST is 0.0.0.0. Without sign-in
+# the proxy refuses to do that until MCP_ALLOW_INSECURE=true says that whoever reaches it may use every tool. The image
+# does not say so by itself: only whoever publishes the port knows who that is. Publish it on 127.0.0.1, as above.
+
+# What is built here runs on every platform, so it is built once, on the builder's own.
+FROM --platform=$BUILDPLATFORM node:24.21.0-slim AS build
+WORKDIR /build
+COPY package.json package-lock.json ./
+RUN npm ci
+COPY tsconfig*.json mcp_config.json ./
+COPY scripts scripts
+COPY src src
+ARG GIT_COMMIT
+RUN npm run build
+
+FROM ghcr.io/astral-sh/uv:0.12.19 AS uv
+
+FROM node:24.21.0-slim
+# The base image's own user already has the id 1000; it gets another name.
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends ca-certificates tini \
+  && rm -rf /var/lib/apt/lists/* \
+  && groupmod --new-name mcp node \
+  && usermod --login mcp --home /home/mcp --move-home node \
+  && install --directory --owner=mcp --group=mcp --mode=700 /data
+COPY --from=uv /uv /uvx /usr/local/bin/
+WORKDIR /app
+COPY --from=build /build/dist/main.js /build/dist/package.json dist/
+# A configuration to try the image with. Mount your own over it.
+COPY mcp_config.json ./
+COPY --chown=mcp:mcp examples/files examples/files
+ENV MCP_HOST=0.0.0.0 \
+  MCP_DATA_DIR=/data
+USER mcp
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.MCP_PORT || 8080) + '/health').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["/usr/bin/tini", "--", "node", "dist/main.js"]
