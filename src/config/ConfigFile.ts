@@ -1,16 +1,14 @@
 /** Reading mcp_config.json: retried where waiting may help, refused at once where it cannot. */
-import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { parseEnv } from "node:util"
 import { logger } from "../observability/Logging.ts"
 import * as Setting from "../settings/Setting.ts"
-import * as Expansion from "./Expansion.ts"
 import * as JsonDocument from "./JsonDocument.ts"
 import { format } from "./Problem.ts"
 import { resolve, type Resolved } from "./Resolve.ts"
@@ -98,51 +96,49 @@ const readText = (path: string, maxRetries: number) =>
     })
   )
 
-/** Every string below a value. */
-const strings = (value: unknown): ReadonlyArray<string> => {
-  if (typeof value === "string") return [value]
-  if (Array.isArray(value)) return value.flatMap(strings)
-  return Predicate.isReadonlyObject(value) ? Object.values(value).flatMap(strings) : []
-}
-
-const envFiles = (value: unknown): ReadonlyArray<string> => {
-  const servers = Predicate.isReadonlyObject(value) ? (value["mcpServers"] ?? value["servers"]) : undefined
-  if (!Predicate.isReadonlyObject(servers)) return []
-  return Object.values(servers).flatMap((entry) => {
-    const file = Predicate.isReadonlyObject(entry) ? (entry["envFile"] ?? entry["env_file"]) : undefined
-    return typeof file === "string" ? [file] : []
-  })
-}
-
-/** The variables of the text, from the environment and .env; `overrides` are set whatever the environment says. */
-const loadVariables = Effect.fnUntraced(function* (value: unknown, overrides: Readonly<Record<string, string>>) {
-  const provider = yield* ConfigProvider.ConfigProvider
-  const found = new Map(Object.entries(overrides))
-  for (const name of new Set(strings(value).flatMap(Expansion.variables))) {
-    if (found.has(name)) continue
-    const node = yield* Effect.orElseSucceed(provider.load([name]), () => undefined)
-    if (node?.value !== undefined) found.set(name, node.value)
-  }
-  return (name: string): string | undefined => found.get(name)
-})
-
 const loadEnvFile = Effect.fnUntraced(
   function* (path: string) {
     const fs = yield* FileSystem.FileSystem
-    const text = yield* fs.readFileString(path)
-    const provider = ConfigProvider.fromDotEnvContents(text)
-    const names = text.matchAll(/^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=/gmu)
-    const entries: Array<readonly [string, string]> = []
-    for (const [, name = ""] of names) {
-      const value = yield* Config.String(name)
-        .parse(provider)
-        .pipe(Effect.orElseSucceed(() => ""))
-      entries.push([name, value])
-    }
-    return Object.fromEntries(entries)
+    return parseEnv(yield* fs.readFileString(path)) as Readonly<Record<string, string>>
   },
-  Effect.mapError((error) => `cannot be read: ${error.message}`)
+  // The path may come out of a variable.
+  Effect.mapError((error) => `cannot be read: ${error.reason._tag}`)
 )
+
+/**
+ * Resolves a document again and again, each time with what it was found to need: variables, then the files whose paths
+ * they are part of.
+ */
+const resolveAll = Effect.fnUntraced(function* (
+  document: JsonDocument.JsonDocument,
+  source: Source,
+  seenFrom: (relative: string) => string
+) {
+  const provider = yield* ConfigProvider.ConfigProvider
+  const variables = new Map<string, string | undefined>(Object.entries(source.variables))
+  const files = new Map<string, Result.Result<Readonly<Record<string, string>>, string>>()
+  for (;;) {
+    const wanted = { variables: new Set<string>(), files: new Set<string>() }
+    const resolved = resolve(document, {
+      variable: (name) => {
+        if (!variables.has(name)) wanted.variables.add(name)
+        return variables.get(name)
+      },
+      envFile: (name) => {
+        const file = files.get(name)
+        if (file === undefined) wanted.files.add(name)
+        return file ?? Result.succeed({})
+      },
+      path: seenFrom
+    })
+    if (wanted.variables.size === 0 && wanted.files.size === 0) return resolved
+    for (const name of wanted.variables) {
+      const node = yield* Effect.orElseSucceed(provider.load([name]), () => undefined)
+      variables.set(name, node?.value)
+    }
+    for (const name of wanted.files) files.set(name, yield* Effect.result(loadEnvFile(seenFrom(name))))
+  }
+})
 
 export interface Source {
   readonly path: string
@@ -158,17 +154,9 @@ export const load = Effect.fn("ConfigFile.load")(function* (source: Source) {
   const text = yield* readText(path, source.maxRetries)
   const document = JsonDocument.read(text)
   if (Result.isFailure(document)) return yield* new ConfigSyntaxError({ path, ...document.failure })
-  const variable = yield* loadVariables(document.success.value, source.variables)
-  const files = new Map<string, Result.Result<Readonly<Record<string, string>>, string>>()
-  for (const raw of envFiles(document.success.value)) {
-    const file = paths.resolve(paths.dirname(path), Expansion.expand(raw, variable).text)
-    files.set(Expansion.expand(raw, variable).text, yield* Effect.result(loadEnvFile(file)))
-  }
-  const resolved = resolve(document.success, {
-    variable,
-    envFile: (name) => files.get(name) ?? Result.fail("cannot be read"),
-    path: (relative) => paths.resolve(paths.dirname(path), relative)
-  })
+  const resolved = yield* resolveAll(document.success, source, (relative) =>
+    paths.resolve(paths.dirname(path), relative)
+  )
   if (resolved.config === undefined) {
     return yield* new ConfigInvalid({ path, problems: resolved.problems.map(format) })
   }

@@ -50,22 +50,38 @@ const duplicatesOf = (node: ValueNode, path: ReadonlyArray<string>): JsonDocumen
 /** Strips the byte order mark that some editors write. */
 const withoutMark = (text: string): string => (text.startsWith("\ufeff") ? text.slice(1) : text)
 
-const POSITION = /\(line (\d+) column (\d+)\)/u
+const PLACED = /^(.*?)(?: in JSON)? at position \d+ \(line (\d+) column (\d+)\)$/su
+
+/** Both parsers see every mistake: the platform's own says it best, but not always where it is; the other always does. */
+const syntaxProblem = (source: string, message: string): SyntaxProblem => {
+  const lines = source.split(/\r?\n/u)
+  const problem = (line: number, column: number, reason: string): SyntaxProblem => ({
+    line,
+    column,
+    source: lines[line - 1] ?? "",
+    reason: reason.replace(/^[A-Z]/u, (letter) => letter.toLowerCase())
+  })
+  const [, reason, line, column] = PLACED.exec(message) ?? []
+  if (reason !== undefined) return problem(Number(line), Number(column), reason)
+  if (message === "Unexpected end of JSON input") {
+    return problem(lines.length, (lines.at(-1) ?? "").length + 1, "unexpected end of the file")
+  }
+  try {
+    parse(source, { mode: "json" })
+  } catch (cause) {
+    const at = cause as { readonly line: number; readonly column: number }
+    const word = /^(?:\w+|.)/u.exec((lines[at.line - 1] ?? "").slice(at.column - 1))?.[0]
+    return problem(at.line, at.column, `unexpected ${JSON.stringify(word)}`)
+  }
+  return problem(1, 1, message)
+}
 
 /** Reads a JSON text (RFC 8259: no comments, no trailing commas). */
 export const read = (text: string): Result.Result<JsonDocument, SyntaxProblem> => {
   const source = withoutMark(text)
-  const problem = (line: number, column: number, reason: string): Result.Result<never, SyntaxProblem> =>
-    Result.fail({ line, column, source: source.split(/\r?\n/u)[line - 1] ?? "", reason })
-  let body: ValueNode
-  try {
-    body = parse(source, { mode: "json" }).body
-  } catch (cause) {
-    const { column = 1, line = 1, message } = cause as { line?: number; column?: number; message: string }
-    return problem(line, column, message.replace(/ found\. \(\d+:\d+\)$/u, "").replace(/^Unexpected/u, "unexpected"))
-  }
   try {
     const value: unknown = JSON.parse(source)
+    const { body } = parse(source, { mode: "json" })
     const lineOf = (path: ReadonlyArray<PropertyKey>): number => {
       let node = body
       for (const key of path) {
@@ -77,9 +93,6 @@ export const read = (text: string): Result.Result<JsonDocument, SyntaxProblem> =
     }
     return Result.succeed({ value, lineOf, duplicates: duplicatesOf(body, []) })
   } catch (cause) {
-    // The locating parser is more lenient than JSON in a few places; the platform's own parser has the last word.
-    const { message } = cause as SyntaxError
-    const at = POSITION.exec(message)
-    return problem(Number(at?.[1] ?? 1), Number(at?.[2] ?? 1), message)
+    return Result.fail(syntaxProblem(source, (cause as Error).message))
   }
 }

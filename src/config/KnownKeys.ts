@@ -2,39 +2,48 @@
  * Every per-server key that MCP clients, other gateways and FastMCP write into such files, and what becomes of it here.
  * None of them stops a start. The table in docs/configuration.md says the same; a test compares.
  */
+import * as Predicate from "effect/Predicate"
 import { ServerEntry } from "../domain/GatewayConfig.ts"
 
 export type Treatment =
   /** One of our own keys. */
   | { readonly _tag: "Honoured" }
-  /** Another spelling of one of our keys; `translate` gives its value there, or undefined where it says nothing. */
-  | { readonly _tag: "Alias"; readonly of: string; readonly translate: (value: unknown) => unknown }
+  /**
+   * Another spelling of our key `of`: `translate` gives its value there, or undefined where it says nothing; `unheard`,
+   * why what it says has no effect.
+   */
+  | {
+      readonly _tag: "Alias"
+      readonly of: string
+      readonly translate: (value: unknown) => unknown
+      readonly unheard: (value: unknown) => string | undefined
+    }
   /** Accepted without effect, for the reason given. */
   | { readonly _tag: "Ignored"; readonly why: string }
   /** Accepted; a later version will act upon it. */
   | { readonly _tag: "Planned"; readonly what: string }
 
 const honoured: Treatment = { _tag: "Honoured" }
-const alias = (of: string, translate: (value: unknown) => unknown = (value) => value): Treatment => ({
-  _tag: "Alias",
-  of,
-  translate
-})
+const alias = (
+  of: string,
+  translate: (value: unknown) => unknown = (value) => value,
+  unheard: (value: unknown) => string | undefined = () => undefined
+): Treatment => ({ _tag: "Alias", of, translate, unheard })
 const ignored = (why: string): Treatment => ({ _tag: "Ignored", why })
 const planned = (what: string): Treatment => ({ _tag: "Planned", what })
 
 const negate = (value: unknown): unknown => (typeof value === "boolean" ? !value : value)
 
-const TRANSPORTS: Readonly<Record<string, string>> = {
-  stdio: "stdio",
-  local: "stdio",
-  http: "http",
-  "streamable-http": "http",
-  streamablehttp: "http",
-  streamable_http: "http",
-  remote: "http",
-  sse: "sse"
-}
+const TRANSPORTS: ReadonlyMap<string, string> = new Map([
+  ["stdio", "stdio"],
+  ["local", "stdio"],
+  ["http", "http"],
+  ["streamable-http", "http"],
+  ["streamablehttp", "http"],
+  ["streamable_http", "http"],
+  ["remote", "http"],
+  ["sse", "sse"]
+])
 
 /** Every spelling of a transport that editors need not complain of, ours first. */
 export const TRANSPORT_SPELLINGS: ReadonlyArray<string> = [
@@ -47,10 +56,7 @@ export const TRANSPORT_SPELLINGS: ReadonlyArray<string> = [
 ]
 
 const transport = (value: unknown): unknown =>
-  typeof value === "string" ? (TRANSPORTS[value.toLowerCase()] ?? value) : value
-
-/** A duration with a unit is ours to honour; a bare number means seconds to one client and milliseconds to another. */
-const withUnit = (value: unknown): unknown => (typeof value === "string" ? value : undefined)
+  typeof value === "string" ? (TRANSPORTS.get(value.toLowerCase()) ?? value) : value
 
 const clientSide = "it tells a client which calls to approve; a gateway has nobody to ask"
 const display = "it is for display in another program"
@@ -58,16 +64,40 @@ const needsUnit = "units differ between clients; use callTimeout or startTimeout
 const processOnly = "it is for another program's process management"
 const upstreamSignIn = "signing in to upstream servers; until then give a headers.Authorization"
 
+/** A duration with a unit is ours to honour; a bare number means seconds to one client and milliseconds to another. */
+const withUnit = (value: unknown): unknown =>
+  typeof value === "string" && !/^\s*\d+(?:\.\d+)?\s*$/u.test(value) ? value : undefined
+
+const unitless = (value: unknown): string | undefined => (withUnit(value) === undefined ? needsUnit : undefined)
+
+const member =
+  (key: string) =>
+  (value: unknown): unknown =>
+    Predicate.isReadonlyObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
+
 /** Filters as TBXark writes them. */
 const filter =
-  (mode: string) =>
-  (value: unknown): unknown => {
-    const { list, mode: actual } = (typeof value === "object" && value !== null ? value : {}) as {
-      readonly list?: unknown
-      readonly mode?: unknown
-    }
-    return actual === mode ? list : undefined
-  }
+  (mode: "allow" | "block") =>
+  (value: unknown): unknown =>
+    member("mode")(value) === mode ? member("list")(value) : undefined
+const noFilter = (value: unknown): string | undefined =>
+  filter("allow")(value) === undefined && filter("block")(value) === undefined
+    ? 'a filter is {"mode": "allow" or "block", "list": [names]}'
+    : undefined
+
+/** Where TBXark writes them, among other things. */
+const options = member("toolFilter")
+
+/** Variables as 1mcp writes them: NAME=value, or the NAME of one to pass on. */
+const variables = (value: unknown): unknown =>
+  Array.isArray(value) && value.every((item) => typeof item === "string")
+    ? Object.fromEntries(
+        value.map((item) => {
+          const at = item.indexOf("=")
+          return at < 0 ? [item, `\${${item}}`] : [item.slice(0, at), item.slice(at + 1)]
+        })
+      )
+    : value
 
 const OTHERS: Readonly<Record<string, Treatment | ReadonlyArray<Treatment>>> = {
   transport: alias("type", transport),
@@ -78,7 +108,7 @@ const OTHERS: Readonly<Record<string, Treatment | ReadonlyArray<Treatment>>> = {
   baseUrl: alias("url"),
   endpoint: alias("url"),
   http_headers: alias("headers"),
-  environment: alias("env"),
+  environment: alias("env", variables),
   env_file: alias("envFile"),
   working_dir: alias("cwd"),
   workingDirectory: alias("cwd"),
@@ -89,21 +119,39 @@ const OTHERS: Readonly<Record<string, Treatment | ReadonlyArray<Treatment>>> = {
   allowedTools: alias("enabledTools"),
   excludeTools: alias("disabledTools"),
   disabled_tools: alias("disabledTools"),
-  toolFilter: [alias("enabledTools", filter("allow")), alias("disabledTools", filter("block"))],
-  timeout: alias("callTimeout", withUnit),
-  requestTimeout: alias("callTimeout", withUnit),
-  connectionTimeout: alias("startTimeout", withUnit),
+  toolFilter: [alias("enabledTools", filter("allow"), noFilter), alias("disabledTools", filter("block"))],
+  options: [
+    alias("disabled", member("disabled")),
+    alias(
+      "enabledTools",
+      (value) => filter("allow")(options(value)),
+      (value) => (options(value) === undefined ? undefined : noFilter(options(value)))
+    ),
+    alias("disabledTools", (value) => filter("block")(options(value)))
+  ],
+  timeout: alias("callTimeout", withUnit, unitless),
+  requestTimeout: alias("callTimeout", withUnit, unitless),
+  connectionTimeout: alias("startTimeout", withUnit, unitless),
   restartOnExit: alias("restart", (value) => (value === false ? false : undefined)),
   autoApprove: ignored(clientSide),
   alwaysAllow: ignored(clientSide),
   trust: ignored(clientSide),
+  headersHelper: ignored("it is a program of a client's; give headers"),
+  customUserVars: ignored("it asks for values in another program; name variables"),
+  serverInstructions: ignored("a server's own instructions are passed on"),
+  prompts: ignored("prompts are not filtered"),
+  longRunning: ignored("a call may last as long as its server reports progress"),
+  requiresOAuth: planned(upstreamSignIn),
   default_tools_approval_mode: ignored(clientSide),
   name: ignored(display),
   title: ignored(display),
   displayName: ignored(display),
   icon: ignored(display),
   icons: ignored(display),
+  iconPath: ignored(display),
   logoUrl: ignored(display),
+  chatMenu: ignored(display),
+  targetAudience: ignored(display),
   provider: ignored(display),
   providerUrl: ignored(display),
   registryUrl: ignored(display),
@@ -127,6 +175,9 @@ const OTHERS: Readonly<Record<string, Treatment | ReadonlyArray<Treatment>>> = {
   idleTimeoutMs: ignored("use gateway.laneIdle with a unit"),
   perSessionClient: ignored('use isolation: "session"'),
   installing: ignored(processOnly),
+  startup: ignored(processOnly),
+  stderr: ignored(processOnly),
+  watchPaths: ignored(processOnly),
   shell: ignored(processOnly),
   sandbox: ignored(processOnly),
   sandboxEnabled: ignored(processOnly),
@@ -150,6 +201,12 @@ const OTHERS: Readonly<Record<string, Treatment | ReadonlyArray<Treatment>>> = {
   era: planned("choosing the protocol revision of a server"),
   tools: planned("renaming and describing single tools")
 }
+
+/** What other programs write under our own keys. */
+const OWN_FORMS: ReadonlyMap<string, (value: unknown) => unknown> = new Map([
+  ["type", transport],
+  ["env", variables]
+])
 
 const OWN: Readonly<Record<string, Treatment>> = Object.fromEntries(
   Object.keys(ServerEntry.fields).map((key) => [key, key === "reload" ? planned("live reload") : honoured])
@@ -179,21 +236,22 @@ export const translate = (raw: Readonly<Record<string, unknown>>): Translated =>
   const notes: Array<{ readonly key: string; readonly note: string }> = []
   const unknown: Array<string> = []
   const put = (of: string, value: unknown, key: string): void => {
-    if (value === undefined || of in entry) return
+    // Forms that nobody filled in leave empty texts behind.
+    if (value === undefined || value === "" || Object.hasOwn(entry, of)) return
     entry[of] = value
     spelling[of] = key
   }
   for (const [key, value] of Object.entries(raw)) {
-    if (key in ServerEntry.fields) put(key, key === "type" ? transport(value) : value, key)
+    if (Object.hasOwn(ServerEntry.fields, key)) put(key, OWN_FORMS.get(key)?.(value) ?? value, key)
   }
   for (const [key, value] of Object.entries(raw)) {
     const known = treatments(key)
     if (known.length === 0) unknown.push(key)
     for (const treatment of known) {
       if (treatment._tag === "Alias") {
-        const translated = treatment.translate(value)
-        if (translated === undefined && treatment.translate === withUnit) notes.push({ key, note: needsUnit })
-        else put(treatment.of, translated, key)
+        put(treatment.of, treatment.translate(value), key)
+        const note = treatment.unheard(value)
+        if (note !== undefined) notes.push({ key, note })
       } else if (treatment._tag === "Ignored") notes.push({ key, note: treatment.why })
       else if (treatment._tag === "Planned") notes.push({ key, note: `planned: ${treatment.what}` })
     }

@@ -45,6 +45,16 @@ interface Expansions {
   readonly missing: Array<readonly [Path, string]>
 }
 
+/** What stands at a path of the expanded entry. */
+const textAt = ({ redacted }: Expansions, value: string, path: Path): Text =>
+  redacted.has(dotted(path)) ? Redacted.make(value) : value
+
+/** An empty variable says as little as an absent key. */
+const withoutEmpty = (entry: unknown): unknown =>
+  Predicate.isReadonlyObject(entry)
+    ? Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== ""))
+    : entry
+
 const expandAll = (value: unknown, path: Path, variable: Environment["variable"], found: Expansions): unknown => {
   if (typeof value === "string") {
     const { fromVariables, missing, text } = Expansion.expand(value, variable)
@@ -66,6 +76,9 @@ const kindOf = (entry: ServerEntry): Kind => {
   if (entry.command !== undefined) return "stdio"
   return /\/sse\/?(\?|#|&|$)/u.test(entry.url ?? "") ? "sse" : "http"
 }
+
+/** The keys that decide how a server is reached. */
+const REACH = new Set<PropertyKey | undefined>(["type", "command", "url"])
 
 /** What the Schema alone cannot say about an entry. */
 const contradiction = (entry: ServerEntry, kind: Kind): readonly [Path, string] | undefined => {
@@ -107,9 +120,10 @@ const transportOf = (
   environment: Environment,
   fail: (path: Path, message: string) => void
 ): Transport => {
-  const text = (value: string, ...path: Path): Text => (found.redacted.has(dotted(path)) ? Redacted.make(value) : value)
+  const text = (value: string, ...path: Path): Text => textAt(found, value, path)
   if (kind === "stdio") {
-    const file = entry.envFile === undefined ? Result.succeed({}) : environment.envFile(entry.envFile)
+    const isNamed = entry.envFile !== undefined && !found.missing.some(([[key]]) => key === "envFile")
+    const file = isNamed ? environment.envFile(entry.envFile) : Result.succeed({})
     if (Result.isFailure(file)) fail(["envFile"], file.failure)
     return {
       _tag: "Stdio",
@@ -165,32 +179,37 @@ export const resolveServer = (
     return at(key === undefined ? [] : [translated.spelling[String(key)] ?? key, ...rest], message)
   }
   const found: Expansions = { redacted: new Set(), missing: [] }
-  const decoded = decode(expandAll(translated.entry, [], environment.variable, found))
-  if (Result.isFailure(decoded)) {
-    return { ...nothing, ...remarks, problems: issuesOf(decoded.failure).map(complain) }
-  }
-  const entry = decoded.success
+  const decoded = decode(withoutEmpty(expandAll(translated.entry, [], environment.variable, found)))
+  // A value with a missing variable is this server's trouble, whatever else is wrong with it.
+  const isMissing = (path: Path): boolean => found.missing.some(([missing]) => dotted(missing) === dotted(path))
+  const issues = Result.isFailure(decoded) ? issuesOf(decoded.failure).filter(([path]) => !isMissing(path)) : []
+  if (issues.length > 0) return { ...nothing, ...remarks, problems: issues.map(complain) }
+
+  const entry = Result.getOrElse(decoded, (): ServerEntry => ({}))
   const kind = kindOf(entry)
-  const contradicted = contradiction(entry, kind)
+  const isClear = Result.isSuccess(decoded) && !found.missing.some(([[key]]) => REACH.has(key))
+  const contradicted = isClear ? contradiction(entry, kind) : undefined
   if (contradicted !== undefined) return { ...nothing, ...remarks, problems: [complain(contradicted)] }
 
   const serverProblems = found.missing.map(complain)
   const transport = transportOf(entry, kind, found, environment, (path, message) => {
-    // A value with a missing variable has been complained about already.
-    if (!found.missing.some(([missing]) => missing[0] === path[0])) serverProblems.push(complain([path, message]))
+    const isKnown = found.missing.some(([missing]) => missing[0] === path[0]) || (!isClear && REACH.has(path[0]))
+    if (!isKnown) serverProblems.push(complain([path, message]))
   })
   const reason = serverProblems.map(({ message, path }) => `${path}: ${message}`).join("; ")
+  const texts = (key: "enabledTools" | "disabledTools") =>
+    entry[key]?.map((value, index) => textAt(found, value, [key, index]))
   return {
     server: {
       id: ServerId.make(base[1]),
       transport: reason === "" ? transport : { _tag: "Unusable", reason },
       isolation: entry.isolation ?? (kind === "stdio" ? "shared" : "session"),
-      enabledTools: entry.enabledTools,
-      disabledTools: entry.disabledTools ?? [],
+      enabledTools: texts("enabledTools"),
+      disabledTools: texts("disabledTools") ?? [],
       callTimeout: duration(entry.callTimeout ?? "5 minutes"),
       startTimeout: duration(entry.startTimeout ?? "2 minutes"),
       restart: restartOf(entry),
-      description: entry.description
+      description: entry.description === undefined ? undefined : textAt(found, entry.description, ["description"])
     },
     problems: [],
     serverProblems,

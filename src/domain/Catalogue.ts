@@ -1,6 +1,7 @@
 /** What one server offers, as it said it: each item's bytes, and the one value in it by which it is called. */
 import type * as Frame from "./Frame.ts"
 import * as Json from "./Json.ts"
+import { reveal, type ServerConfig } from "./ServerConfig.ts"
 
 /** The four lists of MCP. */
 export const KINDS = ["tools", "prompts", "resources", "resourceTemplates"] as const
@@ -133,7 +134,7 @@ const matches = (pattern: string, name: string): boolean => {
 /** Is a tool of that name offered under the configured filters? A disabled one never is. */
 export const isOffered = (
   name: string,
-  filter: { readonly enabledTools: ReadonlyArray<string> | undefined; readonly disabledTools: ReadonlyArray<string> }
+  { disabledTools, enabledTools }: Pick<ServerConfig, "enabledTools" | "disabledTools">
 ): boolean =>
-  !filter.disabledTools.some((pattern) => matches(pattern, name)) &&
-  (filter.enabledTools === undefined || filter.enabledTools.some((pattern) => matches(pattern, name)))
+  !disabledTools.some((pattern) => matches(reveal(pattern), name)) &&
+  (enabledTools === undefined || enabledTools.some((pattern) => matches(reveal(pattern), name)))

@@ -69,7 +69,13 @@ const JUDGED = new Frame.DecisiveKeys([
   "arguments"
 ])
 
+/** Judged by its place alone: its value travels as bytes. */
+const CARRIED = "arguments"
+
 const MAX_BATCH = 100
+
+/** Deeper than any judged parameter is; what is emitted from its value must not exhaust the stack. */
+const MAX_DEPTH = 64
 
 const NULL = Json.utf8("null")
 
@@ -82,26 +88,28 @@ const refusal = (code: Refusal["code"], reason: string, id: Uint8Array = NULL): 
 
 const readParams = (bytes: Uint8Array, span: Json.Span, values: Record<string, unknown>): Params | string => {
   const all = Json.members(bytes, span.start) ?? []
-  return (
-    JUDGED.ambiguity(all) ?? {
-      values,
-      members: all.map(({ key, value }) => ({ key, bytes: bytes.subarray(value.start, value.end) }))
-    }
-  )
+  const ambiguity = JUDGED.ambiguity(all)
+  if (ambiguity !== undefined) return `Ambiguous params: ${ambiguity}`
+  const deep = all.find(({ key, value }) => JUDGED.has(key) && key !== CARRIED && Json.depth(bytes, value) > MAX_DEPTH)
+  if (deep !== undefined) return `params.${deep.key} is nested more than ${MAX_DEPTH} deep`
+  return {
+    values,
+    members: all.map(({ key, value }) => ({ key, bytes: bytes.subarray(value.start, value.end) }))
+  }
 }
 
 const readOne = (bytes: Uint8Array, span: Json.Span, value: unknown): ClientMessage | Refusal => {
   const all = Predicate.isReadonlyObject(value) ? Json.members(bytes, span.start) : undefined
   if (!Predicate.isReadonlyObject(value) || all === undefined) return refusal(-32600, "A message must be a JSON object")
-  const idSpan = Json.lookup(all, "id")?.value
+  const ids = all.filter(({ key }) => key === "id")
+  const idSpan = ids[0]?.value
   const requestId = value["id"]
-  const id = idSpan === undefined ? NULL : bytes.subarray(idSpan.start, idSpan.end)
+  const isId = typeof requestId === "string" || typeof requestId === "number"
+  const id = idSpan !== undefined && isId && ids.length === 1 ? bytes.subarray(idSpan.start, idSpan.end) : NULL
   const ambiguity = Frame.ENVELOPE.ambiguity(all)
-  if (ambiguity !== undefined) return refusal(-32600, `Ambiguous message: ${ambiguity}`)
-  if (value["jsonrpc"] !== "2.0") return refusal(-32600, `The member "jsonrpc" must be "2.0"`)
-  if (idSpan !== undefined && typeof requestId !== "string" && typeof requestId !== "number") {
-    return refusal(-32600, `The member "id" must be a string or a number`)
-  }
+  if (ambiguity !== undefined) return refusal(-32600, `Ambiguous message: ${ambiguity}`, id)
+  if (value["jsonrpc"] !== "2.0") return refusal(-32600, `The member "jsonrpc" must be "2.0"`, id)
+  if (idSpan !== undefined && !isId) return refusal(-32600, `The member "id" must be a string or a number`)
   if ("method" in value) {
     if (typeof value["method"] !== "string" || value["method"] === "") {
       return refusal(-32600, `The member "method" must be a string`, id)
@@ -115,7 +123,7 @@ const readOne = (bytes: Uint8Array, span: Json.Span, value: unknown): ClientMess
       if (!Predicate.isReadonlyObject(value["params"]))
         return refusal(-32600, `The member "params" must be an object`, id)
       const read = readParams(bytes, paramsSpan, value["params"])
-      if (typeof read === "string") return refusal(-32600, `Ambiguous params: ${read}`, id)
+      if (typeof read === "string") return refusal(-32600, read, id)
       params = read
     }
     const method = value["method"]
@@ -163,7 +171,7 @@ const encodeParams = (params: Params, overrides: Readonly<Record<string, unknown
   for (const { bytes, key } of params.members) {
     if (Object.hasOwn(overrides, key)) {
       if (overrides[key] !== undefined) put(key, Json.encode(overrides[key]))
-    } else put(key, JUDGED.has(key) && key !== "arguments" ? Json.encode(params.values[key]) : bytes)
+    } else put(key, JUDGED.has(key) && key !== CARRIED ? Json.encode(params.values[key]) : bytes)
   }
   for (const [key, value] of Object.entries(overrides)) {
     if (value !== undefined && !params.members.some((member) => member.key === key)) put(key, Json.encode(value))

@@ -24,11 +24,11 @@ export const decode = (cursor: unknown): Option.Option<Position> =>
 
 /**
  * The index at which the next page begins in the list as it is now. If the list changed since the page was cut, the
- * item is looked for; if it is gone, the page begins where it stood. Nothing that stayed is skipped for ever: a change
+ * item is looked for; if it is gone, the page begins where it stood, with what has moved up. Nothing that stayed is skipped for ever: a change
  * also sends list_changed.
  */
 export const resume = (names: ReadonlyArray<string>, position: Position): number => {
   if (names[position.index - 1] === position.after) return position.index
   const found = names.indexOf(position.after)
-  return found >= 0 ? found + 1 : Math.min(position.index, names.length)
+  return found >= 0 ? found + 1 : Math.min(Math.max(0, position.index - 1), names.length)
 }

@@ -24,8 +24,11 @@ export interface Frame {
 
 const NULL = Json.utf8("null")
 
-/** What a parser that ignores case, as some do, takes a key for. Both mappings: `ſ` becomes s, the Kelvin sign k. */
-const foldCase = (key: string): string => key.toUpperCase().toLowerCase()
+/**
+ * What a parser that ignores case, as some do, takes a key for. Both mappings: `ſ` becomes s, the Kelvin sign k; and of
+ * the dotted capital I only the i is left, as in parsers that map character by character.
+ */
+const foldCase = (key: string): string => key.toUpperCase().toLowerCase().replaceAll("\u0307", "")
 
 /** Keys on which a decision hangs, so that no two parsers may disagree about them. */
 export class DecisiveKeys {
@@ -62,21 +65,13 @@ export class DecisiveKeys {
 export const ENVELOPE = new DecisiveKeys(["jsonrpc", "id", "method", "params", "result", "error"])
 
 const parseId = (bytes: Uint8Array, span: Json.Span): RequestId | null | undefined => {
-  try {
-    const value = Json.parse(bytes, span)
-    return typeof value === "string" || typeof value === "number" || value === null ? value : undefined
-  } catch {
-    return undefined
-  }
+  const value = Json.tryParse(bytes, span)
+  return typeof value === "string" || typeof value === "number" || value === null ? value : undefined
 }
 
 const parseMethod = (bytes: Uint8Array, span: Json.Span): string | undefined => {
-  try {
-    const value = Json.parse(bytes, span)
-    return typeof value === "string" && value !== "" ? value : undefined
-  } catch {
-    return undefined
-  }
+  const value = Json.tryParse(bytes, span)
+  return typeof value === "string" && value !== "" ? value : undefined
 }
 
 /**
@@ -147,6 +142,10 @@ export const rawId = (frame: Frame): Uint8Array => {
   const span = frame.ids.at(-1)
   return span === undefined ? NULL : frame.bytes.subarray(span.start, span.end)
 }
+
+/** The parsed value below `params`; undefined where there is none. */
+export const paramValue = (frame: Frame, ...path: ReadonlyArray<string>): unknown =>
+  Json.tryParse(frame.bytes, param(frame, ...path))
 
 /** The span of a value below `params`. */
 export const param = (frame: Frame, ...path: ReadonlyArray<string>): Json.Span | undefined =>

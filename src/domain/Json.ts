@@ -95,6 +95,29 @@ export const text = (bytes: Uint8Array, span: Span): string => decoder.decode(by
 /** The parsed value of a span; throws a SyntaxError where its bytes are not JSON. */
 export const parse = (bytes: Uint8Array, span: Span): unknown => JSON.parse(text(bytes, span))
 
+/** The parsed value of a span; undefined where there is none, or where its bytes are not JSON. */
+export const tryParse = (bytes: Uint8Array, span: Span | undefined): unknown => {
+  if (span === undefined) return undefined
+  try {
+    return parse(bytes, span)
+  } catch {
+    return undefined
+  }
+}
+
+/** How deeply the brackets of a value are nested. */
+export const depth = (bytes: Uint8Array, { end, start }: Span): number => {
+  let deepest = 0
+  let open = 0
+  for (let i = start; i < end; i++) {
+    const c = bytes[i]
+    if (c === QUOTE) i = skipString(bytes, i) - 1
+    else if (c === OPEN_BRACE || c === OPEN_BRACKET) deepest = Math.max(deepest, ++open)
+    else if (c === CLOSE_BRACE || c === CLOSE_BRACKET) open--
+  }
+  return deepest
+}
+
 const decodeKey = (bytes: Uint8Array, span: Span): string | undefined => {
   const raw = decoder.decode(bytes.subarray(span.start + 1, span.end - 1))
   if (!raw.includes("\\")) return raw

@@ -14,7 +14,9 @@ const TAIL = 8
 export const shorten = (name: string): string => {
   if (name.length <= MAX_LENGTH) return name
   const tail = createHash("sha256").update(name).digest("hex").slice(0, TAIL)
-  return `${name.slice(0, MAX_LENGTH - TAIL - 1)}_${tail}`
+  // Half of a character at the cut would be no text any more.
+  const head = name.slice(0, MAX_LENGTH - TAIL - 1).replace(/[\ud800-\udbff]$/u, "")
+  return `${head}_${tail}`
 }
 
 /** `{server}_{name}`, at most 64 characters. */

@@ -52,11 +52,11 @@ export const isAtLeast = (level: LogLevel, threshold: LogLevel): boolean =>
 export type Capabilities = Readonly<Record<string, unknown>>
 
 /** The questions a server may put to its client, and the capability that permits each. */
-export const QUESTION_CAPABILITY: Readonly<Record<string, string>> = {
-  "sampling/createMessage": "sampling",
-  "elicitation/create": "elicitation",
-  "roots/list": "roots"
-}
+export const QUESTION_CAPABILITY: ReadonlyMap<string, string> = new Map([
+  ["sampling/createMessage", "sampling"],
+  ["elicitation/create", "elicitation"],
+  ["roots/list", "roots"]
+])
 
 /** The capabilities by which a server may ask its client something. */
 export const ASKING_CAPABILITIES = ["elicitation", "roots", "sampling"] as const

@@ -4,13 +4,22 @@ import * as Json from "./Json.ts"
 
 const URI = Buffer.from('"uri"')
 
+/** The key may be spelled with escapes; each of its letters' begins with one of these. */
+const ESCAPES = [Buffer.from("\\u007"), Buffer.from("\\u0069")]
+
+/** Can there be a member `uri` in these bytes at all? */
+const mayHoldUri = (bytes: Uint8Array): boolean => {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  return buffer.includes(URI) || ESCAPES.some((escape) => buffer.includes(escape))
+}
+
 const uriEdits = (
   bytes: Uint8Array,
   span: Json.Span | undefined,
   rename: (uri: string) => string
 ): ReadonlyArray<Json.Edit> => {
   if (span === undefined) return []
-  const uri = Json.parse(bytes, span)
+  const uri = Json.tryParse(bytes, span)
   return typeof uri === "string" ? [{ span, by: Json.encode(rename(uri)) }] : []
 }
 
@@ -33,7 +42,7 @@ const each = (bytes: Uint8Array, list: Json.Span | undefined): ReadonlyArray<Jso
  */
 export const resultEdits = (frame: Frame.Frame, rename: (uri: string) => string): ReadonlyArray<Json.Edit> => {
   const { bytes, result } = frame
-  if (result === undefined || !Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(URI)) return []
+  if (result === undefined || !mayHoldUri(bytes)) return []
   const blocks = [
     ...each(bytes, Json.at(bytes, result, "content")),
     ...each(bytes, Json.at(bytes, result, "contents")),

@@ -46,13 +46,13 @@ export interface ServerConfig {
   readonly id: ServerId
   readonly transport: Transport
   readonly isolation: Isolation
-  readonly enabledTools: ReadonlyArray<string> | undefined
-  readonly disabledTools: ReadonlyArray<string>
+  readonly enabledTools: ReadonlyArray<Text> | undefined
+  readonly disabledTools: ReadonlyArray<Text>
   readonly callTimeout: Duration.Duration
   readonly startTimeout: Duration.Duration
   /** `undefined`: the process-wide policy; `false`: never. */
   readonly restart: Partial<RestartOptions> | false | undefined
-  readonly description: string | undefined
+  readonly description: Text | undefined
 }
 
 export type Naming = "auto" | "always" | "collisions"

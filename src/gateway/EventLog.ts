@@ -90,15 +90,17 @@ export class EventLog {
   read(after: number): Stream.Stream<Delivery> | undefined {
     const first = this.events[0]?.sequence ?? this.lastSequence + 1
     if (after < first - 1 || after > this.lastSequence) return undefined
-    const reader = ++this.readers
-    this.activeReader = reader
-    this.idleSince = undefined
-    this.comeBack = undefined
-    this.delivered = after
-    this.changed.openUnsafe()
-    return Stream.unfold(after, (position) => this.next(reader, position)).pipe(
-      Stream.ensuring(Effect.sync(() => this.leave(reader)))
-    )
+    return Stream.suspend(() => {
+      const reader = ++this.readers
+      this.activeReader = reader
+      this.idleSince = undefined
+      this.comeBack = undefined
+      this.delivered = after
+      this.changed.openUnsafe()
+      return Stream.unfold(after, (position) => this.next(reader, position)).pipe(
+        Stream.ensuring(Effect.sync(() => this.leave(reader)))
+      )
+    })
   }
 
   private next(reader: number, position: number): Effect.Effect<readonly [Delivery, number] | undefined> {
@@ -140,7 +142,8 @@ export class EventLog {
       const oldest = this.events[0]
       if (oldest === undefined) return
       if (this.events.length <= BOUNDS.events && this.bytes <= BOUNDS.bytes) return
-      const isOwed = oldest.sequence > this.delivered && (this.activeReader !== undefined || this.events.length === 1)
+      const isAwaited = this.activeReader !== undefined || this.readers === 0 || this.events.length === 1
+      const isOwed = isAwaited && oldest.sequence > this.delivered
       if (isOwed && this.bytes <= BOUNDS.backlogBytes) return
       this.events.shift()
       this.count(-oldest.message.length)

@@ -11,28 +11,19 @@ import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts
 import type { ReplyChannel } from "./ReplyChannel.ts"
 import type { Session } from "./Session.ts"
 
-const parseParam = (frame: Frame.Frame, ...path: ReadonlyArray<string>): unknown => {
-  const span = Frame.param(frame, ...path)
-  try {
-    return span === undefined ? undefined : Json.parse(frame.bytes, span)
-  } catch {
-    return undefined
-  }
-}
-
 /** May this session be asked that? */
 const mayBeAsked = (session: Session, question: Frame.Frame): boolean => {
-  const name = QUESTION_CAPABILITY[question.method]
+  const name = QUESTION_CAPABILITY.get(question.method)
   const capability = name === undefined ? undefined : session.caller.capabilities[name]
   if (capability === undefined) return false
-  if (name !== "elicitation" || parseParam(question, "mode") !== "url") return true
+  if (name !== "elicitation" || Frame.paramValue(question, "mode") !== "url") return true
   return Predicate.isReadonlyObject(capability) && capability["url"] !== undefined
 }
 
 /** Does the session want to hear this? Log messages below the level that it asked for it does not. */
 const isWanted = (session: Session, notification: Frame.Frame): boolean => {
   if (notification.method !== "notifications/message" || session.logLevel === undefined) return true
-  const level = parseParam(notification, "level")
+  const level = Frame.paramValue(notification, "level")
   return !isLogLevel(level) || isAtLeast(level, session.logLevel)
 }
 

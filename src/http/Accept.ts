@@ -7,13 +7,18 @@ export interface Accepted {
   readonly prefersStream: boolean
 }
 
+const isRefused = (parameters: ReadonlyArray<string>): boolean => parameters.some((one) => /^q=0(\.0*)?$/u.test(one))
+
+/** Does the header take that type? The most specific range that it names has the word (RFC 9110, 12.5.1). */
 const names = (accept: string, type: string): boolean => {
   const [group] = type.split("/")
-  return accept.split(",").some((item) => {
-    const [range = "", ...params] = item.split(";").map((part) => part.trim().toLowerCase())
-    const isRefused = params.some((param) => /^q=0(\.0*)?$/u.test(param))
-    return !isRefused && (range === type || range === "*/*" || range === `${group}/*`)
-  })
+  const ranges = new Map(
+    accept.split(",").map((item): [string, boolean] => {
+      const [range = "", ...parameters] = item.split(";").map((part) => part.trim().toLowerCase())
+      return [range, !isRefused(parameters)]
+    })
+  )
+  return ranges.get(type) ?? ranges.get(`${group}/*`) ?? ranges.get("*/*") ?? false
 }
 
 /** Reads an Accept header. */

@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
-import type { ServerConfig } from "../domain/ServerConfig.ts"
+import { display, type ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { Sessions } from "../gateway/Sessions.ts"
@@ -22,7 +22,7 @@ export const report = (config: ServerConfig, upstream: Upstream["Service"], now:
   const { catalogue, note, startMillis, status } = SubscriptionRef.getUnsafe(upstream.state)
   return {
     name: config.id,
-    description: config.description ?? null,
+    description: config.description === undefined ? null : display(config.description),
     status: Status.label(status),
     detail: Status.describe(status, now),
     transport: TRANSPORT[config.transport._tag],

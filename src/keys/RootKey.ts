@@ -32,13 +32,7 @@ export class RootKey extends Context.Service<
         const fs = yield* FileSystem.FileSystem
         const failed = (error: { readonly message: string }) => new RootKeyError({ path, reason: error.message })
         const exists = yield* Effect.mapError(fs.exists(path), failed)
-        if (!exists) {
-          // "wx": of two processes that start at once, the slower reads what the faster wrote.
-          yield* fs.writeFile(path, randomBytes(BYTES), { flag: "wx", mode: 0o600 }).pipe(
-            Effect.catchReason("PlatformError", "AlreadyExists", () => Effect.void),
-            Effect.mapError(failed)
-          )
-        }
+        if (!exists) yield* Effect.mapError(create(path), failed)
         const bytes = yield* Effect.mapError(fs.readFile(path), failed)
         if (bytes.length !== BYTES) {
           return yield* new RootKeyError({ path, reason: `it holds ${bytes.length} bytes, not ${BYTES}` })
@@ -50,6 +44,19 @@ export class RootKey extends Context.Service<
   /** A key for this process alone: sessions end with it. */
   static readonly layerRandom = Layer.sync(RootKey, () => make(randomBytes(BYTES)))
 }
+
+/** The file appears whole or not at all; of two processes that make it at once, the slower uses the faster's. */
+const create = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const draft = `${path}.${randomBytes(6).toString("hex")}`
+  yield* fs.writeFile(draft, randomBytes(BYTES), { flag: "wx", mode: 0o600 })
+  yield* fs.link(draft, path).pipe(
+    Effect.catchReason("PlatformError", "AlreadyExists", () => Effect.void),
+    // There are file systems without links.
+    Effect.catch(() => fs.rename(draft, path)),
+    Effect.ensuring(Effect.ignore(fs.remove(draft, { force: true })))
+  )
+})
 
 const make = (root: Uint8Array): RootKey["Service"] => ({
   derive: (purpose) => Redacted.make(new Uint8Array(hkdfSync("sha256", root, "mcp-proxy", purpose, BYTES)))

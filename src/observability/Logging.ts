@@ -15,32 +15,34 @@ export const LOGGERS = ["main", "config", "storage", "upstream", "server", "flee
 export type LoggerName = (typeof LOGGERS)[number]
 
 /** Logger names of the Python proxy, and which of ours say the same. */
-const ALIASES: Readonly<Record<string, ReadonlyArray<LoggerName>>> = {
-  fastmcp: ["gateway", "fleet", "upstream"],
-  "fastmcp.server.auth": ["auth"],
-  httpx: ["upstream"],
-  proxy_server: ["main", "config"],
-  uvicorn: ["http"]
-}
+const ALIASES: ReadonlyMap<string, ReadonlyArray<LoggerName>> = new Map([
+  ["fastmcp", ["gateway", "fleet", "upstream"]],
+  ["fastmcp.server.auth", ["auth"]],
+  ["httpx", ["upstream"]],
+  ["proxy_server", ["main", "config"]],
+  ["uvicorn", ["http"]]
+] as const)
 
-const LEVELS: Readonly<Record<string, LogLevel.LogLevel>> = {
-  all: "All",
-  trace: "Trace",
-  debug: "Debug",
-  info: "Info",
-  warn: "Warn",
-  warning: "Warn",
-  error: "Error",
-  critical: "Fatal",
-  fatal: "Fatal",
-  none: "None",
-  off: "None"
-}
+const LEVELS: ReadonlyMap<string, LogLevel.LogLevel> = new Map(
+  Object.entries({
+    all: "All",
+    trace: "Trace",
+    debug: "Debug",
+    info: "Info",
+    warn: "Warn",
+    warning: "Warn",
+    error: "Error",
+    critical: "Fatal",
+    fatal: "Fatal",
+    none: "None",
+    off: "None"
+  } as const)
+)
 
 const LEVEL_NAMES = "ALL, TRACE, DEBUG, INFO, WARNING, ERROR, CRITICAL or NONE"
 
 const decodeLevel = (value: string): Result.Result<LogLevel.LogLevel, string> => {
-  const level = LEVELS[value.toLowerCase()]
+  const level = LEVELS.get(value.toLowerCase())
   return level === undefined ? Result.fail(LEVEL_NAMES) : Result.succeed(level)
 }
 
@@ -50,11 +52,11 @@ const decodeLevels = (value: string): Result.Result<Levels, string> => {
   const levels = new Map<string, LogLevel.LogLevel>()
   for (const item of value.split(",").filter((part) => part.trim() !== "")) {
     const [name = "", word = ""] = item.split(":").map((part) => part.trim())
-    const targets = ALIASES[name] ?? LOGGERS.filter((logger) => logger === name)
-    const level = LEVELS[word.toLowerCase()]
+    const targets = ALIASES.get(name) ?? LOGGERS.filter((logger) => logger === name)
+    const level = LEVELS.get(word.toLowerCase())
     if (targets.length === 0 || level === undefined) {
       return Result.fail(
-        `name:LEVEL pairs with names of ${[...LOGGERS, ...Object.keys(ALIASES)].join(", ")} and levels ${LEVEL_NAMES}`
+        `name:LEVEL pairs with names of ${[...LOGGERS, ...ALIASES.keys()].join(", ")} and levels ${LEVEL_NAMES}`
       )
     }
     for (const target of targets) levels.set(target, level)

@@ -83,7 +83,8 @@ export const warnings: Effect.Effect<ReadonlyArray<string>> = Effect.gen(functio
   const names = new Set([...Object.keys(REMNANTS), ...(yield* namesBelow(provider, ["FASTMCP"]))])
   for (const name of names) {
     const value = yield* Effect.orElseSucceed(Config.option(Config.String(name)), Option.none)
-    if (Option.isSome(value)) found.push(`${name} is not used: ${REMNANTS[name] ?? UNKNOWN_FASTMCP}.`)
+    if (Option.isSome(value) && value.value !== "")
+      found.push(`${name} is not used: ${REMNANTS[name] ?? UNKNOWN_FASTMCP}.`)
   }
   return found
 })

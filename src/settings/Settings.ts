@@ -58,9 +58,13 @@ export const load = Effect.fnUntraced(function* <const G extends Readonly<Record
   return values as { readonly [K in keyof G]: Values<G[K]> }
 })
 
+/** A variable that is set to nothing is set: `${VAR}` in the configuration file may mean just that. */
+const AS_IT_IS = { preserveEmptyStrings: true }
+
 /** The environment first, then the `.env` of the working directory, which need not exist. */
-export const layerDotEnv = ConfigProvider.layerAdd(
-  ConfigProvider.fromDotEnv().pipe(
-    Effect.catchReason("PlatformError", "NotFound", () => Effect.succeed(ConfigProvider.fromUnknown({})))
+export const layerDotEnv = ConfigProvider.layer(
+  ConfigProvider.fromDotEnv(AS_IT_IS).pipe(
+    Effect.catchReason("PlatformError", "NotFound", () => Effect.succeed(ConfigProvider.fromUnknown({}))),
+    Effect.map((file) => ConfigProvider.orElse(ConfigProvider.fromEnv(AS_IT_IS), file))
   )
 )

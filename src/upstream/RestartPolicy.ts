@@ -34,10 +34,9 @@ export const linear = ({ delay, maxAttempts, maxDelay }: RestartOptions) =>
     Schedule.spaced(maxDelay)
   ]).pipe(Schedule.upTo({ times: maxAttempts }))
 
-/** The policy of a server: its own options, else the process-wide first delay, else the defaults. */
+/** The policy of a server: its own delay, else the process-wide one, else the default. */
 export const of = (restart: ServerConfig["restart"], processWide: Option.Option<Duration.Duration>) => {
   const options = { ...DEFAULTS, ...(restart === false ? { maxAttempts: 0 } : restart) }
-  return restart === undefined && Option.isSome(processWide)
-    ? linear({ ...options, delay: processWide.value })
-    : exponential(options)
+  const isOwn = restart !== undefined && restart !== false && restart.delay !== undefined
+  return !isOwn && Option.isSome(processWide) ? linear({ ...options, delay: processWide.value }) : exponential(options)
 }

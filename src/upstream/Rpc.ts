@@ -9,7 +9,7 @@ import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
-import type { ConnectionLost, Open, Receiver, TransportError } from "./Transport.ts"
+import { ConnectionLost, type Open, type Receiver, type TransportError } from "./Transport.ts"
 
 /** What the caller answered to a question: the bytes of its `result` or `error`. */
 export interface Answer {
@@ -70,6 +70,8 @@ export interface Rpc {
 interface Pending {
   readonly done: Deferred.Deferred<Frame.Frame, RpcError>
   readonly handlers: CallHandlers | undefined
+  /** May it take as long as it does? */
+  readonly isPatient: boolean
   /** The tick at which the server was last heard about it. */
   heard: number
 }
@@ -103,6 +105,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
     let lastId = 0
     let tick = 0
     let asking = 0
+    let ended: ConnectionLost | undefined
 
     const settle = (id: number, exit: Exit.Exit<Frame.Frame, RpcError>): boolean => {
       const call = pending.get(id)
@@ -125,23 +128,14 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       return call
     }
 
-    const parse = (frame: Frame.Frame, name: string): unknown => {
-      const span = Frame.param(frame, name)
-      try {
-        return span === undefined ? undefined : Json.parse(frame.bytes, span)
-      } catch {
-        return undefined
-      }
-    }
-
     const onNotification = (frame: Frame.Frame, request: number | undefined): void => {
       if (frame.method === "notifications/cancelled") {
-        const key = JSON.stringify(parse(frame, "requestId"))
+        const key = JSON.stringify(Frame.paramValue(frame, "requestId"))
         // Interrupting is all there is to it: whoever answers the question sees to the rest.
         if (FiberMap.hasUnsafe(questions, key)) fork(key, Effect.void)
         return
       }
-      const token = frame.method === "notifications/progress" ? parse(frame, "progressToken") : undefined
+      const token = frame.method === "notifications/progress" ? Frame.paramValue(frame, "progressToken") : undefined
       const call = callOf(typeof token === "number" ? token : request)
       if (call?.handlers !== undefined) call.handlers.notify(frame)
       else if (token === undefined) unrelated.notification(frame)
@@ -188,13 +182,16 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
     }
     const transport = yield* openTransport(receiver)
 
+    const end = (error: ConnectionLost): void => {
+      ended ??= error
+      for (const id of pending.keys()) settle(id, Exit.fail(ended))
+    }
     yield* transport.lost.pipe(
-      Effect.catch((error) =>
-        Effect.sync(() => {
-          for (const id of pending.keys()) settle(id, Exit.fail(error))
-        })
-      ),
+      Effect.catch((error) => Effect.sync(() => end(error))),
       Effect.forkScoped
+    )
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => end(new ConnectionLost({ reason: "the connection was closed", unsent: false })))
     )
 
     const cancel = (id: number, reason: string) =>
@@ -212,7 +209,9 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       tick++
       // Whoever waits for a person's answer is not silent.
       if (asking > 0) for (const call of pending.values()) call.heard = tick
-      const silent = [...pending].filter(([, call]) => (tick - call.heard) * TICK_MILLIS > silenceMillis)
+      const silent = [...pending].filter(
+        ([, { heard, isPatient }]) => !isPatient && (tick - heard) * TICK_MILLIS > silenceMillis
+      )
       return Effect.forEach(
         silent,
         ([id]) => {
@@ -223,27 +222,25 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       )
     }).pipe(Effect.repeat(Schedule.spaced(TICK_MILLIS)), Effect.forkScoped)
 
-    const ask = (
-      encode: (id: number) => Uint8Array,
-      handlers: CallHandlers | undefined,
-      { heard, mayCancel }: { readonly heard: number; readonly mayCancel: boolean }
-    ) =>
+    const ask = (encode: (id: number) => Uint8Array, handlers: CallHandlers | undefined, isPatient: boolean) =>
       Effect.suspend(() => {
+        if (ended !== undefined) return Effect.fail(ended)
         const id = ++lastId
+        const message = encode(id)
         const done = Deferred.makeUnsafe<Frame.Frame, RpcError>()
-        pending.set(id, { done, handlers, heard })
-        return Effect.andThen(transport.send(encode(id), id), Deferred.await(done)).pipe(
+        pending.set(id, { done, handlers, isPatient, heard: tick })
+        return Effect.andThen(transport.send(message, id), Deferred.await(done)).pipe(
           Effect.onExit((exit) => {
             if (Exit.isSuccess(exit) || !pending.has(id)) return Effect.void
-            if (Exit.hasInterrupts(exit) && mayCancel) return cancel(id, "the client cancelled")
+            if (Exit.hasInterrupts(exit) && !isPatient) return cancel(id, "the client cancelled")
             return Effect.sync(() => void pending.delete(id))
           })
         )
       })
 
     const rpc: Rpc = {
-      request: (encode, handlers) => ask(encode, handlers, { heard: tick, mayCancel: true }),
-      initialize: (encode) => ask(encode, undefined, { heard: Number.POSITIVE_INFINITY, mayCancel: false }),
+      request: (encode, handlers) => ask(encode, handlers, false),
+      initialize: (encode) => ask(encode, undefined, true),
       notify: (message) => transport.send(message),
       calls: () => [...pending.values()].flatMap(({ handlers }) => handlers ?? []),
       agreed: transport.agreed,

@@ -7,7 +7,6 @@ import * as Schedule from "effect/Schedule"
 import type * as Catalogue from "../domain/Catalogue.ts"
 import { KINDS, LIST } from "../domain/Catalogue.ts"
 import * as Frame from "../domain/Frame.ts"
-import * as Json from "../domain/Json.ts"
 import type { Lane } from "../domain/Lane.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import { logger } from "../observability/Logging.ts"
@@ -22,19 +21,10 @@ const serverLog = logger("server")
 const MAX_FAULTS = 20
 const FAULT_WINDOW = "10 seconds"
 
-const value = (frame: Frame.Frame, name: string): unknown => {
-  const span = Frame.param(frame, name)
-  try {
-    return span === undefined ? undefined : Json.parse(frame.bytes, span)
-  } catch {
-    return undefined
-  }
-}
-
 /** A log message of a server's as a line of our own log. */
 const logLine = (frame: Frame.Frame): { readonly text: string; readonly severe: boolean } => {
-  const data = value(frame, "data")
-  const level = String(value(frame, "level"))
+  const data = Frame.paramValue(frame, "data")
+  const level = String(Frame.paramValue(frame, "level"))
   const text = Predicate.isString(data) ? data : JSON.stringify(data)
   return { text: `[${level}] ${text}`, severe: !["debug", "info", "notice"].includes(level) }
 }
@@ -88,7 +78,7 @@ export const make = Effect.fnUntraced(function* (options: {
         return
       }
       if (frame.method === "notifications/resources/updated") {
-        const uri = value(frame, "uri")
+        const uri = Frame.paramValue(frame, "uri")
         if (typeof uri === "string") publish({ _tag: "ResourceUpdated", uri, frame })
         return
       }

@@ -2,6 +2,7 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
 import type { CallToolResult, ClientCapabilities } from "@modelcontextprotocol/sdk/types.js"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
@@ -27,16 +28,20 @@ export const connect = (
     ({ client }) => Effect.promise(() => client.close().catch(() => {}))
   )
 
-/** Calls a tool: its result, or the error that the call ended with. */
+/** The error that a call ended with, and its words. */
+export class CallFailed extends Data.TaggedError("CallFailed")<{ readonly message: string; readonly cause: unknown }> {}
+
+/** Calls a tool; the client cancels the call when it is interrupted. */
 export const call = (
   { client }: Connected,
   name: string,
   args: Record<string, unknown> = {},
   options: Parameters<Client["callTool"]>[2] = {}
-): Effect.Effect<CallToolResult, Error> =>
+): Effect.Effect<CallToolResult, CallFailed> =>
   Effect.tryPromise({
-    try: () => client.callTool({ name, arguments: args }, undefined, options) as Promise<CallToolResult>,
-    catch: (cause) => cause as Error
+    try: (signal) =>
+      client.callTool({ name, arguments: args }, undefined, { signal, ...options }) as Promise<CallToolResult>,
+    catch: (cause) => new CallFailed({ message: (cause as Error).message, cause })
   })
 
 /** The text of a result's first block. */

@@ -205,9 +205,9 @@ describe("a POST", () => {
         }>
         assert.sameDeepMembers(
           parts.map(({ id }) => id),
-          ["one", 2, null]
+          ["one", 2, 3]
         )
-        assert.strictEqual(parts.find(({ id }) => id === null)?.error?.code, -32600)
+        assert.strictEqual(parts.find(({ id }) => id === 3)?.error?.code, -32600)
         const streamed = yield* post(
           proxy.url,
           [

@@ -1,0 +1,145 @@
+/** Finding values in a JSON text: the same values that parsing the whole would give. */
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import * as Json from "../../src/domain/Json.ts"
+import { space, spelled, stringText, valueText } from "../support/jsonText.ts"
+import { parse as parseStrictly } from "../support/strictJson.ts"
+
+const whole = (bytes: Uint8Array): Json.Span => ({ start: Json.skipSpace(bytes, 0), end: bytes.length })
+
+describe("what is found in a text", () => {
+  it("a value ends where it ends, whatever follows it", () => {
+    fc.assert(
+      fc.property(space, valueText, space, fc.constantFrom("", ",", "}", "]", " x"), (before, value, after, next) => {
+        const bytes = Json.utf8(`${before}${value}${after === "" && next === " x" ? " " : after}${next}`)
+        const at = Json.skipSpace(bytes, 0)
+        assert.strictEqual(Json.text(bytes, { start: at, end: Json.skipValue(bytes, at) }), value)
+      }),
+      { numRuns: 500 }
+    )
+  })
+
+  it("an object's members are those of a strict parser: keys decoded, values as they stand, in their order", () => {
+    fc.assert(
+      fc.property(valueText, (text) => {
+        const bytes = Json.utf8(text)
+        const node = parseStrictly(text)
+        const members = Json.members(bytes, 0)
+        if (node.type !== "object") {
+          assert.isUndefined(members)
+          return
+        }
+        assert.deepStrictEqual(
+          members?.map(({ key, value }) => [key, Json.text(bytes, value)]),
+          node.members.map(([key, value]) => [key, value.text])
+        )
+        for (const { key, keySpan } of members ?? []) assert.strictEqual(Json.parse(bytes, keySpan), key)
+      }),
+      { numRuns: 500 }
+    )
+  })
+
+  it("an array's elements are those of a strict parser", () => {
+    fc.assert(
+      fc.property(valueText, (text) => {
+        const bytes = Json.utf8(text)
+        const node = parseStrictly(text)
+        const found = Json.elements(bytes, 0)?.map((span) => Json.text(bytes, span))
+        assert.deepStrictEqual(found, node.type === "array" ? node.items.map((item) => item.text) : undefined)
+      }),
+      { numRuns: 500 }
+    )
+  })
+
+  it("of several members of one name the last counts, as it does for JSON.parse", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.constantFrom("a", "b", "c"), valueText), { maxLength: 6 }), (members) => {
+        const text = `{${members.map(([key, value]) => `"${key}": ${value}`).join(" ,")}}`
+        const bytes = Json.utf8(text)
+        const parsed = JSON.parse(text) as Record<string, unknown>
+        for (const key of ["a", "b", "c"]) {
+          const span = Json.at(bytes, whole(bytes), key)
+          assert.deepStrictEqual(span === undefined ? undefined : Json.parse(bytes, span), parsed[key])
+        }
+      })
+    )
+  })
+
+  it("strings of any length end at their own quote", () => {
+    const long = fc
+      .array(fc.oneof(fc.constantFrom("\\", '"', "x", "é", "😀"), stringText), { maxLength: 120 })
+      .map((parts) => parts.join(""))
+    fc.assert(
+      fc.property(long, (value) => {
+        const text = JSON.stringify(value)
+        const bytes = Json.utf8(`${text},"next"`)
+        assert.strictEqual(Json.skipString(bytes, 0), Json.utf8(text).length)
+      }),
+      { numRuns: 500 }
+    )
+  })
+
+  it("a string that never ends is not found", () => {
+    assert.strictEqual(Json.skipString(Json.utf8('"abc'), 0), -1)
+    assert.strictEqual(Json.skipString(Json.utf8('"abc\\"'), 0), -1)
+    assert.strictEqual(Json.skipString(Json.utf8(`"${"x".repeat(63)}\\`), 0), -1)
+    assert.strictEqual(Json.skipString(Json.utf8(`"${"x".repeat(200)}\\"`), 0), -1)
+  })
+
+  it("a path that is not there is not found, whatever stands in its way", () => {
+    const bytes = Json.utf8('{"a":[{"b":1}],"c":"d","e":{"f":null}}')
+    assert.isUndefined(Json.at(bytes, whole(bytes), "a", "b"))
+    assert.isUndefined(Json.at(bytes, whole(bytes), "c", "d"))
+    assert.isUndefined(Json.at(bytes, whole(bytes), "toString"))
+    const span = Json.at(bytes, whole(bytes), "e", "f")
+    assert.strictEqual(span === undefined ? undefined : Json.text(bytes, span), "null")
+  })
+})
+
+describe("replacing parts of a text", () => {
+  it("every byte outside the replaced spans stays, in its place", () => {
+    const cuts = fc.uniqueArray(fc.nat({ max: 40 }), { minLength: 0, maxLength: 8 })
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 40, maxLength: 60 }), cuts, fc.uint8Array(), (bytes, places, by) => {
+        const sorted = [...places].sort((a, b) => a - b)
+        const spans: Array<Json.Span> = []
+        for (let i = 0; i + 1 < sorted.length; i += 2) spans.push({ start: sorted[i] ?? 0, end: sorted[i + 1] ?? 0 })
+        const expected: Array<number> = []
+        for (let i = 0; i < bytes.length; i++) {
+          if (spans.some(({ start }) => start === i)) expected.push(...by)
+          if (!spans.some(({ end, start }) => start <= i && i < end)) expected.push(bytes[i] ?? 0)
+        }
+        const pieces = Json.splice(
+          bytes,
+          spans.map((span) => ({ span, by }))
+        )
+        assert.deepStrictEqual([...Json.join(pieces)], expected)
+      })
+    )
+  })
+
+  it("JSON put on one line means the same and holds no line break", () => {
+    fc.assert(
+      fc.property(space, valueText, space, (before, value, after) => {
+        const line = Json.singleLine(Json.utf8(`${before}${value}${after}`))
+        assert.isFalse(line.includes(0x0a) || line.includes(0x0d))
+        assert.deepStrictEqual(JSON.parse(Buffer.from(line).toString()), JSON.parse(value))
+      })
+    )
+  })
+
+  it("JSON that is on one line already is not copied", () => {
+    const bytes = Json.utf8('{"a":"\\n\\r"}')
+    assert.strictEqual(Json.singleLine(bytes), bytes)
+  })
+
+  it("a value written in whatever spelling is read as that value", () => {
+    const both = fc.string({ unit: "grapheme" }).chain((value) => fc.tuple(fc.constant(value), spelled(value)))
+    fc.assert(
+      fc.property(both, ([value, text]) => {
+        const bytes = Json.utf8(text)
+        assert.strictEqual(Json.parse(bytes, whole(bytes)), value)
+      })
+    )
+  })
+})
