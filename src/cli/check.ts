@@ -6,6 +6,7 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Catalogue from "../domain/Catalogue.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import { format } from "../config/Problem.ts"
 import * as Fleet from "../fleet/Fleet.ts"
@@ -49,7 +50,7 @@ const row = (server: ServerReport): ReadonlyArray<string> => {
     passed ? Output.paint("✓", "green") : Output.paint("✗", "red"),
     server.name,
     server.transport,
-    passed ? `${server.tools} tools, ${server.prompts} prompts, ${server.resources} resources` : reasonOf(server),
+    passed ? Catalogue.describe(server) : reasonOf(server),
     passed ? Output.paint(`${server.startMillis} ms`, "dim") : ""
   ]
 }

@@ -9,6 +9,7 @@ import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as Catalogue from "../domain/Catalogue.ts"
 import { HealthApi, type Readiness } from "../http/HealthApi.ts"
 import * as AllSettings from "./AllSettings.ts"
 import * as Flags from "./Flags.ts"
@@ -41,13 +42,13 @@ const ask = Effect.fnUntraced(function* (url: string) {
 const show = (readiness: Readiness): string => {
   const { servers, sessions, status, upstreams = [], version } = readiness
   const head = `mcp-proxy ${version} is ${status}: ${servers.ready} of ${servers.total} servers ready, ${sessions} sessions`
-  const rows = upstreams.map(({ detail, isolation, name, note, prompts, resources, status, tools, transport }) => [
-    Output.paint("●", Output.statusColour(status)),
-    name,
-    transport,
-    isolation,
-    status === "ready" ? `${tools} tools, ${prompts} prompts, ${resources} resources` : detail,
-    note === null ? "" : Output.paint(note, "yellow")
+  const rows = upstreams.map((server) => [
+    Output.paint("●", Output.statusColour(server.status)),
+    server.name,
+    server.transport,
+    server.isolation,
+    server.status === "ready" ? Catalogue.describe(server) : server.detail,
+    server.note === null ? "" : Output.paint(server.note, "yellow")
   ])
   return upstreams.length === 0 ? head : `${head}\n${Output.table(rows)}`
 }

@@ -38,6 +38,11 @@ export const tools = Command.make(
   ({ json, server, token, url }) =>
     quietly((settings) =>
       Effect.gen(function* () {
+        if (Option.isSome(url) && Option.isSome(server)) {
+          const own = `${url.value.replace(/\/$/u, "")}/${server.value}`
+          const reason = `With --url, one server of a running proxy is asked for by its own address: --url ${own}`
+          return yield* new LocalClient.RequestFailed({ method: "tools/list", reason })
+        }
         const config = Option.isSome(url)
           ? LocalClient.remoteConfig(url.value, Option.getOrUndefined(token))
           : (yield* Host.loadConfig(settings)).config

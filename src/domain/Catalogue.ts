@@ -85,6 +85,25 @@ export interface Catalogue {
   readonly lists: Lists
 }
 
+/** How much a server offers; resource templates count as resources. */
+export interface Counts {
+  readonly tools: number
+  readonly prompts: number
+  readonly resources: number
+}
+
+export const counts = ({ prompts, resources, resourceTemplates, tools }: Lists): Counts => ({
+  tools: tools.length,
+  prompts: prompts.length,
+  resources: resources.length + resourceTemplates.length
+})
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
+
+/** `1 tool, 0 prompts, 2 resources` */
+export const describe = ({ prompts, resources, tools }: Counts): string =>
+  [plural(tools, "tool"), plural(prompts, "prompt"), plural(resources, "resource")].join(", ")
+
 export const empty: Catalogue = { version: 0, lists: { tools: [], prompts: [], resources: [], resourceTemplates: [] } }
 
 const sameItems = (a: ReadonlyArray<Item>, b: ReadonlyArray<Item>): boolean =>

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Catalogue from "../domain/Catalogue.ts"
 import { display, type ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
 import { Fleet } from "../fleet/Fleet.ts"
@@ -27,9 +28,7 @@ export const report = (config: ServerConfig, upstream: Upstream["Service"], now:
     detail: Status.describe(status, now),
     transport: TRANSPORT[config.transport._tag],
     isolation: config.isolation,
-    tools: catalogue.lists.tools.length,
-    prompts: catalogue.lists.prompts.length,
-    resources: catalogue.lists.resources.length + catalogue.lists.resourceTemplates.length,
+    ...Catalogue.counts(catalogue.lists),
     startMillis: startMillis ?? null,
     note: note ?? null
   }

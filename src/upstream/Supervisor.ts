@@ -136,8 +136,8 @@ export const layer = (
         yield* update({ peer: connection.peer, startMillis })
         yield* adopt(lists)
         const { name, revision, version } = connection.peer
-        const counts = `${lists.tools.length} tools, ${lists.prompts.length} prompts, ${lists.resources.length} resources`
-        yield* say(`${server} ready in ${startMillis} ms: ${counts} (${name} ${version}, ${revision})`, { server })
+        const offer = Catalogue.describe(Catalogue.counts(lists))
+        yield* say(`${server} ready in ${startMillis} ms: ${offer} (${name} ${version}, ${revision})`, { server })
         return connection
       })
 

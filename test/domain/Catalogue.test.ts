@@ -103,6 +103,25 @@ describe("catalogues", () => {
   })
 })
 
+describe("how much a server offers", () => {
+  it.each([
+    [[0, 0, 0, 0], "0 tools, 0 prompts, 0 resources"],
+    [[1, 1, 1, 0], "1 tool, 1 prompt, 1 resource"],
+    [[2, 3, 4, 5], "2 tools, 3 prompts, 9 resources"]
+  ] as const)("%j of each list: %s", (lengths, expected) => {
+    const item = { name: "x", bytes: new Uint8Array(), at: { start: 0, end: 0 } }
+    const [tools, prompts, resources, resourceTemplates] = lengths
+    const of = (length: number) => Array.from({ length }, () => item)
+    const offer = {
+      tools: of(tools),
+      prompts: of(prompts),
+      resources: of(resources),
+      resourceTemplates: of(resourceTemplates)
+    }
+    assert.strictEqual(Catalogue.describe(Catalogue.counts(offer)), expected)
+  })
+})
+
 describe("which tools are offered", () => {
   it("a pattern's * stands for any characters, and everything else for itself", () => {
     const part = fc.oneof(fc.constantFrom("a", "b", ".", "a.b", ""), fc.string({ maxLength: 3 }))
