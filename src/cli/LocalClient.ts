@@ -1,11 +1,8 @@
-/** A client of a gateway inside this very process: what `tools` and `call` speak through. */
+/** A client of a gateway inside this very process: what `tools` and `call` speak through unless they are given a --url. */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Predicate from "effect/Predicate"
-import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as ClientMessage from "../domain/ClientMessage.ts"
@@ -13,7 +10,7 @@ import * as Json from "../domain/Json.ts"
 import { anonymous } from "../domain/Principal.ts"
 import { LATEST_LEGACY } from "../domain/Protocol.ts"
 import type { GatewayConfig } from "../domain/ServerConfig.ts"
-import { ServerId } from "../domain/ServerId.ts"
+import type { ServerId } from "../domain/ServerId.ts"
 import * as View from "../domain/View.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { Streams } from "../gateway/EventLog.ts"
@@ -22,42 +19,8 @@ import { Proxy } from "../gateway/Proxy.ts"
 import { ReplyChannel } from "../gateway/ReplyChannel.ts"
 import { Sessions } from "../gateway/Sessions.ts"
 import type { AllSettings } from "./AllSettings.ts"
+import { type Client, type Message, parse, RequestFailed, resultOf } from "./Client.ts"
 import * as Host from "./Host.ts"
-
-/** The gateway, or the server behind it, answered with an error. */
-export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", {
-  method: Schema.String,
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return this.reason
-  }
-}
-
-/** A running proxy, or any other Streamable HTTP server, as the only server of a configuration. */
-export const remoteConfig = (url: string, token: Redacted.Redacted<string> | undefined): GatewayConfig => ({
-  servers: [
-    {
-      id: ServerId.make(url),
-      transport: {
-        _tag: "Http",
-        url,
-        headers: token === undefined ? {} : { authorization: Redacted.make(`Bearer ${Redacted.value(token)}`) }
-      },
-      isolation: "session",
-      enabledTools: undefined,
-      disabledTools: [],
-      callTimeout: Duration.minutes(5),
-      startTimeout: Duration.seconds(30),
-      restart: false,
-      description: undefined
-    }
-  ],
-  naming: "auto",
-  pageSize: 1000,
-  maxLanes: undefined,
-  laneIdle: Duration.minutes(15)
-})
 
 /** The configuration with only these servers, their public names being what they are with all of them. */
 export const restrict = (config: GatewayConfig, wanted: (id: ServerId) => boolean): GatewayConfig => ({
@@ -67,14 +30,14 @@ export const restrict = (config: GatewayConfig, wanted: (id: ServerId) => boolea
 })
 
 /** A gateway for this process alone. First lists wait until every server has been tried. */
-export const layer = (settings: AllSettings, config: GatewayConfig) =>
+const layer = (settings: AllSettings, config: GatewayConfig) =>
   Gateway.layer(config).pipe(
     Layer.provide(Host.ephemeral),
     Layer.provide(Host.platform(settings, Duration.minutes(10)))
   )
 
 /** Fails if no server at all is up: then an empty list would be a lie. */
-export const requireSomeServer = Effect.gen(function* () {
+const requireSomeServer = Effect.gen(function* () {
   const fleet = yield* Fleet
   const upstreams = fleet.config.servers.flatMap(({ id }) => fleet.shared(id) ?? [])
   yield* Effect.forEach(upstreams, ({ settled }) => settled, { concurrency: "unbounded", discard: true })
@@ -87,16 +50,8 @@ export const requireSomeServer = Effect.gen(function* () {
   return yield* new RequestFailed({ method: "connect", reason: `No server is ready:\n${reasons.join("\n")}` })
 })
 
-/** One message of the gateway's, parsed. */
-type Message = Readonly<Record<string, unknown>>
-
-const parse = (bytes: Uint8Array): Message => {
-  const value: unknown = JSON.parse(Buffer.from(bytes).toString())
-  return Predicate.isReadonlyObject(value) ? (value as Message) : {}
-}
-
-/** A session of this process's. `request` gives the result; what is said meanwhile goes to `onNotification`. */
-export const connect = Effect.gen(function* () {
+/** A session of this process's. */
+const connect = Effect.gen(function* () {
   const sessions = yield* Sessions
   const proxy = yield* Proxy
   const streams = yield* Streams
@@ -113,11 +68,12 @@ export const connect = Effect.gen(function* () {
 
   const request = Effect.fnUntraced(function* (
     method: string,
-    params: Readonly<Record<string, unknown>>,
-    onNotification: (message: Message) => Effect.Effect<void> = () => Effect.void
+    params: Message,
+    heard: (message: Message) => void = () => {}
   ) {
     const id = ++lastId
-    const body = ClientMessage.read(Json.encode({ jsonrpc: "2.0", id, method, params }))
+    const message = { jsonrpc: "2.0", id, method, params: { ...params, _meta: { progressToken: id } } }
+    const body = ClientMessage.read(Json.encode(message))
     if (body._tag !== "Request") return yield* new RequestFailed({ method, reason: "The parameters are not usable" })
     const channel = new ReplyChannel({
       logs: streams,
@@ -130,7 +86,7 @@ export const connect = Effect.gen(function* () {
     const reply = yield* channel.reply
     const answer = yield* Deferred.make<Message>()
     const take = (message: Message) =>
-      message["id"] === id ? Deferred.succeed(answer, message) : onNotification(message)
+      message["id"] === id ? Deferred.succeed(answer, message) : Effect.sync(() => heard(message))
     if (reply._tag === "Json") yield* take(parse(reply.body))
     else {
       yield* Stream.runForEach(reply.log.read(0) ?? Stream.empty, (delivery) =>
@@ -139,10 +95,18 @@ export const connect = Effect.gen(function* () {
           : Effect.void
       )
     }
-    const { error, result } = yield* Deferred.await(answer)
-    if (!Predicate.isReadonlyObject(error)) return Predicate.isReadonlyObject(result) ? (result as Message) : {}
-    return yield* new RequestFailed({ method, reason: String(error["message"]) })
+    return yield* resultOf(method, yield* Deferred.await(answer))
   })
 
-  return { request }
+  return { request } satisfies Client
 })
+
+/** Runs with a client of the servers of a configuration, once each of them has been tried. */
+export const use = <A, E, R>(
+  settings: AllSettings,
+  config: GatewayConfig,
+  run: (client: Client) => Effect.Effect<A, E, R>
+) =>
+  Effect.scoped(
+    Effect.provide(Effect.flatMap(Effect.andThen(requireSomeServer, connect), run), layer(settings, config))
+  )

@@ -7,11 +7,13 @@ import * as Schema from "effect/Schema"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as View from "../domain/View.ts"
+import type { Client, Message } from "./Client.ts"
 import * as Flags from "./Flags.ts"
 import * as Host from "./Host.ts"
 import * as LocalClient from "./LocalClient.ts"
 import * as Output from "./Output.ts"
 import { quietly } from "./quietly.ts"
+import * as RemoteClient from "./RemoteClient.ts"
 import * as Terminal from "./Terminal.ts"
 
 /** The arguments given are not a JSON object. */
@@ -29,41 +31,37 @@ export class ToolFailed extends Schema.TaggedError<ToolFailed>()("ToolFailed", {
   }
 }
 
-const parseArguments = (text: string): Effect.Effect<Readonly<Record<string, unknown>>, BadArguments> =>
+const parseArguments = (text: string): Effect.Effect<Message, BadArguments> =>
   Effect.try({
     try: (): unknown => JSON.parse(text),
     catch: (cause) => new BadArguments({ reason: (cause as SyntaxError).message })
   }).pipe(
     Effect.flatMap((value) =>
       Predicate.isReadonlyObject(value)
-        ? Effect.succeed(value as Readonly<Record<string, unknown>>)
+        ? Effect.succeed(value as Message)
         : Effect.fail(new BadArguments({ reason: "it is something else" }))
     )
   )
 
 /** A progress or log notification as a line on standard error. */
-const showMeanwhile = (message: Readonly<Record<string, unknown>>): Effect.Effect<void> =>
-  Effect.sync(() => {
-    const params = Predicate.isReadonlyObject(message["params"]) ? message["params"] : {}
-    if (message["method"] === "notifications/progress") {
-      const { message: text, progress, total } = params
-      const share = total === undefined ? String(progress) : `${progress}/${total}`
-      Terminal.stderr.write(`… ${share}${typeof text === "string" ? ` ${text}` : ""}`)
-    } else if (message["method"] === "notifications/message") {
-      const { data, level } = params
-      Terminal.stderr.write(`[${level}] ${typeof data === "string" ? data : JSON.stringify(data)}`)
-    }
-  })
+const showMeanwhile = (message: Message): void => {
+  const params = Predicate.isReadonlyObject(message["params"]) ? message["params"] : {}
+  if (message["method"] === "notifications/progress") {
+    const { message: text, progress, total } = params
+    const share = total === undefined ? String(progress) : `${progress}/${total}`
+    Terminal.stderr.write(`… ${share}${typeof text === "string" ? ` ${text}` : ""}`)
+  } else if (message["method"] === "notifications/message") {
+    const { data, level } = params
+    Terminal.stderr.write(`[${level}] ${typeof data === "string" ? data : JSON.stringify(data)}`)
+  }
+}
 
 /** A content block: text as it is, the rest as JSON. */
 const showBlock = (block: unknown): string =>
   Predicate.isReadonlyObject(block) && block["type"] === "text" ? String(block["text"]) : JSON.stringify(block, null, 2)
 
-const callTool = Effect.fnUntraced(function* (name: string, args: Readonly<Record<string, unknown>>, json: boolean) {
-  yield* LocalClient.requireSomeServer
-  const { request } = yield* LocalClient.connect
-  const params = { name, arguments: args, _meta: { progressToken: 1 } }
-  const result = yield* request("tools/call", params, showMeanwhile)
+const callTool = Effect.fnUntraced(function* ({ request }: Client, name: string, args: Message, json: boolean) {
+  const result = yield* request("tools/call", { name, arguments: args }, showMeanwhile)
   const content: unknown = result["content"]
   if (json) yield* Output.json(result)
   else yield* Output.print(Array.isArray(content) ? content.map(showBlock).join("\n") : JSON.stringify(result, null, 2))
@@ -86,9 +84,9 @@ export const call = Command.make(
     quietly((settings) =>
       Effect.gen(function* () {
         const parsed = yield* parseArguments(args)
-        const config = Option.isSome(url)
-          ? LocalClient.remoteConfig(url.value, Option.getOrUndefined(token))
-          : (yield* Host.loadConfig(settings)).config
+        const run = (client: Client) => callTool(client, tool, parsed, json)
+        if (Option.isSome(url)) return yield* RemoteClient.use(settings, url.value, token, run)
+        const { config } = yield* Host.loadConfig(settings)
         // Only the server that the name's prefix points to needs to be started.
         const owner = View.serverByPrefix(
           config.servers.map(({ id }) => id),
@@ -96,7 +94,7 @@ export const call = Command.make(
         )
         const only =
           owner === undefined || config.servers.length < 2 ? config : LocalClient.restrict(config, (id) => id === owner)
-        yield* Effect.scoped(Effect.provide(callTool(tool, parsed, json), LocalClient.layer(settings, only)))
+        yield* LocalClient.use(settings, only, run)
       })
     )
 ).pipe(

@@ -157,11 +157,13 @@ export const load = Effect.fn("ConfigFile.load")(function* (source: Source) {
   const resolved = yield* resolveAll(document.success, source, (relative) =>
     paths.resolve(paths.dirname(path), relative)
   )
-  if (resolved.config === undefined) {
-    return yield* new ConfigInvalid({ path, problems: resolved.problems.map(format) })
-  }
+  if (resolved.config === undefined) return yield* new ConfigInvalid({ path, problems: everyProblem(resolved) })
   return { ...resolved, config: resolved.config, path }
 })
+
+/** In the order of the file: what must be mended for it to be used, and what will be found wrong with it then. */
+const everyProblem = ({ problems, serverProblems, unknownKeys }: Resolved): ReadonlyArray<string> =>
+  [...problems, ...serverProblems, ...unknownKeys].sort((a, b) => (a.line ?? 0) - (b.line ?? 0)).map(format)
 
 /** With `strict`, what concerns one server only is as bad as what concerns the file. */
 export const requireAll = (path: string, resolved: Resolved, more: ReadonlyArray<string> = []) => {

@@ -34,4 +34,6 @@ export const parse = (text: string): Option.Option<Duration.Duration> => {
 }
 
 /** A text that `parse` understands. */
-export const DurationText = Schema.String.check(Schema.isPattern(PATTERN, { expected: EXPECTED }))
+export const DurationText = Schema.String.annotate({ message: `Expected ${EXPECTED}` }).check(
+  Schema.isPattern(PATTERN, { expected: EXPECTED })
+)

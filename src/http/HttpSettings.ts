@@ -42,8 +42,7 @@ const decodePrefix = (value: string): Result.Result<string, string> => {
 
 const decodeNetworks = (value: string): Result.Result<ReadonlyArray<IpNetwork.IpNetwork>, string> => {
   const networks: Array<IpNetwork.IpNetwork> = []
-  for (const item of value.split(",").map((part) => part.trim())) {
-    if (item === "") continue
+  for (const item of Setting.items(value)) {
     const network = IpNetwork.fromString(item.includes("/") ? item : `${item}/${item.includes(":") ? 128 : 32}`)
     if (Result.isFailure(network)) return Result.fail("addresses, or networks such as 10.0.0.0/8")
     networks.push(network.success)
@@ -79,11 +78,15 @@ export const settings = {
   }),
   allowedOrigins: Setting.list({
     name: "MCP_ALLOWED_ORIGINS",
-    description: "Further web origins whose pages may call the proxy, comma-separated; * for all."
+    description: "Further web origins whose pages may call the proxy, comma-separated; * for all.",
+    item: /^(?:\*|[a-z][a-z0-9+.-]*:\/\/[^\s/?#@]+\/?)$/iu,
+    expected: "origins such as https://app.example.com, comma-separated, or *"
   }),
   allowedHosts: Setting.list({
     name: "MCP_ALLOWED_HOSTS",
-    description: "Further Host names under which the proxy may be called, comma-separated; * for all."
+    description: "Further Host names under which the proxy may be called, comma-separated; * for all.",
+    item: /^(?:\*|[a-z0-9._-]+(?::\d+)?|\[[0-9a-f:.]+\](?::\d+)?)$/iu,
+    expected: "names such as mcp.example.com or mcp.example.com:8443, comma-separated, or *"
   }),
   trustedProxies: Setting.custom<ReadonlyArray<IpNetwork.IpNetwork>>({
     name: "MCP_TRUSTED_PROXIES",

@@ -89,16 +89,19 @@ export const choice = <const A extends string>(
     return found === undefined ? Result.fail(`one of ${doc.choices.join(", ")}`) : Result.succeed(Option.some(found))
   })
 
-/** Comma-separated items. */
-export const list = (doc: Doc): Setting<ReadonlyArray<string>> =>
-  make(doc, "", [], (value) =>
-    Result.succeed(
-      value
-        .split(",")
-        .map((item) => item.trim())
-        .filter((item) => item !== "")
-    )
-  )
+/** The items of a comma-separated text. */
+export const items = (value: string): ReadonlyArray<string> =>
+  value
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")
+
+/** Comma-separated items, each of a form that `expected` describes. */
+export const list = (doc: Doc & { readonly item: RegExp; readonly expected: string }): Setting<ReadonlyArray<string>> =>
+  make(doc, "", [], (value) => {
+    const found = items(value)
+    return found.every((item) => doc.item.test(item)) ? Result.succeed(found) : Result.fail(doc.expected)
+  })
 
 /** A setting whose text needs a decoder of its room's. */
 export const custom = <A>(

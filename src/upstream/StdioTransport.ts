@@ -130,7 +130,13 @@ export const open =
         // One write for a message and its end: a second one would cost as much as the first.
         Stream.map((bytes) => Buffer.concat([bytes, LINE_FEED])),
         Stream.run(child.stdin),
-        Effect.matchEffect({ onFailure: () => lose("its standard input is closed"), onSuccess: () => Effect.void }),
+        // A process that ends is first seen here as often as not; its end says more.
+        Effect.catch(() =>
+          Effect.andThen(
+            Effect.timeoutOption(Effect.exit(Deferred.await(lost)), "1 second"),
+            lose("it closed its standard input")
+          )
+        ),
         Effect.forkScoped
       )
       // Registered last, so it runs first: a server that ends by itself needs no signal.

@@ -189,16 +189,21 @@ describe("a file that cannot be used", () => {
     Effect.gen(function* () {
       const failed = yield* Effect.flip(
         load({
-          files: { "mcp_config.json": '{ "mcpServers": {\n"a": {},\n"b": { "command": 7 } },\n"gateway": { "x": 1 } }' }
+          files: {
+            "mcp_config.json":
+              '{ "mcpServers": {\n"a": {"comand": "x"},\n"b": { "command": 7 },\n"c": {"url": "${MISSING}"} },\n"gateway": { "x": 1 } }'
+          }
         })
       )
       assert.strictEqual(failed._tag, "ConfigInvalid")
       const [first, ...rest] = failed.message.split("\n")
-      assert.match(first ?? "", /mcp_config\.json has 3 problems:$/u)
+      assert.match(first ?? "", /mcp_config\.json has 5 problems:$/u)
       assert.deepStrictEqual(rest, [
         '  mcpServers.a: needs a "command" to start, or a "url" to connect to (line 2)',
+        '  mcpServers.a.comand: is not a known key; did you mean "command"? (line 2)',
         "  mcpServers.b.command: expected string (line 3)",
-        "  gateway.x: is not a known key (line 4)"
+        "  mcpServers.c.url: the variable MISSING is not set (line 4)",
+        "  gateway.x: is not a known key (line 5)"
       ])
     })
   )

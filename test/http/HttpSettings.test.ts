@@ -72,3 +72,33 @@ describe("MCP_TRUSTED_PROXIES", () => {
     assert.isTrue(Result.isFailure(settings.trustedProxies.decode(text)))
   })
 })
+
+describe("MCP_ALLOWED_ORIGINS", () => {
+  it.each(["*", "https://app.example.com", "http://localhost:6274/", "vscode-webview://abc", "https://[::1]:8080"])(
+    "%s is understood",
+    (text) => {
+      assert.deepStrictEqual(Result.getOrThrow(settings.allowedOrigins.decode(text)), [text])
+    }
+  )
+
+  it.each(["app.example.com", "https://", "https://x/path", "https://x?y", "https://user@x", "https://a b", "*.x"])(
+    "%s is refused",
+    (text) => {
+      const reason = Result.getOrThrow(Result.flip(settings.allowedOrigins.decode(`https://x,${text}`)))
+      assert.include(reason, "https://app.example.com")
+    }
+  )
+})
+
+describe("MCP_ALLOWED_HOSTS", () => {
+  it.each(["*", "mcp.example.com", "mcp.example.com:8443", "proxy_1", "10.0.0.1", "[::1]", "[fd00::1]:80"])(
+    "%s is understood",
+    (text) => {
+      assert.deepStrictEqual(Result.getOrThrow(settings.allowedHosts.decode(text)), [text])
+    }
+  )
+
+  it.each(["https://mcp.example.com", "x/y", "a b", "x:y", "*.example.com"])("%s is refused", (text) => {
+    assert.isTrue(Result.isFailure(settings.allowedHosts.decode(text)))
+  })
+})

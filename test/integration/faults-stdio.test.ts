@@ -56,6 +56,17 @@ describe("a stdio server that", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("closes its input before it exits is said to have exited, with its last words", () =>
+    Effect.gen(function* () {
+      const script = "exec 0<&-; sleep 0.3; echo I want no input >&2; exit 3"
+      const proxy = yield* readyProxy({ config: { mcpServers: { deaf: { command: "sh", args: ["-c", script] } } } })
+      yield* proxy.printed(
+        /deaf backing off \(restart 1 in 1 s\): it exited with code 3; its last words: I want no input/u
+      )
+      yield* stopped(proxy)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("exits in the middle of a call leaves that call with an unknown outcome, and comes back", () =>
     Effect.gen(function* () {
       const proxy = yield* readyProxy({ config: { mcpServers: { raw: raw() } } })

@@ -87,8 +87,10 @@ describe("a choice", () => {
 
 describe("other settings", () => {
   it("a list is what stands between commas, spaces and nothing left out", () => {
-    assert.deepStrictEqual(decoded(Setting.list(doc), " a, b ,,c,"), ["a", "b", "c"])
-    assert.deepStrictEqual(Setting.list(doc).absent, [])
+    const list = Setting.list({ ...doc, item: /^[a-z]$/u, expected: "letters" })
+    assert.deepStrictEqual(decoded(list, " a, b ,,c,"), ["a", "b", "c"])
+    assert.deepStrictEqual(list.absent, [])
+    assert.strictEqual(expected(list, "a,bc"), "letters")
   })
 
   it("a text is itself", () => {
