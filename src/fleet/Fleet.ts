@@ -162,8 +162,11 @@ export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform
 
       const keyFor = (server: ServerId, caller: Lane.Caller): LaneKey | undefined => {
         const base = shared.get(server)
-        if (base === undefined || base.key.config.isolation === "shared") return base?.key
-        return new LaneKey(base.key.config, Lane.laneFor(base.key.config.isolation, caller))
+        if (base === undefined) return undefined
+        const { config } = base.key
+        // What cannot be reached at all needs no connection of anybody's own.
+        if (config.isolation === "shared" || config.transport._tag === "Unusable") return base.key
+        return new LaneKey(config, Lane.laneFor(config.isolation, caller))
       }
 
       yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>

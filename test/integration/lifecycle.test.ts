@@ -6,6 +6,7 @@ import { copyFileSync, existsSync, mkdtempSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { delimiter, join } from "node:path"
 import { tmpdir } from "node:os"
+import { call, connect } from "./client.ts"
 import {
   bundle,
   eventually,
@@ -125,8 +126,15 @@ describe("a start", () => {
 
   it.live("with a missing variable leaves out that server only, or with MCP_STRICT is refused", () =>
     Effect.gen(function* () {
-      const config = { mcpServers: { needy: { ...raw, env: { TOKEN: "${NO_SUCH_VARIABLE}" } }, raw } }
+      const needy = { ...raw, env: { TOKEN: "${NO_SUCH_VARIABLE}" }, isolation: "session" }
+      const config = { mcpServers: { needy, raw } }
       const proxy = yield* readyProxy({ config })
+      const error = yield* Effect.flip(call(yield* connect(proxy.url), "needy_echo"))
+      assert.match(
+        error.message,
+        /"needy" is failed: mcpServers\.needy\.env\.TOKEN: the variable NO_SUCH_VARIABLE is not/u
+      )
+      assert.notInclude(proxy.output(), "maxLanes")
       assert.match(proxy.output(), /mcpServers\.needy\.env\.TOKEN: the variable NO_SUCH_VARIABLE is not set/u)
       assert.match(proxy.output(), /1 of 2 servers are ready/u)
       const strict = yield* startProxy({ config, env: { MCP_STRICT: "yes" } })
