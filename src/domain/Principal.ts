@@ -3,10 +3,20 @@ import { Subject } from "./ServerId.ts"
 
 /** The signed-in person or machine credential behind a request. */
 export interface Principal {
+  /** Stable for as long as the account exists; never an e-mail, which may be given to somebody else. */
   readonly subject: Subject
-  /** What logs and pages call it. */
+  readonly kind: "person" | "machine" | "anonymous"
+  /** What logs and pages call it: a person's e-mail, a machine credential's name. */
   readonly displayName: string
+  /** A person's verified e-mail, in lower case. */
+  readonly email?: string
+  /** The organisation that vouches for a person's account (Google's `hd`), in lower case. */
+  readonly hostedDomain?: string
 }
 
 /** Everyone, where sign-in is switched off. */
-export const anonymous: Principal = { subject: Subject.make("anonymous"), displayName: "anonymous" }
+export const anonymous: Principal = {
+  subject: Subject.make("anonymous"),
+  kind: "anonymous",
+  displayName: "anonymous"
+}

@@ -5,7 +5,7 @@ import { LATEST_LEGACY } from "../../src/domain/Protocol.ts"
 import { SessionKey, Subject } from "../../src/domain/ServerId.ts"
 
 const caller = (subject: string, session: string, capabilities: Record<string, unknown> = {}): Lane.Caller => ({
-  principal: { subject: Subject.make(subject), displayName: subject },
+  principal: { subject: Subject.make(subject), kind: "person", displayName: subject },
   session: SessionKey.make(session),
   capabilities,
   revision: "2025-06-18"
