@@ -1,0 +1,136 @@
+/** The authorization server on our rows, keys and people. */
+import type * as Duration from "effect/Duration"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { createHmac } from "node:crypto"
+import type { errors, KoaContextWithOIDC, Provider as OidcProvider } from "oidc-provider"
+import { RootKey } from "../../keys/RootKey.ts"
+import { logger } from "../../observability/Logging.ts"
+import type { StoreError } from "../../storage/Store.ts"
+import { IdentityProvider } from "../IdentityProvider.ts"
+import type { PublicUrl } from "../PublicUrl.ts"
+import * as AccessTokens from "./AccessTokens.ts"
+import * as Accounts from "./Accounts.ts"
+import { Admission } from "./Admission.ts"
+import * as AuthorizationServer from "./AuthorizationServer.ts"
+import * as ClientDocuments from "./ClientDocuments.ts"
+import * as Provider from "./Provider.ts"
+import * as RevokeAccessToken from "./RevokeAccessToken.ts"
+import * as Revocations from "./Revocations.ts"
+import * as Rows from "./Rows.ts"
+import * as SigningKeys from "./SigningKeys.ts"
+
+const log = logger("auth")
+
+export interface Options {
+  readonly url: PublicUrl
+  readonly accessTokenLifetime: Duration.Duration
+  readonly refreshTokenLifetime: Duration.Duration
+  /** How client metadata documents are fetched; tests reach their own hosts with it. */
+  readonly documents?: ClientDocuments.FetchOptions
+}
+
+/** May the person have another access token? Refused by the provider, or by the operator, they may not. */
+const makeRecheck = Effect.gen(function* () {
+  const accounts = yield* Accounts.Accounts
+  const identityProvider = yield* IdentityProvider
+  const admission = yield* Admission
+  return Effect.fnUntraced(function* (subject: string): Effect.fn.Return<boolean, StoreError> {
+    const found = yield* accounts.find(subject)
+    if (Option.isNone(found)) return false
+    const { identity, refreshToken } = found.value
+    if (!admission.isAdmitted(identity)) return false
+    if (identityProvider.rechecks && Option.isSome(refreshToken)) {
+      const stands = yield* identityProvider.recheck(refreshToken.value).pipe(
+        Effect.as(true),
+        Effect.catchTags({
+          SignInRefused: (error) =>
+            Effect.as(
+              log.info(`${identityProvider.name} no longer vouches for ${identity.email}: ${error.reason}`),
+              false
+            ),
+          // That it cannot be asked says nothing about the person.
+          ProviderUnavailable: (error) => Effect.as(log.warning(error.message), true)
+        })
+      )
+      if (!stands) {
+        yield* accounts.forget(subject)
+        return false
+      }
+    }
+    yield* accounts.touch(subject)
+    return true
+  })
+})
+
+/** What the library would tell nobody: one line for each verdict, and its failures with their cause. */
+const listen = (provider: OidcProvider, fork: (line: Effect.Effect<void>) => unknown): void => {
+  const clientOf = (ctx: KoaContextWithOIDC): string => ctx.oidc.client?.clientId ?? "an unknown client"
+  const refused = (what: string) => (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError) => {
+    const detail = error.error_detail ?? error.error_description
+    fork(log.debug(`${what} of ${clientOf(ctx)} refused: ${error.error}${detail === undefined ? "" : ` (${detail})`}`))
+  }
+  provider.on("authorization.error", refused("Authorization request"))
+  provider.on("grant.error", refused("Token request"))
+  provider.on("revocation.error", refused("Revocation"))
+  provider.on("registration_create.error", refused("Registration"))
+  provider.on("grant.success", (ctx) => {
+    const { grant_type: kind } = ctx.oidc.params ?? {}
+    fork(log.debug(`Tokens issued to ${clientOf(ctx)} (${String(kind)})`))
+  })
+  provider.on("registration_create.success", (_ctx, client) => {
+    fork(log.debug(`Registered ${client.clientId} (${client.clientName ?? "no name"})`))
+  })
+  provider.on("server_error", (_ctx, error) => {
+    fork(log.error(`The authorization server failed: ${error.message}`, {}, Cause.die(error)))
+  })
+}
+
+export const layer = (options: Options) =>
+  Layer.effect(
+    AuthorizationServer.AuthorizationServer,
+    Effect.gen(function* () {
+      const rows = yield* Rows.RowStore
+      const accounts = yield* Accounts.Accounts
+      const root = yield* RootKey
+      const { current } = yield* SigningKeys.SigningKeys
+      const recheck = yield* makeRecheck
+      const run = Effect.runPromiseWith(yield* Effect.context<never>())
+      const identify = Redacted.value(root.derive("client ids"))
+      const fetchDocument = yield* ClientDocuments.makeFetch(options.documents)
+      const grants = rows.of("Grant")
+      const hooks: Provider.Hooks = {
+        run,
+        rows: rows.of,
+        account: (subject) =>
+          Effect.map(
+            accounts.find(subject),
+            Option.map(({ identity }) => identity)
+          ),
+        mayRefresh: (subject, grantId) =>
+          Effect.tap(recheck(subject), (may) => (may || grantId === undefined ? Effect.void : grants.remove(grantId))),
+        fetchDocument,
+        clientId: (registration) =>
+          createHmac("sha256", identify).update(JSON.stringify(registration)).digest("base64url").slice(0, 32)
+      }
+      const provider = yield* Provider.make({
+        ...options,
+        signingKey: { id: current.id, bytes: Redacted.value(current.key) },
+        cookieKey: Redacted.value(root.derive("authorization server cookies")),
+        hooks
+      })
+      listen(provider, Effect.runForkWith(yield* Effect.context<never>()))
+      const server = AuthorizationServer.make(provider, options.url)
+      const withAccessTokens = yield* RevokeAccessToken.make
+      return { ...server, revoke: withAccessTokens(server.revoke) }
+    })
+  ).pipe(
+    Layer.provideMerge(AccessTokens.layer(options.url)),
+    Layer.provide(Rows.layer),
+    Layer.provideMerge(Accounts.layer(options.refreshTokenLifetime)),
+    Layer.provideMerge(Revocations.layer(options.accessTokenLifetime)),
+    Layer.provideMerge(SigningKeys.layer)
+  )
