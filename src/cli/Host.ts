@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import { Behaviour } from "../gateway/Proxy.ts"
+import * as KeySource from "../keys/KeySource.ts"
 import { RootKey } from "../keys/RootKey.ts"
 import { DataDirectory } from "../storage/DataDirectory.ts"
 import * as SqliteStore from "../storage/SqliteStore.ts"
@@ -24,11 +25,11 @@ export const platform = (settings: AllSettings, listWait: Duration.Duration) =>
     Layer.succeed(Behaviour, { listWait })
   ).pipe(Layer.provideMerge(NodeServices.layer))
 
-/** Keys and state in the data directory. */
-export const durable = (settings: AllSettings) =>
+/** State in the data directory, and keys: there too, unless the settings have them from elsewhere. */
+export const durable = (settings: AllSettings, keys: KeySource.KeySource) =>
   Layer.unwrap(
     Effect.map(DataDirectory, ({ file }) =>
-      Layer.merge(RootKey.layerFile(file("key")), SqliteStore.layer(file("state.db")))
+      Layer.merge(KeySource.layer(keys, file("key")), SqliteStore.layer(file("state.db")))
     )
   ).pipe(Layer.provide(DataDirectory.layer(settings.storage.dataDirectory)), Layer.provide(NodeServices.layer))
 

@@ -9,6 +9,7 @@ import * as JsonDocument from "../config/JsonDocument.ts"
 import { resolve } from "../config/Resolve.ts"
 import { type AddressOptions, endpointUrl } from "../http/Address.ts"
 import * as ClientLines from "../http/ClientLines.ts"
+import * as KeySource from "../keys/KeySource.ts"
 import * as Logging from "../observability/Logging.ts"
 import * as AllSettings from "./AllSettings.ts"
 import * as Serve from "./serve.ts"
@@ -77,6 +78,7 @@ const attempt = Effect.fnUntraced(function* (settings: AllSettings.AllSettings, 
     settings,
     config: yield* demoConfig(settings),
     address,
+    keys: KeySource.file,
     waitForPort: false,
     afterwards: introduce(address)
   })

@@ -37,10 +37,14 @@ export const text = (doc: Doc & { readonly fallback: string }): Setting<string> 
 export const optional = (doc: Doc): Setting<Option.Option<string>> =>
   make(doc, "", Option.none(), (value) => Result.succeed(Option.some(value)))
 
-/** A text without default that must never be shown. */
-export const secret = (doc: Doc): Setting<Option.Option<Redacted.Redacted<string>>> => ({
+/** A text without default that must never be shown; of so many characters at least. */
+export const secret = (
+  doc: Doc & { readonly minimum?: number }
+): Setting<Option.Option<Redacted.Redacted<string>>> => ({
   ...make(doc, "", Option.none<Redacted.Redacted<string>>(), (value) =>
-    Result.succeed(Option.some(Redacted.make(value)))
+    value.length < (doc.minimum ?? 0)
+      ? Result.fail(`${doc.minimum} characters or more`)
+      : Result.succeed(Option.some(Redacted.make(value)))
   ),
   secret: true
 })
@@ -103,11 +107,15 @@ export const list = (doc: Doc & { readonly item: RegExp; readonly expected: stri
     return found.every((item) => doc.item.test(item)) ? Result.succeed(found) : Result.fail(doc.expected)
   })
 
-/** A setting whose text needs a decoder of its room's. */
+/** A setting whose text needs a decoder of its room's. What a secret one says of its text must not quote it. */
 export const custom = <A>(
   doc: Doc & {
     readonly fallback: string
     readonly absent: A
     readonly decode: (text: string) => Result.Result<A, string>
+    readonly secret?: boolean
   }
-): Setting<A> => make(doc, doc.fallback, doc.absent, doc.decode)
+): Setting<A> => ({
+  ...make(doc, doc.fallback, doc.absent, doc.decode),
+  secret: doc.secret ?? false
+})
