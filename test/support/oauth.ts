@@ -19,7 +19,7 @@ export const url = PublicUrl.make("https://mcp.example.com", "")
 export const ann: Identity = { subject: Subject.make("test:ann"), email: "ann@example.com", name: "Ann" }
 
 /** A provider that is never asked for a sign-in; `recheck` is the test's. */
-export const providerLayer = (recheck: IdentityProvider["Service"]["recheck"] = () => Effect.void) =>
+export const providerLayer = (recheck: IdentityProvider["Service"]["recheck"] = () => Effect.succeedNone) =>
   Layer.succeed(IdentityProvider, {
     name: "Test",
     rechecks: true,

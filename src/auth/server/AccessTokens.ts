@@ -11,10 +11,14 @@ import { createHash, createSecretKey } from "node:crypto"
 import { jwtVerify } from "jose"
 import type { Principal } from "../../domain/Principal.ts"
 import { Subject } from "../../domain/ServerId.ts"
+import type { RootKey } from "../../keys/RootKey.ts"
+import * as SigningKeys from "../../keys/SigningKeys.ts"
 import type { PublicUrl } from "../PublicUrl.ts"
 import { principalOf } from "./Accounts.ts"
 import { Revocations } from "./Revocations.ts"
-import { SigningKeys } from "./SigningKeys.ts"
+
+/** What the keys that sign them are derived for. */
+export const PURPOSE = "access tokens"
 
 /** What a token of ours says, once it is known to be one. */
 const Claims = Schema.Struct({
@@ -60,13 +64,13 @@ const MAX_REMEMBERED = 10_000
 /** Longer than any that we issue. */
 const MAX_LENGTH = 8192
 
-export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, SigningKeys | Revocations> =>
+export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey | Revocations> =>
   Layer.effect(
     AccessTokens,
     Effect.gen(function* () {
       const revocations = yield* Revocations
-      const { all } = yield* SigningKeys
-      const keys = new Map(all.map(({ id, key }) => [id, createSecretKey(Redacted.value(key))]))
+      const { all } = yield* SigningKeys.derive(PURPOSE)
+      const keys = new Map(all.map(({ id, secret }) => [id, createSecretKey(Redacted.value(secret))]))
       const verified = new Map<string, AccessToken>()
 
       const read = (token: string, now: number) =>

@@ -50,7 +50,7 @@ export interface ProviderOptions {
   readonly accessTokenLifetime: Duration.Duration
   readonly refreshTokenLifetime: Duration.Duration
   readonly signingKey: SigningKey
-  readonly cookieKey: Uint8Array
+  readonly cookieKeys: ReadonlyArray<Uint8Array>
   readonly hooks: Hooks
 }
 
@@ -133,7 +133,7 @@ const configure = (library: Library, options: ProviderOptions): Configuration =>
     },
     extraClientMetadata: { properties: ["software_id", "software_version"] },
     clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
-    cookies: { keys: [Buffer.from(options.cookieKey).toString("base64url")] },
+    cookies: { keys: options.cookieKeys.map((key) => Buffer.from(key).toString("base64url")) },
     scopes: [...Scopes.SUPPORTED],
     responseTypes: ["code"],
     pkce: { required: () => true },

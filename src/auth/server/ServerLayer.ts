@@ -8,6 +8,7 @@ import * as Redacted from "effect/Redacted"
 import { createHmac } from "node:crypto"
 import type { errors, KoaContextWithOIDC, Provider as OidcProvider } from "oidc-provider"
 import { RootKey } from "../../keys/RootKey.ts"
+import * as SigningKeys from "../../keys/SigningKeys.ts"
 import { logger } from "../../observability/Logging.ts"
 import type { StoreError } from "../../storage/Store.ts"
 import { IdentityProvider } from "../IdentityProvider.ts"
@@ -21,7 +22,6 @@ import * as Provider from "./Provider.ts"
 import * as RevokeAccessToken from "./RevokeAccessToken.ts"
 import * as Revocations from "./Revocations.ts"
 import * as Rows from "./Rows.ts"
-import * as SigningKeys from "./SigningKeys.ts"
 
 const log = logger("auth")
 
@@ -45,6 +45,9 @@ const makeRecheck = Effect.gen(function* () {
     if (!admission.isAdmitted(identity)) return false
     if (identityProvider.rechecks && Option.isSome(refreshToken)) {
       const stands = yield* identityProvider.recheck(refreshToken.value).pipe(
+        Effect.tap((exchanged) =>
+          Option.isNone(exchanged) ? Effect.void : accounts.signedIn({ identity, refreshToken: exchanged })
+        ),
         Effect.as(true),
         Effect.catchTags({
           SignInRefused: (error) =>
@@ -96,10 +99,11 @@ export const layer = (options: Options) =>
       const rows = yield* Rows.RowStore
       const accounts = yield* Accounts.Accounts
       const root = yield* RootKey
-      const { current } = yield* SigningKeys.SigningKeys
+      const { current: signing } = yield* SigningKeys.derive(AccessTokens.PURPOSE)
       const recheck = yield* makeRecheck
       const run = Effect.runPromiseWith(yield* Effect.context<never>())
-      const identify = Redacted.value(root.derive("client ids"))
+      const identify = yield* root.derive("client ids")
+      const cookies = yield* root.derive("authorization server cookies")
       const fetchDocument = yield* ClientDocuments.makeFetch(options.documents)
       const grants = rows.of("Grant")
       const hooks: Provider.Hooks = {
@@ -114,12 +118,15 @@ export const layer = (options: Options) =>
           Effect.tap(recheck(subject), (may) => (may || grantId === undefined ? Effect.void : grants.remove(grantId))),
         fetchDocument,
         clientId: (registration) =>
-          createHmac("sha256", identify).update(JSON.stringify(registration)).digest("base64url").slice(0, 32)
+          createHmac("sha256", Redacted.value(identify.current))
+            .update(JSON.stringify(registration))
+            .digest("base64url")
+            .slice(0, 32)
       }
       const provider = yield* Provider.make({
         ...options,
-        signingKey: { id: current.id, bytes: Redacted.value(current.key) },
-        cookieKey: Redacted.value(root.derive("authorization server cookies")),
+        signingKey: { id: signing.id, bytes: Redacted.value(signing.secret) },
+        cookieKeys: [cookies.current, ...cookies.previous].map(Redacted.value),
         hooks
       })
       listen(provider, Effect.runForkWith(yield* Effect.context<never>()))
@@ -131,6 +138,5 @@ export const layer = (options: Options) =>
     Layer.provideMerge(AccessTokens.layer(options.url)),
     Layer.provide(Rows.layer),
     Layer.provideMerge(Accounts.layer(options.refreshTokenLifetime)),
-    Layer.provideMerge(Revocations.layer(options.accessTokenLifetime)),
-    Layer.provideMerge(SigningKeys.layer)
+    Layer.provideMerge(Revocations.layer(options.accessTokenLifetime))
   )

@@ -299,7 +299,7 @@ describe("a refresh", () => {
     const asked: Array<string> = []
     const provider = oauth.providerLayer((token) => {
       asked.push(Redacted.value(token))
-      return answer
+      return Effect.as(answer, Option.none())
     })
     let admitted = true
     const server = oauth.serverLayer({ isAdmitted: () => admitted })
