@@ -4,6 +4,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
+import * as AccessPolicy from "../access/AccessPolicy.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import { Behaviour } from "../gateway/Proxy.ts"
 import { RootKey } from "../keys/RootKey.ts"
@@ -31,6 +32,10 @@ export const durable = (settings: AllSettings) =>
       Layer.merge(RootKey.layerFile(file("key")), SqliteStore.layer(file("state.db")))
     )
   ).pipe(Layer.provide(DataDirectory.layer(settings.storage.dataDirectory)), Layer.provide(NodeServices.layer))
+
+/** Who may do what, as the environment and users.json say. */
+export const access = (settings: AllSettings) =>
+  AccessPolicy.layer(settings.access, settings.storage.dataDirectory).pipe(Layer.provide(NodeServices.layer))
 
 /** Keys and state that end with the process, for commands that serve nobody. */
 export const ephemeral = Layer.merge(RootKey.layerRandom, Store.layerMemory)

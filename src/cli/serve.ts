@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import type { AccessPolicy } from "../access/AccessPolicy.ts"
 import * as Exposure from "../auth/Exposure.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import type { GatewayConfig } from "../domain/ServerConfig.ts"
@@ -42,19 +43,20 @@ const announce = Effect.fnUntraced(function* (address: AddressOptions) {
 })
 
 /** Serves a configuration until interrupted. `afterwards` runs once requests are served. */
-export const run = Effect.fnUntraced(function* <E, R>(options: {
+export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
   readonly settings: AllSettings
   readonly config: GatewayConfig
   readonly address: AddressOptions
+  readonly access: Layer.Layer<AccessPolicy, E2>
   /** Wait for a busy port, as after a restart. */
   readonly waitForPort: boolean
   readonly afterwards: Effect.Effect<void, E, R>
 }) {
-  const { address, afterwards, config, settings, waitForPort } = options
+  const { access, address, afterwards, config, settings, waitForPort } = options
   // The socket first: where it cannot be had, nothing else need be started.
   const server = Server.layer(settings.http).pipe(
     Layer.provideMerge(Gateway.layer(config)),
-    Layer.provide(Host.durable(settings)),
+    Layer.provide(Layer.merge(Host.durable(settings), access)),
     Layer.provide(Host.platform(settings, settings.gateway.listWait)),
     Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),
     Layer.provide(Listener.layer({ host: address.host, port: address.port, wait: waitForPort }))
@@ -78,5 +80,6 @@ export const serve = Effect.fnUntraced(function* (settings: AllSettings) {
   const { baseUrl, host, warning } = exposure.success
   const address: AddressOptions = { host, port: http.port, baseUrl, pathPrefix: http.pathPrefix }
   const afterwards = Effect.andThen(log.warning(warning), announce(address))
-  return yield* run({ settings, config: loaded.config, address, waitForPort: true, afterwards })
+  const access = Host.access(settings)
+  return yield* run({ settings, config: loaded.config, address, access, waitForPort: true, afterwards })
 })

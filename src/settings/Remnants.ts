@@ -36,7 +36,6 @@ export const REMNANTS: Readonly<Record<string, string>> = {
   MCP_AUTH_TOKEN: SIGN_IN,
   MCP_API_KEYS: SIGN_IN,
   MCP_API_KEYS_PATH: SIGN_IN,
-  MCP_USERS_PATH: SIGN_IN,
   MCP_BEARER_TOKEN: SIGN_IN,
   MCP_AUTH_DEBUG: "set MCP_LOG_LEVELS=auth:DEBUG",
   FASTMCP_HOME: "state is kept in MCP_DATA_DIR",
