@@ -18,8 +18,10 @@ import {
   HttpServerResponse
 } from "effect/http"
 import {
+  AccessPolicy,
   Address,
   Draining,
+  Gatekeeper,
   Gateway,
   type GatewayConfig,
   HttpAgent,
@@ -60,9 +62,14 @@ const config: GatewayConfig = {
 }
 
 /** What the gateway needs of its surroundings: here, nothing outlives the program. */
-const Surroundings = Layer.mergeAll(HttpAgent.layer, Reaper.layer, RootKey.layerRandom, Store.layerMemory).pipe(
-  Layer.provideMerge(NodeServices.layer)
-)
+const Surroundings = Layer.mergeAll(
+  HttpAgent.layer,
+  Reaper.layer,
+  RootKey.layerRandom,
+  Store.layerMemory,
+  AccessPolicy.layerEveryone,
+  Gatekeeper.layerOpen
+).pipe(Layer.provideMerge(NodeServices.layer))
 
 const McpGateway = Routes.layer({ allowedHosts: [], allowedOrigins: [] }).pipe(
   Layer.provide(Gateway.layer(config)),

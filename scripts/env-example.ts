@@ -17,6 +17,7 @@ const HEADINGS: Readonly<Record<keyof typeof groups, string>> = {
   providers: "Providers",
   machines: "Programs that cannot sign in",
   keys: "Keys",
+  access: "Who may do what",
   gateway: "Gateway",
   upstream: "Upstream servers",
   storage: "State",

@@ -59,6 +59,8 @@ export class IdentityProvider extends Context.Service<
   {
     /** For people: "Google". */
     readonly name: string
+    /** The person goes to a page of ours and types a name, which nobody proves. */
+    readonly isDemo: boolean
     /** Whether accounts are rechecked with a refresh token: then a sign-in that brings none asks for one, once. */
     readonly rechecks: boolean
     readonly begin: (options: {

@@ -1,5 +1,6 @@
 /** The settings of every room: what `.env.example` and docs/configuration.md list, and what the start reads. */
 import type * as Effect from "effect/Effect"
+import * as AccessSettings from "../access/AccessSettings.ts"
 import * as Exposure from "../auth/Exposure.ts"
 import * as MachineCredentials from "../auth/MachineCredentials.ts"
 import * as ProviderSettings from "../auth/ProviderSettings.ts"
@@ -20,6 +21,7 @@ export const groups = {
   providers: ProviderSettings.settings,
   machines: MachineCredentials.settings,
   keys: KeySource.settings,
+  access: AccessSettings.settings,
   gateway: Proxy.settings,
   upstream: RestartPolicy.settings,
   storage: DataDirectory.settings,

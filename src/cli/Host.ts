@@ -4,6 +4,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
+import * as AccessPolicy from "../access/AccessPolicy.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import { Behaviour } from "../gateway/Proxy.ts"
 import * as KeySource from "../keys/KeySource.ts"
@@ -32,6 +33,10 @@ export const durable = (settings: AllSettings, keys: KeySource.KeySource) =>
       Layer.merge(KeySource.layer(keys, file("key")), SqliteStore.layer(file("state.db")))
     )
   ).pipe(Layer.provide(DataDirectory.layer(settings.storage.dataDirectory)), Layer.provide(NodeServices.layer))
+
+/** Who may do what, as the environment and users.json say. */
+export const access = (settings: AllSettings) =>
+  AccessPolicy.layer(settings.access, settings.storage.dataDirectory).pipe(Layer.provide(NodeServices.layer))
 
 /** Keys and state that end with the process, for commands that serve nobody. */
 export const ephemeral = Layer.merge(RootKey.layerRandom, Store.layerMemory)

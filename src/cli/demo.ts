@@ -5,6 +5,7 @@ import * as Path from "effect/Path"
 import * as Result from "effect/Result"
 import * as Command from "effect/cli/Command"
 import shipped from "../../mcp_config.json" with { type: "json" }
+import * as AccessPolicy from "../access/AccessPolicy.ts"
 import * as JsonDocument from "../config/JsonDocument.ts"
 import { resolve } from "../config/Resolve.ts"
 import { type AddressOptions, endpointUrl } from "../http/Address.ts"
@@ -79,6 +80,8 @@ const attempt = Effect.fnUntraced(function* (settings: AllSettings.AllSettings, 
     config: yield* demoConfig(settings),
     address,
     keys: KeySource.file,
+    mode: { _tag: "SignIn", provider: { _tag: "Demo" } },
+    access: AccessPolicy.layerEveryone,
     waitForPort: false,
     afterwards: introduce(address)
   })

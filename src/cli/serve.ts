@@ -3,9 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import { AccessPolicy } from "../access/AccessPolicy.ts"
 import * as Exposure from "../auth/Exposure.ts"
 import * as KeyChange from "../auth/KeyChange.ts"
 import * as MachineCredentials from "../auth/MachineCredentials.ts"
+import * as Metadata from "../auth/Metadata.ts"
+import type { Provider } from "../auth/ProviderSettings.ts"
+import * as PublicUrl from "../auth/PublicUrl.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import type { GatewayConfig } from "../domain/ServerConfig.ts"
 import { Fleet } from "../fleet/Fleet.ts"
@@ -15,7 +19,6 @@ import * as ClientLines from "../http/ClientLines.ts"
 import { Draining } from "../http/Draining.ts"
 import { isLoopback } from "../http/Guard.ts"
 import * as Listener from "../http/Listener.ts"
-import * as Server from "../http/Server.ts"
 import type { KeySource } from "../keys/KeySource.ts"
 import { logger } from "../observability/Logging.ts"
 import { DESCRIPTION } from "../observability/Version.ts"
@@ -23,6 +26,7 @@ import * as Remnants from "../settings/Remnants.ts"
 import { SettingsError } from "../settings/Settings.ts"
 import type { AllSettings } from "./AllSettings.ts"
 import * as Host from "./Host.ts"
+import * as Served from "./Served.ts"
 
 const log = logger("main")
 
@@ -44,20 +48,45 @@ const announce = Effect.fnUntraced(function* (address: AddressOptions) {
   yield* log.info(`Other clients: ${ClientLines.json(url)}`)
 })
 
+/** What has to be set up elsewhere, and who may come in. */
+const announceSignIn = Effect.fnUntraced(function* (address: AddressOptions, provider: Provider) {
+  const url = PublicUrl.make(address.baseUrl, address.pathPrefix)
+  const policy = yield* AccessPolicy
+  const fleet = yield* Fleet
+  if (provider._tag !== "Demo") {
+    yield* log.info(
+      `Sign-in with ${provider._tag === "Google" ? "Google" : provider.name}. Its callback URL, to be registered there: ${PublicUrl.of(url, "/auth/callback")}`
+    )
+  }
+  const routes = Metadata.outerRoutes(url)
+  if (routes.length > 0) {
+    const host = new URL(url.issuer).origin
+    yield* log.info(
+      `${address.baseUrl} has a path, which an outer proxy has to strip. These have to reach this proxy too, as they are: ${routes.map((route) => `${host}${route}`).join(", ")}`
+    )
+  }
+  const summary = policy.summary()
+  yield* log[summary.level](summary.text)
+  for (const remark of policy.remarks(fleet.config.servers.map(({ id }) => id))) yield* log.warning(remark)
+})
+
 /** Serves a configuration until interrupted. `afterwards` runs once requests are served. */
-export const run = Effect.fnUntraced(function* <E, R>(options: {
+export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
   readonly settings: AllSettings
   readonly config: GatewayConfig
   readonly address: AddressOptions
   readonly keys: KeySource
+  readonly mode: Exposure.Mode
+  readonly access: Layer.Layer<AccessPolicy, E2>
   /** Wait for a busy port, as after a restart. */
   readonly waitForPort: boolean
   readonly afterwards: Effect.Effect<void, E, R>
 }) {
-  const { address, afterwards, config, keys, settings, waitForPort } = options
+  const { access, address, afterwards, config, keys, mode, settings, waitForPort } = options
   // The socket first: where it cannot be had, nothing else need be started.
-  const server = Layer.merge(Server.layer(settings.http), KeyChange.layer).pipe(
+  const server = Layer.merge(Served.layer(settings, address, mode), KeyChange.layer).pipe(
     Layer.provideMerge(Gateway.layer(config)),
+    Layer.provideMerge(access),
     Layer.provide(Host.durable(settings, keys)),
     Layer.provide(Host.platform(settings, settings.gateway.listWait)),
     Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),
@@ -85,11 +114,6 @@ const decide = ({ auth, http, keys, providers }: AllSettings) =>
 /** Runs until interrupted. Fails where the environment or the configuration file cannot be meant. */
 export const serve = Effect.fnUntraced(function* (settings: AllSettings) {
   const { baseUrl, host, keys, mode, warnings } = yield* Effect.fromResult(decide(settings))
-  if (mode._tag === "SignIn") {
-    // SIGN-IN GOES HERE: the authorization server over auth/providers/Providers.layer(mode.provider), with
-    // auth/providers/Outgoing.layer beneath it and MachineCredentials.layer(settings.machines) beside it.
-    return yield* new SettingsError({ problems: ["Sign-in is not wired yet: set MCP_AUTH_PROVIDER=none."] })
-  }
   for (const warning of yield* Remnants.warnings) yield* log.warning(warning)
   if (settings.config.liveReload) {
     yield* log.warning("MCP_LIVE_RELOAD is not used yet: restart the proxy after changing its configuration.")
@@ -98,10 +122,11 @@ export const serve = Effect.fnUntraced(function* (settings: AllSettings) {
   yield* ConfigFile.logRemarks(loaded)
   if (settings.config.strict) yield* ConfigFile.requireAll(loaded.path, loaded)
   const address: AddressOptions = { host, port: settings.http.port, baseUrl, pathPrefix: settings.http.pathPrefix }
-  const said = [...warnings, ...MachineCredentials.unused(settings.machines)]
-  const afterwards = Effect.andThen(
-    Effect.forEach(said, (warning) => log.warning(warning), { discard: true }),
-    announce(address)
+  const said = [...warnings, ...(mode._tag === "None" ? MachineCredentials.unused(settings.machines) : [])]
+  const afterwards = Effect.forEach(said, (warning) => log.warning(warning), { discard: true }).pipe(
+    Effect.andThen(announce(address)),
+    Effect.andThen(mode._tag === "None" ? Effect.void : announceSignIn(address, mode.provider))
   )
-  return yield* run({ settings, config: loaded.config, address, keys, waitForPort: true, afterwards })
+  const access = Host.access(settings)
+  return yield* run({ settings, config: loaded.config, address, keys, mode, access, waitForPort: true, afterwards })
 })

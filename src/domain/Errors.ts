@@ -5,11 +5,15 @@ import { CODE } from "./Protocol.ts"
 const hint = (nearest: ReadonlyArray<string>): string =>
   nearest.length === 0 ? "" : `. Did you mean ${nearest.map((name) => JSON.stringify(name)).join(", ")}?`
 
+/** True where there is such a thing, and the caller may not use it. For our own records: no answer says so. */
+const denied = Schema.optionalKey(Schema.Boolean)
+
 /** The caller's view has no tool or prompt of that name. */
 export class UnknownName extends Schema.TaggedError<UnknownName>()("UnknownName", {
   kind: Schema.Literals(["tool", "prompt"]),
   name: Schema.String,
-  nearest: Schema.Array(Schema.String)
+  nearest: Schema.Array(Schema.String),
+  denied
 }) {
   override get message(): string {
     return `Unknown ${this.kind}: ${JSON.stringify(this.name)}${hint(this.nearest)}`
@@ -18,7 +22,8 @@ export class UnknownName extends Schema.TaggedError<UnknownName>()("UnknownName"
 
 /** The URI names no server of the caller's view. */
 export class UnknownResource extends Schema.TaggedError<UnknownResource>()("UnknownResource", {
-  uri: Schema.String
+  uri: Schema.String,
+  denied
 }) {
   override get message(): string {
     return `Resource not found: ${this.uri}`

@@ -14,6 +14,15 @@ export interface Principal {
   readonly hostedDomain?: string
 }
 
+/** Is the same known of both? */
+export const sameAccount = (a: Principal, b: Principal): boolean =>
+  a === b ||
+  (a.subject === b.subject &&
+    a.kind === b.kind &&
+    a.displayName === b.displayName &&
+    a.email === b.email &&
+    a.hostedDomain === b.hostedDomain)
+
 /** Everyone, where sign-in is switched off. */
 export const anonymous: Principal = {
   subject: Subject.make("anonymous"),

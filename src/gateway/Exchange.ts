@@ -83,6 +83,14 @@ export const notificationFor = (
   return Json.join(Json.splice(frame.bytes, edits))
 }
 
+/** For requests of ours on a session's behalf, of which its client is to hear nothing. */
+export const quiet = (session: Session): CallHandlers => ({
+  session: session.caller.session,
+  notify: () => {},
+  ask: () => Effect.never,
+  polling: () => {}
+})
+
 /** One call of a client's, from its POST to its answer. */
 export class Exchange {
   readonly session: Session

@@ -48,7 +48,7 @@ export const make = Effect.gen(function* () {
     const revision = negotiate(protocolVersion)
     const session = yield* sessions.begin({ principal, endpoint, revision, client, capabilities })
     const offered = yield* catalog.capabilities(endpoint, session.caller, listWait)
-    const instructions = catalog.instructions(endpoint)
+    const instructions = catalog.instructions(endpoint, principal)
     const where = endpoint._tag === "All" ? "" : ` at /mcp/${endpoint.server}`
     yield* log.info(`${client} began a session${where} (${revision})`, { principal: principal.displayName })
     // Its own connections start now, so that its first list need not wait for all of it.

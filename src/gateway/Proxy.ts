@@ -10,6 +10,8 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as ClientMessage from "../domain/ClientMessage.ts"
 import { BadParams, Cancelled, type ProxyError, UnknownMethod } from "../domain/Errors.ts"
+import type * as Frame from "../domain/Frame.ts"
+import * as Json from "../domain/Json.ts"
 import { CODE, isLogLevel } from "../domain/Protocol.ts"
 import * as ResourceUri from "../domain/ResourceUri.ts"
 import type { ServerId } from "../domain/ServerId.ts"
@@ -18,10 +20,9 @@ import { Fleet } from "../fleet/Fleet.ts"
 import { logger } from "../observability/Logging.ts"
 import * as Setting from "../settings/Setting.ts"
 import { encodeRequest } from "../upstream/Connection.ts"
-import type { CallHandlers } from "../upstream/Rpc.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import * as Answers from "./Answers.ts"
-import { Exchange } from "./Exchange.ts"
+import { Exchange, quiet } from "./Exchange.ts"
 import * as Lists from "./Lists.ts"
 import type { ReplyChannel } from "./ReplyChannel.ts"
 import * as Router from "./Router.ts"
@@ -60,12 +61,12 @@ export class Proxy extends Context.Service<
 /** How long a call may be unanswered before its reply becomes a stream. */
 const SILENT_SECONDS = 10
 
-const quiet = (session: Session): CallHandlers => ({
-  session: session.caller.session,
-  notify: () => {},
-  ask: () => Effect.never,
-  polling: () => {}
-})
+/** Is it the server's word that there is no such resource? Revisions and servers differ in how they say it. */
+const saysUnknown = (frame: Frame.Frame): boolean => {
+  if (frame.error === undefined) return false
+  const code = Json.tryParse(frame.bytes, Json.at(frame.bytes, frame.error, "code"))
+  return code === CODE.resourceNotFound || code === CODE.invalidParams
+}
 
 const make = Effect.gen(function* () {
   const fleet = yield* Fleet
@@ -78,9 +79,7 @@ const make = Effect.gen(function* () {
   const fork = yield* FiberSet.runtime(calls)()
 
   const renamer = (session: Session, server: ServerId): ((uri: string) => string) | undefined =>
-    catalog.section(session.endpoint).scheme.uris === "prefixed"
-      ? (uri) => ResourceUri.toPublic(server, uri)
-      : undefined
+    catalog.scheme(session.endpoint).uris === "prefixed" ? (uri) => ResourceUri.toPublic(server, uri) : undefined
 
   /** Tells a connection that is new to this session what the session has asked for so far. */
   const prepare = Effect.fnUntraced(function* (session: Session, upstream: Upstream["Service"]) {
@@ -103,7 +102,7 @@ const make = Effect.gen(function* () {
   const forward = Effect.fnUntraced(function* (
     exchange: Exchange,
     request: ClientMessage.Request,
-    { overrides, server }: Router.Route
+    { overrides, server, unknown }: Router.Route
   ): Effect.fn.Return<Uint8Array, ProxyError, Scope.Scope> {
     const { session } = exchange
     const upstream = yield* borrow(session, server)
@@ -125,6 +124,7 @@ const make = Effect.gen(function* () {
       if (!upstream.unwatch(uri, session.caller.session)) return Answers.done(request.id)
     }
     const frame = yield* upstream.call(encode, handlers)
+    if (unknown !== undefined && saysUnknown(frame)) return yield* unknown
     if (request.method === "resources/subscribe" && typeof uri === "string" && frame.error === undefined) {
       upstream.watch(uri, session.caller.session)
       session.watched.add(String(request.params?.values["uri"]))
@@ -141,7 +141,7 @@ const make = Effect.gen(function* () {
     session.logLevel = level
     yield* sessions.save(session)
     yield* Effect.forEach(
-      catalog.section(session.endpoint).servers,
+      catalog.section(session.endpoint, session.caller.principal).servers,
       (server) => fleet.peek(server, session.caller)?.setLogLevel(level) ?? Effect.void,
       { concurrency: "unbounded", discard: true }
     )

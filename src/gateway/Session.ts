@@ -30,7 +30,7 @@ export interface OpenQuestion {
 export class Session {
   /** The sealed id, as it stands in the header. */
   readonly id: string
-  readonly caller: Caller
+  caller: Caller
   readonly endpoint: Endpoint
   /** What the client asked to be told: the public URIs that it watches. */
   readonly watched = new Set<string>()

@@ -10,7 +10,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { randomBytes } from "node:crypto"
 import { type Caller, carried } from "../domain/Lane.ts"
-import type { Principal } from "../domain/Principal.ts"
+import { type Principal, sameAccount } from "../domain/Principal.ts"
 import { type Capabilities, LEGACY_REVISIONS, type LegacyRevision, LOG_LEVELS } from "../domain/Protocol.ts"
 import { ServerId, SessionKey, Subject } from "../domain/ServerId.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
@@ -218,7 +218,13 @@ export class Sessions extends Context.Service<
             found,
             ({ caller, endpoint: own }) => caller.principal.subject === principal.subject && sameEndpoint(own, endpoint)
           )
-          if (Option.isSome(session)) yield* touch(session.value)
+          if (Option.isSome(session)) {
+            // The session is its subject's; what else is known of them is as of this request.
+            if (!sameAccount(session.value.caller.principal, principal)) {
+              session.value.caller = { ...session.value.caller, principal }
+            }
+            yield* touch(session.value)
+          }
           return session
         }),
         end: (session) => Effect.andThen(write(session, true), forget(session)),

@@ -59,14 +59,14 @@ const logDefects = HttpRouter.middleware(
 const QUIET = { disableLogger: true, disableListenLog: true } as const
 
 /** The routes on the listening socket. Without trusted proxies no request pays for the question. */
-const served = (options: ServerOptions) => {
-  const all = Layer.mergeAll(Routes.layer(options), notFound, logDefects)
+const served = <E, R>(options: ServerOptions, more: Layer.Layer<never, E, R>) => {
+  const all = Layer.mergeAll(Routes.layer(options), more, notFound, logDefects)
   const { trustedProxies } = options
   return trustedProxies.length === 0
     ? HttpRouter.serve(all, QUIET)
     : HttpRouter.serve(all, { ...QUIET, middleware: HttpMiddleware.xForwardedHeaders({ trustedProxies }) })
 }
 
-/** Serves, until its scope closes. */
-export const layer = (options: ServerOptions) =>
-  Layer.effectDiscard(drain(options.shutdownGrace)).pipe(Layer.provideMerge(served(options)))
+/** Serves, until its scope closes. `more`: further routes, such as those of sign-in. */
+export const layer = <E, R>(options: ServerOptions, more: Layer.Layer<never, E, R>) =>
+  Layer.effectDiscard(drain(options.shutdownGrace)).pipe(Layer.provideMerge(served(options, more)))

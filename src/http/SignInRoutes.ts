@@ -171,7 +171,8 @@ export const layer = (url: PublicUrl) =>
             demoLoginPage({
               site,
               action: pathOf(url, "/auth/callback"),
-              hidden: [{ name: "state", value: query.get("state") ?? "" }]
+              hidden: [{ name: "state", value: query.get("state") ?? "" }],
+              suggestion: query.get("login_hint") ?? ""
             }),
             "onward"
           )
@@ -185,6 +186,6 @@ export const layer = (url: PublicUrl) =>
       yield* below.add("GET", "/consent", guarded(ask))
       yield* below.add("POST", "/consent", guarded(decide))
       yield* below.add("GET", "/auth/callback", guarded(callback))
-      if (provider.name === "Demo") yield* below.add("GET", "/auth/demo", guarded(demoLogin))
+      if (provider.isDemo) yield* below.add("GET", "/auth/demo", guarded(demoLogin))
     })
   )

@@ -9,7 +9,7 @@ import { type Identity, IdentityProvider } from "../../src/auth/IdentityProvider
 import * as PublicUrl from "../../src/auth/PublicUrl.ts"
 import { Accounts } from "../../src/auth/server/Accounts.ts"
 import { AuthorizationServer } from "../../src/auth/server/AuthorizationServer.ts"
-import { Admission } from "../../src/auth/server/Admission.ts"
+import { AccessPolicy, layerEveryone } from "../../src/access/AccessPolicy.ts"
 import * as Server from "../../src/auth/server/ServerLayer.ts"
 import { RootKey } from "../../src/keys/RootKey.ts"
 import { layerMemory } from "../../src/storage/Store.ts"
@@ -22,6 +22,7 @@ export const ann: Identity = { subject: Subject.make("test:ann"), email: "ann@ex
 export const providerLayer = (recheck: IdentityProvider["Service"]["recheck"] = () => Effect.succeedNone) =>
   Layer.succeed(IdentityProvider, {
     name: "Test",
+    isDemo: false,
     rechecks: true,
     begin: () => Effect.die(new Error("not in this test")),
     complete: () => Effect.die(new Error("not in this test")),
@@ -29,15 +30,15 @@ export const providerLayer = (recheck: IdentityProvider["Service"]["recheck"] = 
   })
 
 export const serverLayer = ({
-  isAdmitted = () => true,
+  policy = layerEveryone,
   ...options
-}: Partial<Server.Options> & { readonly isAdmitted?: (identity: Identity) => boolean } = {}) =>
+}: Partial<Server.Options> & { readonly policy?: Layer.Layer<AccessPolicy> } = {}) =>
   Server.layer({
     url,
     accessTokenLifetime: Duration.hours(1),
     refreshTokenLifetime: Duration.days(30),
     ...options
-  }).pipe(Layer.provide(Layer.succeed(Admission, { isAdmitted })))
+  }).pipe(Layer.provide(policy))
 
 export const memory = Layer.merge(layerMemory, RootKey.layerRandom)
 

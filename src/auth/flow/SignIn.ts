@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import { logger } from "../../observability/Logging.ts"
 import { Subject } from "../../domain/ServerId.ts"
 import type { StoreError } from "../../storage/Store.ts"
+import { AccessPolicy } from "../../access/AccessPolicy.ts"
 import { Consents } from "../Consents.ts"
 import type { Browser } from "../Cookies.ts"
 import { type Identity, IdentityProvider, type ProviderUnavailable } from "../IdentityProvider.ts"
@@ -21,7 +22,6 @@ import {
   type ClientInfo,
   type Transaction
 } from "../server/AuthorizationServer.ts"
-import { Admission } from "../server/Admission.ts"
 import { type Flow, Flows, newId } from "./Flows.ts"
 import { Stopped } from "./Stopped.ts"
 
@@ -76,7 +76,7 @@ const make = (url: PublicUrl) =>
     const flows = yield* Flows
     const consents = yield* Consents
     const accounts = yield* Accounts
-    const admission = yield* Admission
+    const policy = yield* AccessPolicy
     const provider = yield* IdentityProvider
     const redirectUri = of(url, "/auth/callback")
 
@@ -198,8 +198,9 @@ const make = (url: PublicUrl) =>
           })
         )
         const { identity, refreshToken } = signedIn
-        if (!admission.isAdmitted(identity)) {
-          const detail = `${identity.email} is not admitted`
+        const admission = policy.admit(identity)
+        if (admission._tag === "Refused") {
+          const detail = admission.reason
           return yield* new Stopped({ error: SignInErrors.notAdmitted(identity.email), detail, identity })
         }
         if (provider.rechecks && !flow.again && Option.isNone(refreshToken)) {
@@ -234,5 +235,5 @@ const refusedRequest = (refused: {
 
 export const layer = (
   url: PublicUrl
-): Layer.Layer<SignIn, never, AuthorizationServer | Flows | Consents | Accounts | Admission | IdentityProvider> =>
+): Layer.Layer<SignIn, never, AuthorizationServer | Flows | Consents | Accounts | AccessPolicy | IdentityProvider> =>
   Layer.effect(SignIn, make(url))

@@ -33,6 +33,7 @@ export const person = (typed: string): Option.Option<Identity> => {
 
 export const layer: Layer.Layer<IdentityProvider> = Layer.succeed(IdentityProvider, {
   name: "the demo",
+  isDemo: true,
   rechecks: false,
   begin: ({ loginHint, redirectUri, state }) =>
     Effect.sync(() => {

@@ -92,6 +92,7 @@ export const make = (
 
     return {
       name: provider,
+      isDemo: false,
       rechecks: true,
       begin: Effect.fnUntraced(function* ({ again, loginHint, redirectUri, state }) {
         const { authorization, scopes } = yield* endpoints

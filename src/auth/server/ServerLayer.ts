@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { createHmac } from "node:crypto"
 import type { errors, KoaContextWithOIDC, Provider as OidcProvider } from "oidc-provider"
+import { AccessPolicy } from "../../access/AccessPolicy.ts"
 import { RootKey } from "../../keys/RootKey.ts"
 import * as SigningKeys from "../../keys/SigningKeys.ts"
 import { logger } from "../../observability/Logging.ts"
@@ -15,7 +16,6 @@ import { IdentityProvider } from "../IdentityProvider.ts"
 import type { PublicUrl } from "../PublicUrl.ts"
 import * as AccessTokens from "./AccessTokens.ts"
 import * as Accounts from "./Accounts.ts"
-import { Admission } from "./Admission.ts"
 import * as AuthorizationServer from "./AuthorizationServer.ts"
 import * as ClientDocuments from "./ClientDocuments.ts"
 import * as Provider from "./Provider.ts"
@@ -37,12 +37,12 @@ export interface Options {
 const makeRecheck = Effect.gen(function* () {
   const accounts = yield* Accounts.Accounts
   const identityProvider = yield* IdentityProvider
-  const admission = yield* Admission
+  const policy = yield* AccessPolicy
   return Effect.fnUntraced(function* (subject: string): Effect.fn.Return<boolean, StoreError> {
     const found = yield* accounts.find(subject)
     if (Option.isNone(found)) return false
     const { identity, refreshToken } = found.value
-    if (!admission.isAdmitted(identity)) return false
+    if (policy.admit(identity)._tag === "Refused") return false
     if (identityProvider.rechecks && Option.isSome(refreshToken)) {
       const stands = yield* identityProvider.recheck(refreshToken.value).pipe(
         Effect.tap((exchanged) =>

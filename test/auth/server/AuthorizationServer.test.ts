@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { SignJWT, UnsecuredJWT } from "jose"
+import * as AccessPolicy from "../../../src/access/AccessPolicy.ts"
 import { ProviderUnavailable, SignInRefused } from "../../../src/auth/IdentityProvider.ts"
 import { AccessTokens } from "../../../src/auth/server/AccessTokens.ts"
 import { Accounts } from "../../../src/auth/server/Accounts.ts"
@@ -301,16 +302,19 @@ describe("a refresh", () => {
       asked.push(Redacted.value(token))
       return Effect.as(answer, Option.none())
     })
-    let admitted = true
-    const server = oauth.serverLayer({ isAdmitted: () => admitted })
     return Effect.gen(function* () {
-      const accounts = yield* Accounts
-      const { access, id, refresh } = yield* signedIn
-      yield* accounts.signedIn({ identity: oauth.ann, refreshToken: Option.some(Redacted.make("at Google")) })
-      admitted = isAdmitted
-      const { body, status } = yield* oauth.refresh(id, refresh)
-      return { status, error: body.error, asked, access: yield* verify(access) }
-    }).pipe(Effect.provide(Layer.provideMerge(server, Layer.merge(oauth.memory, provider))))
+      const rules = { file: undefined, emails: new Set<string>(), domains: new Set<string>() }
+      const { replace, service } = yield* AccessPolicy.fromRules(rules)
+      const server = oauth.serverLayer({ policy: Layer.succeed(AccessPolicy.AccessPolicy, service) })
+      return yield* Effect.gen(function* () {
+        const accounts = yield* Accounts
+        const { access, id, refresh } = yield* signedIn
+        yield* accounts.signedIn({ identity: oauth.ann, refreshToken: Option.some(Redacted.make("at Google")) })
+        if (!isAdmitted) yield* replace({ ...rules, emails: new Set(["bob@example.com"]) })
+        const { body, status } = yield* oauth.refresh(id, refresh)
+        return { status, error: body.error, asked, access: yield* verify(access) }
+      }).pipe(Effect.provide(Layer.provideMerge(server, Layer.merge(oauth.memory, provider))))
+    })
   }
 
   it.live("asks the provider whether the account still stands", () =>

@@ -1,0 +1,95 @@
+/** Who is calling? The first question of every request to the MCP endpoint. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import { anonymous, type Principal } from "../domain/Principal.ts"
+import { AccessPolicy } from "../access/AccessPolicy.ts"
+import * as Challenge from "./Challenge.ts"
+import { MachineCredentials } from "./MachineCredentials.ts"
+import { audienceCovers, type PublicUrl, serverResource } from "./PublicUrl.ts"
+import * as Scopes from "./Scopes.ts"
+import { AccessTokens } from "./server/AccessTokens.ts"
+
+/** A request that is refused, and how to say so. */
+export interface Refused {
+  readonly challenge: Challenge.Challenge
+  readonly status: 401 | 403
+  /** The value of `WWW-Authenticate`. */
+  readonly header: string
+}
+
+export class Gatekeeper extends Context.Service<
+  Gatekeeper,
+  {
+    /** `authorization`: the header as it came. `server`: the name in the path of one server's own endpoint. */
+    readonly admit: (
+      authorization: string | undefined,
+      server: string | undefined
+    ) => Effect.Effect<Result.Result<Principal, Refused>>
+  }
+>()("mcp-proxy/auth/Gatekeeper") {
+  /** Without sign-in: everyone is nobody in particular. */
+  static readonly layerOpen: Layer.Layer<Gatekeeper> = Layer.succeed(Gatekeeper, {
+    admit: () => Effect.succeed(Result.succeed(anonymous))
+  })
+}
+
+/** RFC 6750 §2.1: one token, in the header and nowhere else. */
+const BEARER = /^bearer +([\w.~+/-]+=*) *$/iu
+
+const INVALID: Readonly<Record<"expired" | "revoked" | "invalid" | "foreign", string>> = {
+  expired: "the access token has expired",
+  revoked: "the access token was revoked",
+  invalid: "the access token is not one of this server's",
+  foreign: "the access token is for another resource"
+}
+
+const make = (url: PublicUrl) =>
+  Effect.gen(function* () {
+    const tokens = yield* AccessTokens
+    const machines = yield* MachineCredentials
+    const policy = yield* AccessPolicy
+
+    const refuse = (resource: string, challenge: Challenge.Challenge): Result.Result<never, Refused> =>
+      Result.fail({
+        challenge,
+        status: Challenge.status(challenge),
+        header: Challenge.header(url, resource, challenge)
+      })
+
+    /** The operator may have shut somebody out since the token was issued. */
+    const admitted = (resource: string, principal: Principal): Result.Result<Principal, Refused> =>
+      policy.permissions(principal).admitted ? Result.succeed(principal) : refuse(resource, { _tag: "NotAdmitted" })
+
+    return Gatekeeper.of({
+      admit: Effect.fnUntraced(function* (authorization, server) {
+        const resource = server === undefined ? url.resource : serverResource(url, server)
+        if (authorization === undefined) return refuse(resource, { _tag: "Missing" })
+        const bearer = BEARER.exec(authorization)?.[1]
+        if (bearer === undefined) {
+          const reason = "the Authorization header is not Bearer with one token"
+          return refuse(resource, { _tag: "InvalidToken", reason })
+        }
+        const machine = machines.verify(Redacted.make(bearer))
+        if (Option.isSome(machine)) return admitted(resource, machine.value)
+        const verified = yield* tokens.verify(bearer)
+        if (Result.isFailure(verified)) {
+          return refuse(resource, { _tag: "InvalidToken", reason: INVALID[verified.failure] })
+        }
+        const { audience, principal, scopes } = verified.success
+        if (!audienceCovers(url, audience, resource)) {
+          return refuse(resource, { _tag: "InvalidToken", reason: INVALID.foreign })
+        }
+        if (!scopes.has(Scopes.MCP)) return refuse(resource, { _tag: "InsufficientScope" })
+        return admitted(resource, principal)
+      })
+    })
+  })
+
+export const layer = (
+  url: PublicUrl
+): Layer.Layer<Gatekeeper, never, AccessTokens | MachineCredentials | AccessPolicy> =>
+  Layer.effect(Gatekeeper, make(url))
