@@ -7,7 +7,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/integration/**", "test/browser/**"], testTimeout: 30_000 }
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/integration/**", "test/browser/**"],
+          testTimeout: 30_000
+        }
       },
       {
         extends: true,
