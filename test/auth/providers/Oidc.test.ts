@@ -9,6 +9,7 @@ import { IdentityProvider } from "../../../src/auth/IdentityProvider.ts"
 import * as Oidc from "../../../src/auth/providers/Oidc.ts"
 import { collectingLogs } from "../../support/logged.ts"
 import { type Asked, type Reply, scripted, signer } from "../../support/provider.ts"
+import { settle } from "../../support/settle.ts"
 
 const ISSUER = "https://id.example.com/realms/a"
 const DOCUMENT = `${ISSUER}/.well-known/openid-configuration`
@@ -120,7 +121,7 @@ describe("a provider's document", () => {
         const [, lines] = yield* collectingLogs(
           world({ [DOCUMENT]: [reply, reply, ...document()] }, (it) =>
             Effect.gen(function* () {
-              yield* Effect.yieldNow
+              yield* settle
               const error = yield* Effect.flip(begin(it))
               assert.strictEqual(error._tag, "ProviderUnavailable")
               assert.include(error.message, words)
