@@ -93,7 +93,7 @@ describe("a start", () => {
     Effect.gen(function* () {
       const unset = yield* startProxy({ config: { mcpServers: {} }, env: { MCP_AUTH_PROVIDER: "" } })
       assert.strictEqual(yield* unset.exited, 1)
-      assert.match(unset.output(), /Set MCP_AUTH_PROVIDER=none/u)
+      assert.match(unset.output(), /GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET and MCP_BASE_URL.*MCP_AUTH_PROVIDER=none/u)
       const open = yield* startProxy({ config: { mcpServers: {} }, env: { MCP_HOST: "0.0.0.0" } })
       assert.strictEqual(yield* open.exited, 1)
       assert.match(open.output(), /MCP_HOST=0\.0\.0\.0 .*MCP_AUTH_PROVIDER=none.*MCP_ALLOW_INSECURE=true/u)

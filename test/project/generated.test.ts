@@ -66,7 +66,7 @@ describe(".env.example", () => {
 
   it("holds every variable once", () => {
     const names = Object.values(AllSettings.groups).flatMap((group) => Object.values(group).map(({ name }) => name))
-    const held = [...read(".env.example").matchAll(/^([A-Z_]+)=/gmu)].map(([, name]) => name)
+    const held = [...read(".env.example").matchAll(/^([A-Z0-9_]+)=/gmu)].map(([, name]) => name)
     assert.deepStrictEqual(held, names)
     assert.strictEqual(new Set(held).size, held.length)
   })

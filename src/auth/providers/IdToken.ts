@@ -56,7 +56,9 @@ const TIMES: ReadonlySet<string> = new Set(["exp", "iat", "nbf"])
 const refusal = (provider: string, cause: unknown, now: Date): SignInRefused => {
   const detail = cause instanceof errors.JOSEError ? `ID token: ${cause.message}` : "ID token: cannot be read"
   const isTime =
-    (cause instanceof errors.JWTExpired || cause instanceof errors.JWTClaimValidationFailed) && TIMES.has(cause.claim)
+    (cause instanceof errors.JWTExpired || cause instanceof errors.JWTClaimValidationFailed) &&
+    TIMES.has(cause.claim) &&
+    cause.reason === "check_failed"
   if (!isTime) return unbelievable(provider, detail)
   return new SignInRefused({
     reason: `The clocks of this server and of ${provider} do not agree, so the sign-in cannot be checked. Tell whoever runs this server.`,
