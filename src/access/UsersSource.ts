@@ -61,7 +61,7 @@ export const locate = Effect.fnUntraced(function* (values: Values<typeof setting
 /** The text of the file; none where there is no file. */
 export const look = (path: string): Effect.Effect<Option.Option<string>, UsersFileUnreadable, FileSystem.FileSystem> =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path)).pipe(
-    Effect.map(Option.some),
+    Effect.asSome,
     Effect.catchReason("PlatformError", "NotFound", () => Effect.succeedNone),
     Effect.mapError((error) => new UsersFileUnreadable({ path, reason: error.message }))
   )

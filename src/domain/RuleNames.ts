@@ -67,11 +67,9 @@ const located = (scheme: Scheme, server: ServerId, uri: string): RuleNames | und
     server,
     spellings: spellings.exact.map(spelling),
     all: unique(
-      ...spellings.loose.flatMap((own) => [
-        own,
-        ResourceUri.toPublic(server, own),
-        ...serverNames(server).map((name) => `${name}/${own}`)
-      ])
+      ...spellings.loose,
+      ...spellings.loose.map((own) => ResourceUri.toPublic(server, own)),
+      ...serverNames(server).flatMap((name) => spellings.loose.map((own) => `${name}/${own}`))
     )
   }
 }

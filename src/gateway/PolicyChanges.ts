@@ -27,7 +27,7 @@ const make = Effect.gen(function* () {
   const unwatch = Effect.fnUntraced(function* (session: Session) {
     const { caller, endpoint, watched } = session
     const before = watched.size
-    for (const uri of [...watched]) {
+    for (const uri of watched) {
       const owner = View.resourceOwner(catalog.allServers(endpoint), catalog.scheme(endpoint), uri)
       if (owner !== undefined && catalog.mayUse(caller.principal, "resources", owner.server, owner.uri)) continue
       watched.delete(uri)

@@ -22,7 +22,7 @@ export interface Route {
    * What stands for the server's own word that there is no such resource, where the caller may not use everything of it:
    * what is denied must not be told from what does not exist.
    */
-  readonly unknown?: UnknownResource
+  readonly unknown?: UnknownResource | undefined
 }
 
 const stringParam = (request: Request, name: string): Effect.Effect<string, BadParams> => {
@@ -106,7 +106,7 @@ export const make = Effect.gen(function* () {
   const byUri = (
     session: Session,
     uri: string
-  ): Effect.Effect<{ server: ServerId; uri: string; unknown?: UnknownResource }, UnknownResource> => {
+  ): Effect.Effect<{ server: ServerId; uri: string; unknown?: UnknownResource | undefined }, UnknownResource> => {
     const { principal } = session.caller
     const { scheme, servers } = catalog.section(session.endpoint, principal)
     const owner = View.resourceOwner(servers, scheme, uri)
@@ -130,8 +130,8 @@ export const make = Effect.gen(function* () {
       return { server: entry.server, overrides: { ref: { ...ref, name: entry.original } } }
     }
     if (Predicate.isReadonlyObject(ref) && ref["type"] === "ref/resource" && typeof ref["uri"] === "string") {
-      const { uri, ...owner } = yield* byUri(session, ref["uri"])
-      return { ...owner, overrides: { ref: { ...ref, uri } } }
+      const { server, unknown, uri } = yield* byUri(session, ref["uri"])
+      return { server, unknown, overrides: { ref: { ...ref, uri } } }
     }
     const reason = `${request.method} needs params.ref, a ref/prompt with a name or a ref/resource with a uri`
     return yield* new BadParams({ reason })
@@ -157,7 +157,7 @@ export const make = Effect.gen(function* () {
       case "resources/unsubscribe":
         return stringParam(request, "uri").pipe(
           Effect.flatMap((uri) => byUri(session, uri)),
-          Effect.map(({ uri, ...owner }) => ({ ...owner, overrides: { uri } }))
+          Effect.map(({ server, unknown, uri }) => ({ server, unknown, overrides: { uri } }))
         )
       case "completion/complete":
         return byReference(session, request, patience)
