@@ -1,11 +1,8 @@
 /** What is served, and who may ask for it: with sign-in, or without. */
 import * as Layer from "effect/Layer"
-import type { Mode } from "../auth/Exposure.ts"
 import * as Gatekeeper from "../auth/Gatekeeper.ts"
 import type { IdentityProvider } from "../auth/IdentityProvider.ts"
 import * as MachineCredentials from "../auth/MachineCredentials.ts"
-import * as Outgoing from "../auth/providers/Outgoing.ts"
-import * as Providers from "../auth/providers/Providers.ts"
 import * as PublicUrl from "../auth/PublicUrl.ts"
 import * as SignInServices from "../auth/SignInServices.ts"
 import type { AddressOptions } from "../http/Address.ts"
@@ -33,8 +30,9 @@ const signIn = (
   )
 }
 
-/** The server as the settings want it. */
-export const layer = (settings: AllSettings, address: AddressOptions, mode: Mode) =>
-  mode._tag === "None"
-    ? open(settings)
-    : signIn(settings, address, Providers.layer(mode.provider).pipe(Layer.provide(Outgoing.layer)))
+/** The server, and who signs people in; undefined: nobody, everyone may come. */
+export const layer = (
+  settings: AllSettings,
+  address: AddressOptions,
+  provider: Layer.Layer<IdentityProvider> | undefined
+) => (provider === undefined ? open(settings) : signIn(settings, address, provider))

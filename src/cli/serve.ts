@@ -5,9 +5,12 @@ import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
 import * as Exposure from "../auth/Exposure.ts"
+import type { IdentityProvider } from "../auth/IdentityProvider.ts"
 import * as KeyChange from "../auth/KeyChange.ts"
 import * as MachineCredentials from "../auth/MachineCredentials.ts"
 import * as Metadata from "../auth/Metadata.ts"
+import * as Outgoing from "../auth/providers/Outgoing.ts"
+import * as Providers from "../auth/providers/Providers.ts"
 import type { Provider } from "../auth/ProviderSettings.ts"
 import * as PublicUrl from "../auth/PublicUrl.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
@@ -30,11 +33,17 @@ import * as Served from "./Served.ts"
 
 const log = logger("main")
 
-/** Says, once every server has been tried, what there is. */
-const summarize = Effect.gen(function* () {
+/** Waits until every server has been tried. */
+export const settled = Effect.gen(function* () {
   const fleet = yield* Fleet
   const upstreams = fleet.config.servers.flatMap(({ id }) => fleet.shared(id) ?? [])
   yield* Effect.forEach(upstreams, (upstream) => upstream.settled, { concurrency: "unbounded", discard: true })
+  return upstreams
+})
+
+/** Says, once every server has been tried, what there is. */
+const summarize = Effect.gen(function* () {
+  const upstreams = yield* settled
   const states = upstreams.map(({ state }) => SubscriptionRef.getUnsafe(state))
   const ready = states.filter(({ status }) => status._tag === "Ready")
   const tools = ready.reduce((sum, { catalogue }) => sum + catalogue.lists.tools.length, 0)
@@ -76,15 +85,16 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
   readonly config: GatewayConfig
   readonly address: AddressOptions
   readonly keys: KeySource
-  readonly mode: Exposure.Mode
+  /** Who signs people in; undefined: nobody, everyone may come. */
+  readonly provider: Layer.Layer<IdentityProvider> | undefined
   readonly access: Layer.Layer<AccessPolicy, E2>
   /** Wait for a busy port, as after a restart. */
   readonly waitForPort: boolean
   readonly afterwards: Effect.Effect<void, E, R>
 }) {
-  const { access, address, afterwards, config, keys, mode, settings, waitForPort } = options
+  const { access, address, afterwards, config, keys, provider, settings, waitForPort } = options
   // The socket first: where it cannot be had, nothing else need be started.
-  const server = Layer.merge(Served.layer(settings, address, mode), KeyChange.layer).pipe(
+  const server = Layer.merge(Served.layer(settings, address, provider), KeyChange.layer).pipe(
     Layer.provideMerge(Gateway.layer(config)),
     Layer.provideMerge(access),
     Layer.provide(Host.durable(settings, keys)),
@@ -128,5 +138,6 @@ export const serve = Effect.fnUntraced(function* (settings: AllSettings) {
     Effect.andThen(mode._tag === "None" ? Effect.void : announceSignIn(address, mode.provider))
   )
   const access = Host.access(settings)
-  return yield* run({ settings, config: loaded.config, address, keys, mode, access, waitForPort: true, afterwards })
+  const provider = mode._tag === "None" ? undefined : Providers.layer(mode.provider).pipe(Layer.provide(Outgoing.layer))
+  return yield* run({ settings, config: loaded.config, address, keys, provider, access, waitForPort: true, afterwards })
 })

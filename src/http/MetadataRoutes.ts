@@ -9,15 +9,16 @@ import * as OpenCors from "./OpenCors.ts"
 
 const HEADERS = { ...OpenCors.HEADERS, "cache-control": "public, max-age=3600" }
 
+const METHODS = "GET, HEAD, OPTIONS"
+
 const notFound = HttpServerResponse.text("Not found\n", { status: 404, headers: OpenCors.HEADERS })
 
 export const layer = (url: PublicUrl) =>
   HttpRouter.use((router) =>
     Effect.gen(function* () {
       const serve = (request: HttpServerRequest.HttpServerRequest) => {
-        if (request.method === "OPTIONS") return Effect.succeed(OpenCors.preflight("GET, HEAD, OPTIONS"))
-        const [path = ""] = request.originalUrl.split("?")
-        const document = Metadata.at(url, path)
+        if (request.method !== "GET" && request.method !== "HEAD") return Effect.succeed(OpenCors.preflight(METHODS))
+        const document = Metadata.at(url, new URL(request.originalUrl, url.issuer).pathname)
         return Effect.succeed(
           document === undefined
             ? notFound
@@ -25,10 +26,8 @@ export const layer = (url: PublicUrl) =>
         )
       }
       const below = url.pathPrefix === "" ? router : router.prefixed(url.pathPrefix)
-      for (const method of ["GET", "OPTIONS"] as const) {
-        yield* router.add(method, "/.well-known/*", serve)
-        yield* below.add(method, "/mcp/.well-known/*", serve)
-        if (url.pathPrefix !== "") yield* below.add(method, "/.well-known/*", serve)
-      }
+      yield* router.add("*", "/.well-known/*", serve)
+      yield* below.add("*", "/mcp/.well-known/*", serve)
+      if (url.pathPrefix !== "") yield* below.add("*", "/.well-known/*", serve)
     })
   )
