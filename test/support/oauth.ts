@@ -9,7 +9,7 @@ import { type Identity, IdentityProvider } from "../../src/auth/IdentityProvider
 import * as PublicUrl from "../../src/auth/PublicUrl.ts"
 import { Accounts } from "../../src/auth/server/Accounts.ts"
 import { AuthorizationServer } from "../../src/auth/server/AuthorizationServer.ts"
-import { AccessPolicy, layerEveryone } from "../../src/access/AccessPolicy.ts"
+import { type AccessPolicy, layerEveryone } from "../../src/access/AccessPolicy.ts"
 import * as Server from "../../src/auth/server/ServerLayer.ts"
 import { RootKey } from "../../src/keys/RootKey.ts"
 import { layerMemory } from "../../src/storage/Store.ts"
