@@ -32,7 +32,10 @@ const Consent = Schema.Struct({
  * Who a client is, beyond what it says: its metadata document's URL, or the exact https address that the code goes to.
  * A program on the person's computer, and a scheme that any app can claim, are nobody in particular: none.
  */
-export const clientIdentity = ({ clientId, redirectUri }: Transaction): string | undefined => {
+export const clientIdentity = ({
+  clientId,
+  redirectUri
+}: Pick<Transaction, "clientId" | "redirectUri">): string | undefined => {
   const kind = RedirectUri.inspect(redirectUri)
   if (Result.isFailure(kind) || kind.success._tag !== "Web") return undefined
   return /^https:\/\//iu.test(clientId) ? clientId : redirectUri

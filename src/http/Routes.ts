@@ -7,6 +7,7 @@ import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { PublicUrl } from "../auth/PublicUrl.ts"
 import { Address } from "./Address.ts"
 import { HealthApi } from "./HealthApi.ts"
+import * as AccountRoutes from "./AccountRoutes.ts"
 import * as HealthRoutes from "./HealthRoutes.ts"
 import * as HomeRoutes from "./HomeRoutes.ts"
 import * as HostGuard from "./HostGuard.ts"
@@ -54,4 +55,4 @@ export const layer = (options: RouteOptions) =>
 
 /** What sign-in needs besides: metadata, the OAuth endpoints, and the pages that people visit. */
 export const signIn = (url: PublicUrl) =>
-  Layer.mergeAll(MetadataRoutes.layer(url), OAuthRoutes.layer(url), SignInRoutes.layer(url))
+  Layer.mergeAll(MetadataRoutes.layer(url), OAuthRoutes.layer(url), SignInRoutes.layer(url), AccountRoutes.layer(url))

@@ -1,13 +1,9 @@
 /** What browsers visit on the way from a client's request to its code. */
-import * as ByteSize from "effect/ByteSize"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
-import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Cookies from "../auth/Cookies.ts"
 import { type KnownBrowser, SignIn, type Step } from "../auth/flow/SignIn.ts"
 import { Stopped } from "../auth/flow/Stopped.ts"
@@ -15,61 +11,18 @@ import * as FormToken from "../auth/FormToken.ts"
 import { IdentityProvider } from "../auth/IdentityProvider.ts"
 import { consentPage, DECISION } from "../auth/pages/ConsentPage.ts"
 import { demoLoginPage } from "../auth/pages/DemoLoginPage.ts"
-import type { Destination } from "../auth/pages/Program.ts"
 import * as SignInErrors from "../auth/pages/SignInErrors.ts"
 import { pathOf, type PublicUrl } from "../auth/PublicUrl.ts"
-import * as RedirectUri from "../auth/RedirectUri.ts"
 import { RequestRate } from "../auth/RequestRate.ts"
 import * as Scopes from "../auth/Scopes.ts"
 import * as SignInPages from "./SignInPages.ts"
+import { destinationOf, formOf, queryOf, redirect, voucherOf } from "./SignInRequests.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
-type Response = HttpServerResponse.HttpServerResponse
-
-const MAX_FORM = ByteSize.bytes(64 * 1024)
 
 /** Did the person come here by themselves, or from a page of this site? Anything else, and no answer, counts as led here. */
 const isOwnNavigation = (request: Request): boolean =>
   ["none", "same-origin", "same-site"].includes(request.headers["sec-fetch-site"] ?? "")
-
-/** The redirect URI of a request that was let through, as people are told of it. */
-const destinationOf = (redirectUri: string): Destination => {
-  const kind = Result.getOrThrow(RedirectUri.inspect(redirectUri))
-  switch (kind._tag) {
-    case "Web":
-      return { _tag: "Site", host: kind.host }
-    case "Loopback":
-      return kind
-    case "PrivateUse":
-      return { _tag: "App", scheme: kind.scheme }
-  }
-}
-
-export const queryOf = (request: Request): URLSearchParams =>
-  new URLSearchParams(request.originalUrl.split("?").slice(1).join("?"))
-
-/** The form that a page of ours, or a client, posts. */
-export const formOf = (request: Request): Effect.Effect<URLSearchParams, Stopped> =>
-  Effect.provideService(request.text, HttpIncomingMessage.MaxBodySize, MAX_FORM).pipe(
-    Effect.map((text) => new URLSearchParams(text)),
-    Effect.mapError(
-      () =>
-        new Stopped({
-          error: SignInErrors.badRequest("its form is too large, or did not arrive"),
-          detail: "the form could not be read"
-        })
-    )
-  )
-
-/** Another page of ours, or another site: always by GET, kept by nobody. */
-export const redirect = (location: string, cookies: ReadonlyArray<Cookies.Cookie> = []): Response =>
-  cookies.reduce(
-    (response, { attributes, name, value }) => HttpServerResponse.setCookieUnsafe(response, name, value, attributes),
-    HttpServerResponse.empty({
-      status: 303,
-      headers: { location, "cache-control": "no-store", "referrer-policy": "no-referrer" }
-    })
-  )
 
 export const layer = (url: PublicUrl) =>
   HttpRouter.use((router) =>
@@ -134,7 +87,7 @@ export const layer = (url: PublicUrl) =>
           site,
           clientName: client.name ?? "",
           clientId: client.id,
-          voucher: client.vouchedBy === undefined ? { _tag: "Nobody" } : { _tag: "Host", host: client.vouchedBy },
+          voucher: voucherOf(client),
           destination: destinationOf(transaction.redirectUri),
           redirectUri: transaction.redirectUri,
           scopes: Scopes.SUPPORTED,

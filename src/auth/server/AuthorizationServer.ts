@@ -1,4 +1,5 @@
 /** The OAuth 2.1 authorization server: what it promises to clients, without the pages that people see. */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -9,6 +10,7 @@ import * as ClientMetadata from "../ClientMetadata.ts"
 import { canonicalResource, type PublicUrl } from "../PublicUrl.ts"
 import * as RedirectUri from "../RedirectUri.ts"
 import * as Scopes from "../Scopes.ts"
+import type { Connections } from "./Connections.ts"
 import { ROUTES } from "./Provider.ts"
 import * as Result from "effect/Result"
 
@@ -136,7 +138,11 @@ const echo = (answer: EndpointAnswer): EndpointAnswer => {
 const PASSED_ON = new Set(["content-type", "cache-control", "pragma", "www-authenticate"])
 
 /** Serves clients by a set-up `oidc-provider`. It is called in the process: no browser ever sees its cookies. */
-export const make = (provider: OidcProvider, url: PublicUrl): AuthorizationServer["Service"] => {
+export const make = (
+  provider: OidcProvider,
+  url: PublicUrl,
+  connections: Connections["Service"]
+): AuthorizationServer["Service"] => {
   const dispatch = provider.callback()
   const { host, protocol } = new URL(url.issuer)
 
@@ -247,13 +253,17 @@ export const make = (provider: OidcProvider, url: PublicUrl): AuthorizationServe
           client === undefined ? undefined : { id, name: client.clientName, vouchedBy: hostOf(client.clientId) }
       ),
     allow: Effect.fnUntraced(function* (transaction, subject) {
-      const { clientId, resource } = transaction
+      const { clientId, redirectUri, resource } = transaction
       const grantId = yield* attempt("consent", () => {
         const grant = new provider.Grant({ accountId: subject, clientId })
         grant.addOIDCScope(Scopes.OFFLINE)
         grant.addResourceScope(resource, Scopes.SUPPORTED.join(" "))
         return grant.save()
       })
+      const since = yield* Clock.currentTimeMillis
+      yield* connections
+        .begin({ grantId, subject, clientId, redirectUri, resource, since })
+        .pipe(Effect.mapError((cause) => new AuthorizationServerError({ operation: "consent", cause })))
       return yield* finish("consent", transaction, {
         login: { accountId: subject, remember: false },
         consent: { grantId }

@@ -11,6 +11,7 @@ import type { AdapterPayload } from "oidc-provider"
 import type { RootKey } from "../../keys/RootKey.ts"
 import * as Seal from "../../keys/Seal.ts"
 import { Store, type StoreError } from "../../storage/Store.ts"
+import { Connections } from "./Connections.ts"
 import { Revocations } from "./Revocations.ts"
 
 /** How long a refresh token that was just exchanged may be exchanged again: clients race, and answers get lost. */
@@ -49,6 +50,7 @@ const CONSUMED = "oauth consumed"
 const make = Effect.gen(function* () {
   const store = yield* Store
   const revocations = yield* Revocations
+  const connections = yield* Connections
   const seal = yield* Seal.make("oauth", Schema.Record(Schema.String, Schema.Unknown))
 
   const write = (kind: string, id: string, payload: AdapterPayload, timeToLive: Duration.Duration) =>
@@ -84,6 +86,7 @@ const make = Effect.gen(function* () {
       const exp = Math.floor((now + Duration.toMillis(timeToLive)) / 1000)
       yield* write("Grant", grantId, { ...grant, exp: Math.max(exp, grant.exp ?? 0) }, timeToLive)
     }
+    if (grantId !== undefined) yield* connections.prolong(grantId)
     const client = clientId === undefined ? undefined : yield* read("Client", clientId)
     if (client !== undefined && clientId !== undefined) {
       yield* write("Client", clientId, client, Duration.sum(timeToLive, UNUSED_CLIENT))
@@ -117,11 +120,16 @@ const make = Effect.gen(function* () {
     }),
     remove: Effect.fnUntraced(function* (id) {
       yield* store.remove(`oauth ${kind}`, digest(id))
-      if (kind === "Grant") yield* revocations.revoke(id)
+      if (kind !== "Grant") return
+      yield* revocations.revoke(id)
+      yield* connections.forget(id)
     })
   })
 
   return RowStore.of({ of })
 })
 
-export const layer: Layer.Layer<RowStore, never, Store | RootKey | Revocations> = Layer.effect(RowStore, make)
+export const layer: Layer.Layer<RowStore, never, Store | RootKey | Revocations | Connections> = Layer.effect(
+  RowStore,
+  make
+)

@@ -18,6 +18,7 @@ import * as AccessTokens from "./AccessTokens.ts"
 import * as Accounts from "./Accounts.ts"
 import * as AuthorizationServer from "./AuthorizationServer.ts"
 import * as ClientDocuments from "./ClientDocuments.ts"
+import * as Connections from "./Connections.ts"
 import * as Provider from "./Provider.ts"
 import * as RevokeAccessToken from "./RevokeAccessToken.ts"
 import * as Revocations from "./Revocations.ts"
@@ -130,13 +131,14 @@ export const layer = (options: Options) =>
         hooks
       })
       listen(provider, Effect.runForkWith(yield* Effect.context<never>()))
-      const server = AuthorizationServer.make(provider, options.url)
+      const server = AuthorizationServer.make(provider, options.url, yield* Connections.Connections)
       const withAccessTokens = yield* RevokeAccessToken.make
       return { ...server, revoke: withAccessTokens(server.revoke) }
     })
   ).pipe(
     Layer.provideMerge(AccessTokens.layer(options.url)),
-    Layer.provide(Rows.layer),
+    Layer.provideMerge(Rows.layer),
+    Layer.provideMerge(Connections.layer(options.refreshTokenLifetime)),
     Layer.provideMerge(Accounts.layer(options.refreshTokenLifetime)),
     Layer.provideMerge(Revocations.layer(options.accessTokenLifetime))
   )
