@@ -165,11 +165,12 @@ describe("a start", () => {
     Effect.gen(function* () {
       const proxy = yield* readyProxy({
         config: { mcpServers: { raw } },
-        env: { FASTMCP_LOG_LEVEL: "DEBUG", FASTMCP_MADE_UP: "1", AUTH0_DOMAIN: "x", MCP_LIVE_RELOAD: "yes" }
+        env: { FASTMCP_LOG_LEVEL: "DEBUG", FASTMCP_MADE_UP: "1", AUTH0_DOMAIN: "x.example", MCP_LIVE_RELOAD: "yes" }
       })
-      for (const name of ["FASTMCP_LOG_LEVEL", "FASTMCP_MADE_UP", "AUTH0_DOMAIN", "MCP_LIVE_RELOAD"]) {
+      for (const name of ["FASTMCP_LOG_LEVEL", "FASTMCP_MADE_UP", "MCP_LIVE_RELOAD"]) {
         assert.strictEqual(proxy.output().split(`${name} is not used`).length, 2, name)
       }
+      assert.include(proxy.output(), "Not used: AUTH0_DOMAIN, for MCP_AUTH_PROVIDER is none.")
     }).pipe(Effect.scoped)
   )
 })
