@@ -1,5 +1,4 @@
 /** One line of the audit trail: who did what, when, and what came of it. */
-import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 
 /**
