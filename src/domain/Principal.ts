@@ -12,6 +12,8 @@ export interface Principal {
   readonly email?: string
   /** The organisation that vouches for a person's account (Google's `hd`), in lower case. */
   readonly hostedDomain?: string
+  /** The OAuth client through which a person calls. */
+  readonly clientId?: string
 }
 
 /** Is the same known of both? */

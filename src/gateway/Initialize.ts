@@ -12,7 +12,7 @@ import { logger } from "../observability/Logging.ts"
 import { NAME, VERSION } from "../observability/Version.ts"
 import * as Answers from "./Answers.ts"
 import { Behaviour } from "./Proxy.ts"
-import type { Session } from "./Session.ts"
+import type { ClientName, Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
 
 const log = logger("gateway")
@@ -23,10 +23,12 @@ export interface Begun {
   readonly answer: Uint8Array
 }
 
-const clientName = (info: unknown): string => {
-  if (!Predicate.isReadonlyObject(info)) return "unnamed client"
-  const { name, version } = info
-  return `${typeof name === "string" ? name : "unnamed client"}${typeof version === "string" ? ` ${version}` : ""}`
+const clientName = (info: unknown): ClientName => {
+  const { name, version } = Predicate.isReadonlyObject(info) ? info : {}
+  return {
+    name: typeof name === "string" ? name : "unnamed client",
+    ...(typeof version === "string" ? { version } : {})
+  }
 }
 
 export const make = Effect.gen(function* () {
@@ -50,7 +52,10 @@ export const make = Effect.gen(function* () {
     const offered = yield* catalog.capabilities(endpoint, session.caller, listWait)
     const instructions = catalog.instructions(endpoint, principal)
     const where = endpoint._tag === "All" ? "" : ` at /mcp/${endpoint.server}`
-    yield* log.info(`${client} began a session${where} (${revision})`, { principal: principal.displayName })
+    yield* log.info(
+      `${client.name}${client.version === undefined ? "" : ` ${client.version}`} began a session${where} (${revision})`,
+      { principal: principal.displayName }
+    )
     // Its own connections start now, so that its first list need not wait for all of it.
     yield* Effect.forkDetach(catalog.complete(endpoint, session.caller, Duration.zero))
     const result = {

@@ -5,7 +5,9 @@ import * as Result from "effect/Result"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as AccessPolicy from "../../src/access/AccessPolicy.ts"
+import * as Audit from "../../src/access/Audit.ts"
 import * as UsersFile from "../../src/access/UsersFile.ts"
+import type { AuditRecord } from "../../src/domain/AuditRecord.ts"
 import type { AccessRules } from "../../src/domain/AccessRules.ts"
 import type { Principal } from "../../src/domain/Principal.ts"
 import { Subject } from "../../src/domain/ServerId.ts"
@@ -126,12 +128,14 @@ const make = Effect.gen(function* () {
 /** A gateway before the fleet, under the rules, until the scope closes. */
 export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, rules: AccessRules) {
   const policy = yield* AccessPolicy.fromRules(rules)
+  const records: Array<AuditRecord> = []
   const gateway = yield* Layer.build(
     Gateway.overFleet.pipe(
       Layer.provideMerge(fleet.layer),
       Layer.provideMerge(
         Layer.mergeAll(
           Layer.succeed(AccessPolicy.AccessPolicy, policy.service),
+          Audit.layerMemory(records),
           RootKey.layerRandom,
           Store.layerMemory,
           Draining.layer
@@ -140,5 +144,5 @@ export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, ru
     )
   )
   const made = yield* Effect.provide(make, gateway)
-  return { ...made, fleet, replace: policy.replace }
+  return { ...made, fleet, records, replace: policy.replace }
 })
