@@ -12,6 +12,7 @@ import type { AccessRules } from "../../src/domain/AccessRules.ts"
 import type { Principal } from "../../src/domain/Principal.ts"
 import { Subject } from "../../src/domain/ServerId.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
+import { Sessions } from "../../src/gateway/Sessions.ts"
 import { Draining } from "../../src/http/Draining.ts"
 import * as Endpoints from "../../src/http/Endpoints.ts"
 import * as McpEndpoint from "../../src/http/McpEndpoint.ts"
@@ -34,6 +35,13 @@ export const person = (email: string, hostedDomain?: string): Principal => ({
   ...(hostedDomain === undefined ? {} : { hostedDomain })
 })
 
+/** Waits until something holds that streams of the platform bring about, in turns of their own. */
+export const arrived = (holds: () => boolean): Effect.Effect<void> =>
+  Effect.promise(() => new Promise((resolve) => setImmediate(resolve))).pipe(
+    Effect.repeat({ until: holds, times: 1000 }),
+    Effect.andThen(Effect.suspend(() => (holds() ? Effect.void : Effect.die(new Error(`still not so: ${holds}`)))))
+  )
+
 export interface Answered {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -49,6 +57,7 @@ export interface Asked {
 const make = Effect.gen(function* () {
   const serve = yield* McpEndpoint.make
   const endpointOf = yield* Endpoints.make
+  const sessions = yield* Sessions
 
   /** What `/mcp`, or `/mcp/{server}`, answers. The body of a stream is not read. */
   const respond = (
@@ -117,6 +126,8 @@ const make = Effect.gen(function* () {
           hasEnded = true
         })
         yield* Effect.forkScoped(pump)
+        const own = () => [...sessions.all()].find(({ id }) => id === headers["mcp-session-id"])
+        yield* arrived(() => own()?.listening !== undefined)
         return { status: response.status, heard, hasEnded: () => hasEnded }
       })
     }
@@ -144,5 +155,5 @@ export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, ru
     )
   )
   const made = yield* Effect.provide(make, gateway)
-  return { ...made, fleet, records, replace: policy.replace }
+  return { ...made, records, services: gateway, replace: policy.replace }
 })
