@@ -180,7 +180,7 @@ describe("our own records", () => {
             principal: ANN,
             endpoint: { _tag: "All" },
             revision: "2025-11-25",
-            client: "test",
+            client: { name: "test" },
             capabilities: {}
           })
         )
@@ -214,7 +214,7 @@ describe("a session", () => {
             principal: member,
             endpoint: { _tag: "All" },
             revision: "2025-11-25",
-            client: "test",
+            client: { name: "test" },
             capabilities: {}
           })
         )
