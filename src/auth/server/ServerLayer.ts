@@ -30,8 +30,6 @@ export interface Options {
   readonly url: PublicUrl
   readonly accessTokenLifetime: Duration.Duration
   readonly refreshTokenLifetime: Duration.Duration
-  /** How client metadata documents are fetched; tests reach their own hosts with it. */
-  readonly documents?: ClientDocuments.FetchOptions
 }
 
 /** May the person have another access token? Refused by the provider, or by the operator, they may not. */
@@ -82,7 +80,7 @@ export const layer = (options: Options) =>
       const run = Effect.runPromiseWith(yield* Effect.context<never>())
       const identify = yield* root.derive("client ids")
       const cookies = yield* root.derive("authorization server cookies")
-      const fetchDocument = yield* ClientDocuments.makeFetch(options.documents)
+      const fetchDocument = yield* ClientDocuments.makeFetch
       const grants = rows.of("Grant")
       const hooks: Provider.Hooks = {
         run,
