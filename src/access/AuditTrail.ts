@@ -108,7 +108,7 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
       empty.openUnsafe()
       const rest = sweepAt - (yield* Clock.currentTimeMillis)
       yield* Effect.raceFirst(arrived.await, Effect.sleep(Math.max(0, rest)))
-      yield* Effect.raceFirst(ending.await, Effect.sleep(COLLECT))
+      if (backlog.waiting > 0) yield* Effect.raceFirst(ending.await, Effect.sleep(COLLECT))
     }
   })
 

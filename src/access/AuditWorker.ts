@@ -135,7 +135,7 @@ export const work = (): void => {
     const from = times[0]?.time ?? 0
     const gap = { time: from, kind: "gap", outcome: "error", lost: missed, detail: "MCP_AUDIT_PATH" }
     const texts = (missed > 0 ? [gap, ...times] : times).map((record) =>
-      JSON.stringify({ ...record, time: new Date(record.time).toISOString() })
+      JSON.stringify({ time: 0, ...record, time: new Date(record.time).toISOString() })
     )
     try {
       if (lines !== undefined && inodeOf(name) !== lines.inode) closeLines()
