@@ -134,8 +134,8 @@ export const work = (): void => {
     const times = records.map((record): { time: number } => JSON.parse(record))
     const from = times[0]?.time ?? 0
     const gap = { time: from, kind: "gap", outcome: "error", lost: missed, detail: "MCP_AUDIT_PATH" }
-    const texts = (missed > 0 ? [gap, ...times] : times).map((record) =>
-      JSON.stringify({ time: 0, ...record, time: new Date(record.time).toISOString() })
+    const texts = (missed > 0 ? [gap, ...times] : times).map(({ time, ...rest }) =>
+      JSON.stringify({ time: new Date(time).toISOString(), ...rest })
     )
     try {
       if (lines !== undefined && inodeOf(name) !== lines.inode) closeLines()
