@@ -18,6 +18,7 @@ import * as AuthorizationServer from "./AuthorizationServer.ts"
 import * as ClientDocuments from "./ClientDocuments.ts"
 import * as Connections from "./Connections.ts"
 import * as Provider from "./Provider.ts"
+import * as RegistrationRecords from "./RegistrationRecords.ts"
 import * as RevokeAccessToken from "./RevokeAccessToken.ts"
 import * as Revocations from "./Revocations.ts"
 import * as Rows from "./Rows.ts"
@@ -107,7 +108,8 @@ export const layer = (options: Options) =>
       yield* Verdicts.listen(provider)
       const server = AuthorizationServer.make(provider, options.url, yield* Connections.Connections)
       const withAccessTokens = yield* RevokeAccessToken.make
-      return { ...server, revoke: withAccessTokens(server.revoke) }
+      const recorded = yield* RegistrationRecords.make
+      return { ...server, revoke: withAccessTokens(server.revoke), register: recorded(server.register) }
     })
   ).pipe(
     Layer.provideMerge(AccessTokens.layer(options.url)),
