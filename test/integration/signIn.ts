@@ -35,6 +35,8 @@ export interface DeploymentOptions {
   readonly servers?: Record<string, Record<string, unknown>>
   /** Who is signed in at Google at first. */
   readonly account?: Account
+  /** They agreed at Google long ago: a first visit brings no refresh token. */
+  readonly agreedBefore?: boolean
   /** The base URL, where it is not this machine's name and the port. */
   readonly baseUrl?: string
   readonly pathPrefix?: string
@@ -50,6 +52,7 @@ export const deploy = (options: DeploymentOptions = {}): Effect.Effect<Deploymen
     const issuer = `${base}${options.pathPrefix ?? ""}`
     const google = yield* startGoogle({
       redirectUris: [`${issuer}/auth/callback`],
+      agreedBefore: options.agreedBefore ?? false,
       ...(options.account === undefined ? {} : { account: options.account })
     })
     const folder = yield* Effect.acquireRelease(
@@ -116,6 +119,8 @@ export const browser = (deployment: Deployment) =>
     return {
       go,
       submit,
+      /** Hosts to which it goes by itself; a test may hold it up on its way by taking one out. */
+      hosts,
       /** From a program's request through the page, if there is one, to the program again. */
       allow: Effect.fnUntraced(function* (url: string | URL) {
         const asked = yield* go(url)

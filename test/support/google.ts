@@ -33,6 +33,8 @@ export interface GoogleOptions {
   readonly redirectUris: ReadonlyArray<string>
   /** Who is signed in at first. */
   readonly account?: Account
+  /** They agreed long ago: a first visit brings no refresh token. */
+  readonly agreedBefore?: boolean
   readonly port?: number
   /** Exchange refresh tokens for others at every use, which Google does not do. */
   readonly rotates?: boolean
@@ -223,7 +225,7 @@ export const startGoogle = (options: GoogleOptions): Effect.Effect<Google, never
       forger: undefined,
       calls: [],
       visits: [],
-      agreed: new Set(),
+      agreed: new Set(options.agreedBefore === true ? [account.sub] : []),
       owed: new Set()
     }
     const provider = new Provider(issuer, configuration(options, state, jwk))
