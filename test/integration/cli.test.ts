@@ -290,7 +290,9 @@ describe("audit", () => {
         assert.deepStrictEqual([none.code, none.stdout], [0, "No such records\n"])
         const last = yield* run(folder, ["audit", "--json", "--limit", "1"])
         assert.include(last.stdout, "nonsense")
-        const ready = yield* Effect.promise(() => fetch(new URL("/ready", url)).then((response) => response.json()))
+        const ready = yield* Effect.promise(() =>
+          fetch(new URL("/ready", url)).then((response) => response.json() as Promise<{ readonly audit: unknown }>)
+        )
         assert.deepStrictEqual(ready.audit, { waiting: 0, lost: 0, fault: null })
         yield* proxy.signal("SIGTERM")
         assert.strictEqual(yield* proxy.exited, 0)
