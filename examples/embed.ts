@@ -20,6 +20,7 @@ import {
 import {
   AccessPolicy,
   Address,
+  Audit,
   Draining,
   Gatekeeper,
   Gateway,
@@ -68,6 +69,7 @@ const Surroundings = Layer.mergeAll(
   RootKey.layerRandom,
   Store.layerMemory,
   AccessPolicy.layerEveryone,
+  Audit.layerNone,
   Gatekeeper.layerOpen
 ).pipe(Layer.provideMerge(NodeServices.layer))
 

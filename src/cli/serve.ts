@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
+import * as Audit from "../access/Audit.ts"
 import * as Exposure from "../auth/Exposure.ts"
 import type { IdentityProvider } from "../auth/IdentityProvider.ts"
 import * as KeyChange from "../auth/KeyChange.ts"
@@ -96,7 +97,7 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
   // The socket first: where it cannot be had, nothing else need be started.
   const server = Layer.merge(Served.layer(settings, address, provider), KeyChange.layer).pipe(
     Layer.provideMerge(Gateway.layer(config)),
-    Layer.provideMerge(access),
+    Layer.provideMerge(Layer.merge(access, Audit.layerNone)),
     Layer.provide(Host.durable(settings, keys)),
     Layer.provide(Host.platform(settings, settings.gateway.listWait)),
     Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),

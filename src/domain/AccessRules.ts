@@ -65,7 +65,8 @@ export const compile = (rules: AccessRules): ((who: Somebody) => Permissions.Per
     if (own !== undefined) return own
     // The lists are about people. A credential is made by the operator; only a file can say less of it than everything.
     if (who.kind === "machine") return file === undefined ? Permissions.everything : Permissions.nothing
-    const isListed = emails.has(emailOf(who) ?? "") || domainsOf(who).some((domain) => domains.has(domain))
+    const email = emailOf(who)
+    const isListed = (email !== undefined && emails.has(email)) || domainsOf(who).some((domain) => domains.has(domain))
     return isListed ? Permissions.everything : Permissions.nothing
   }
 }

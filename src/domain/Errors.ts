@@ -1,5 +1,6 @@
 /** The failures that leave the gateway, and their one mapping to what a client is told. */
 import * as Schema from "effect/Schema"
+import type { Outcome } from "./AuditRecord.ts"
 import { CODE } from "./Protocol.ts"
 
 const hint = (nearest: ReadonlyArray<string>): string =>
@@ -160,5 +161,32 @@ export const verdict = (error: ProxyError): Verdict => {
       return { code: 1503, message: error.message }
     case "CallTimeout":
       return { code: 1504, message: error.message }
+  }
+}
+
+/** What the audit trail calls a failure. It may say what no client is told. */
+export const outcome = (error: ProxyError): Outcome => {
+  switch (error._tag) {
+    case "UnknownName":
+    case "UnknownResource":
+      return error.denied === true ? "denied" : "not-found"
+    case "UnknownMethod":
+      return "not-found"
+    case "BadParams":
+      return "invalid"
+    case "LimitReached":
+      return "limited"
+    case "Cancelled":
+      return "cancelled"
+    case "OutcomeUnknown":
+      return "unknown"
+    case "BadAnswer":
+      return "bad-answer"
+    case "UpstreamRefused":
+      return "refused"
+    case "UpstreamDown":
+      return "unavailable"
+    case "CallTimeout":
+      return "timeout"
   }
 }

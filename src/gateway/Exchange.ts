@@ -7,6 +7,7 @@ import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { isAtLeast, isLogLevel, isSince, QUESTION_CAPABILITY } from "../domain/Protocol.ts"
 import * as Rewrite from "../domain/Rewrite.ts"
+import type { ServerId } from "../domain/ServerId.ts"
 import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
 import type { ReplyChannel } from "./ReplyChannel.ts"
 import type { Session } from "./Session.ts"
@@ -95,6 +96,9 @@ export const quiet = (session: Session): CallHandlers => ({
 export class Exchange {
   readonly session: Session
   readonly channel: ReplyChannel
+  /** The server that it is for, once that is found out; and what that answered. */
+  server: ServerId | undefined
+  answer: Frame.Frame | undefined
   private readonly request: Request
 
   constructor(session: Session, request: Request, channel: ReplyChannel) {

@@ -2,6 +2,8 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import { Audit } from "../access/Audit.ts"
+import { whoOf } from "../domain/AuditRecord.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import { BadParams } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
@@ -12,7 +14,7 @@ import { logger } from "../observability/Logging.ts"
 import { NAME, VERSION } from "../observability/Version.ts"
 import * as Answers from "./Answers.ts"
 import { Behaviour } from "./Proxy.ts"
-import type { Session } from "./Session.ts"
+import type { ClientName, Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
 
 const log = logger("gateway")
@@ -23,14 +25,17 @@ export interface Begun {
   readonly answer: Uint8Array
 }
 
-const clientName = (info: unknown): string => {
-  if (!Predicate.isReadonlyObject(info)) return "unnamed client"
-  const { name, version } = info
-  return `${typeof name === "string" ? name : "unnamed client"}${typeof version === "string" ? ` ${version}` : ""}`
+const clientName = (info: unknown): ClientName => {
+  const { name, version } = Predicate.isReadonlyObject(info) ? info : {}
+  return {
+    name: typeof name === "string" ? name : "unnamed client",
+    ...(typeof version === "string" ? { version } : {})
+  }
 }
 
 export const make = Effect.gen(function* () {
   const sessions = yield* Sessions
+  const audit = yield* Audit
   const catalog = yield* Catalog
   const { listWait } = yield* Behaviour
 
@@ -50,7 +55,20 @@ export const make = Effect.gen(function* () {
     const offered = yield* catalog.capabilities(endpoint, session.caller, listWait)
     const instructions = catalog.instructions(endpoint, principal)
     const where = endpoint._tag === "All" ? "" : ` at /mcp/${endpoint.server}`
-    yield* log.info(`${client} began a session${where} (${revision})`, { principal: principal.displayName })
+    yield* log.info(
+      `${client.name}${client.version === undefined ? "" : ` ${client.version}`} began a session${where} (${revision})`,
+      { principal: principal.displayName }
+    )
+    yield* audit.record({
+      kind: "call",
+      outcome: "ok",
+      principal: whoOf(principal),
+      client: { ...client, id: principal.clientId },
+      session: session.caller.session,
+      server: endpoint._tag === "All" ? undefined : endpoint.server,
+      method: request.method,
+      request: request.requestId
+    })
     // Its own connections start now, so that its first list need not wait for all of it.
     yield* Effect.forkDetach(catalog.complete(endpoint, session.caller, Duration.zero))
     const result = {

@@ -1,13 +1,16 @@
 /** The one way through: route -> borrow -> call -> names restored -> answer. */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { Audit } from "../access/Audit.ts"
 import * as ClientMessage from "../domain/ClientMessage.ts"
 import { BadParams, Cancelled, type ProxyError, UnknownMethod } from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
@@ -22,6 +25,7 @@ import * as Setting from "../settings/Setting.ts"
 import { encodeRequest } from "../upstream/Connection.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import * as Answers from "./Answers.ts"
+import * as CallRecord from "./CallRecord.ts"
 import { Exchange, quiet } from "./Exchange.ts"
 import * as Lists from "./Lists.ts"
 import type { ReplyChannel } from "./ReplyChannel.ts"
@@ -69,6 +73,7 @@ const saysUnknown = (frame: Frame.Frame): boolean => {
 }
 
 const make = Effect.gen(function* () {
+  const audit = yield* Audit
   const fleet = yield* Fleet
   const catalog = yield* Catalog
   const sessions = yield* Sessions
@@ -105,6 +110,7 @@ const make = Effect.gen(function* () {
     { overrides, server, unknown }: Router.Route
   ): Effect.fn.Return<Uint8Array, ProxyError, Scope.Scope> {
     const { session } = exchange
+    exchange.server = server
     const upstream = yield* borrow(session, server)
     const rename = renamer(session, server)
     const handlers = exchange.handlers(rename, (message) => void fork(upstream.notify(message)))
@@ -124,6 +130,7 @@ const make = Effect.gen(function* () {
       if (!upstream.unwatch(uri, session.caller.session)) return Answers.done(request.id)
     }
     const frame = yield* upstream.call(encode, handlers)
+    exchange.answer = frame
     if (unknown !== undefined && saysUnknown(frame)) return yield* unknown
     if (request.method === "resources/subscribe" && typeof uri === "string" && frame.error === undefined) {
       upstream.watch(uri, session.caller.session)
@@ -162,8 +169,13 @@ const make = Effect.gen(function* () {
     return yield* forward(exchange, request, yield* route)
   })
 
-  const answerFor = (request: ClientMessage.Request, exit: Exit.Exit<Uint8Array>): Effect.Effect<Uint8Array> => {
+  const answerFor = (
+    request: ClientMessage.Request,
+    exit: Exit.Exit<Uint8Array, ProxyError>
+  ): Effect.Effect<Uint8Array> => {
     if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
+    const failure = Exit.findErrorOption(exit)
+    if (Option.isSome(failure)) return Effect.succeed(Answers.proxyError(request.id, failure.value))
     if (Exit.hasInterrupts(exit)) return Effect.succeed(Answers.proxyError(request.id, new Cancelled()))
     const error = { code: CODE.internalError, message: "Internal error; the proxy's log says more" }
     return Effect.as(
@@ -171,6 +183,21 @@ const make = Effect.gen(function* () {
       Answers.failure(request.id, error)
     )
   }
+
+  /** Puts into the audit trail how a request went. */
+  const record = (
+    { answer, server, session }: Exchange,
+    request: ClientMessage.Request,
+    started: number,
+    exit: Exit.Exit<Uint8Array, ProxyError>
+  ): Effect.Effect<void> =>
+    CallRecord.isRecorded(request)
+      ? Effect.flatMap(Clock.currentTimeMillis, (ended) =>
+          audit.record(
+            CallRecord.make({ session, request, started, ended, server, answer, exit, argumentsOf: audit.argumentsOf })
+          )
+        )
+      : Effect.void
 
   // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
   const unanswered = new Map<ReplyChannel, number>()
@@ -185,19 +212,23 @@ const make = Effect.gen(function* () {
     idle: FiberSet.awaitEmpty(calls),
     abort: FiberSet.clear(calls),
     accept: (session, request, channel) =>
-      Effect.sync(() => {
+      Effect.map(Clock.currentTimeMillis, (started) => {
         unanswered.set(channel, 0)
+        const exchange = new Exchange(session, request, channel)
         const fiber = fork(
-          handle(new Exchange(session, request, channel), request).pipe(
+          handle(exchange, request).pipe(
             Effect.scoped,
-            Effect.catch((error) => Effect.succeed(Answers.proxyError(request.id, error))),
             Effect.onExit((exit) =>
-              Effect.map(answerFor(request, exit), (message) => {
+              Effect.flatMap(answerFor(request, exit), (message) => {
                 session.calls.delete(request.requestId)
                 unanswered.delete(channel)
                 channel.answer(message)
+                return record(exchange, request, started, exit)
               })
-            )
+            ),
+            // The client has been told, and so has the trail.
+            Effect.ignore,
+            Effect.annotateLogs({ principal: session.caller.principal.displayName, request: request.requestId })
           )
         )
         if (fiber.pollUnsafe() === undefined) {
@@ -207,4 +238,4 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<Proxy, never, Fleet | Catalog | Sessions> = Layer.effect(Proxy, make)
+export const layer: Layer.Layer<Proxy, never, Audit | Fleet | Catalog | Sessions> = Layer.effect(Proxy, make)

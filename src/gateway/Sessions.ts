@@ -19,7 +19,7 @@ import * as Seal from "../keys/Seal.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
 import { Store } from "../storage/Store.ts"
-import { Session } from "./Session.ts"
+import { type ClientName, Session } from "./Session.ts"
 
 const log = logger("gateway")
 
@@ -30,7 +30,7 @@ const Sealed = Schema.Struct({
   /** `undefined`: the merged endpoint. */
   server: Schema.optionalKey(ServerId),
   revision: Schema.Literals(LEGACY_REVISIONS),
-  client: Schema.String,
+  client: Schema.Struct({ name: Schema.String, version: Schema.optional(Schema.String) }),
   capabilities: Schema.Record(Schema.String, Schema.Unknown),
   /** Epoch milliseconds. */
   created: Schema.Finite
@@ -77,7 +77,7 @@ export class Sessions extends Context.Service<
       readonly principal: Principal
       readonly endpoint: Endpoint
       readonly revision: LegacyRevision
-      readonly client: string
+      readonly client: ClientName
       readonly capabilities: Capabilities
     }) => Effect.Effect<Session, SessionTooLarge>
     /** The session of an id, for who may use it: the same principal at the same endpoint. None means 404. */
@@ -139,7 +139,7 @@ export class Sessions extends Context.Service<
         if (isDeleted || now - lastUsed > Duration.toMillis(IDLE)) return Option.none<Session>()
         const raced = sessions.get(id)
         if (raced !== undefined) return Option.some(raced)
-        const session = new Session(id, callerOf(sealed, principal), endpointOf(sealed), now)
+        const session = new Session(id, callerOf(sealed, principal), endpointOf(sealed), sealed.client, now)
         session.savedAt = lastUsed
         if (Option.isSome(row)) {
           session.logLevel = row.value.logLevel
@@ -199,14 +199,14 @@ export class Sessions extends Context.Service<
             key: SessionKey.make(randomBytes(16).toString("base64url")),
             subject: principal.subject,
             revision,
-            client: client.slice(0, 200),
+            client: { name: client.name.slice(0, 200), version: client.version?.slice(0, 100) },
             capabilities: carried(capabilities),
             created: now,
             ...(endpoint._tag === "One" ? { server: endpoint.server } : {})
           }
           const id = yield* seal.seal(sealed)
           if (id.length > MAX_ID_LENGTH) return yield* new SessionTooLarge()
-          const session = new Session(id, callerOf(sealed, principal), endpoint, now)
+          const session = new Session(id, callerOf(sealed, principal), endpoint, sealed.client, now)
           sessions.set(id, session)
           yield* makeRoom()
           return session

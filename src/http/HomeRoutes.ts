@@ -9,7 +9,8 @@ import { NAME, VERSION } from "../observability/Version.ts"
 import { Address, type AddressOptions, endpointUrl } from "./Address.ts"
 import * as ClientLines from "./ClientLines.ts"
 
-const render = (address: AddressOptions): string => {
+/** The page itself. */
+export const homePage = (address: AddressOptions): string => {
   const url = endpointUrl(address)
   return page({
     title: "Connect",
@@ -31,7 +32,7 @@ const render = (address: AddressOptions): string => {
 export const layer: Layer.Layer<never, never, HttpRouter.HttpRouter | Address> = HttpRouter.use((router) =>
   Effect.gen(function* () {
     const address = yield* Address
-    const home = HttpServerResponse.text(render(address), {
+    const home = HttpServerResponse.text(homePage(address), {
       contentType: "text/html; charset=utf-8",
       headers: securityHeaders("none")
     })

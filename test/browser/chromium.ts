@@ -64,7 +64,7 @@ export interface Visitor {
   readonly forget: () => void
 }
 
-/** A visitor on a phone's or a desk's screen. Everything that is shut to them is shut: only loopback is reachable. */
+/** A visitor, with the screen, the preferences and the abilities that are asked for. */
 export const visitor = (
   browser: Browser,
   options: BrowserContextOptions = {}

@@ -4,6 +4,7 @@ import { consentPage, type ConsentModel } from "../../src/auth/pages/ConsentPage
 import { type DemoLoginModel, demoLoginPage } from "../../src/auth/pages/DemoLoginPage.ts"
 import { errorPage, type ErrorModel } from "../../src/auth/pages/ErrorPage.ts"
 import * as SignInErrors from "../../src/auth/pages/SignInErrors.ts"
+import { homePage } from "../../src/http/HomeRoutes.ts"
 import type { Forms } from "../../src/html/Page.ts"
 
 export const site = { name: "Example tools", host: "mcp.example.com" }
@@ -180,6 +181,7 @@ export const samples: ReadonlyMap<string, Sample> = new Map([
   ...Object.entries({ account, hostileAccount, emptyAccount }).map(([name, model]) =>
     sample(`/account/${name}`, "here", accountPage(model))
   ),
+  sample("/home", "none", homePage({ host: "", port: 0, baseUrl: "https://mcp.example.com", pathPrefix: "/gateway" })),
   sample("/demo/first", "onward", demoLoginPage(demo)),
   sample("/demo/again", "onward", demoLoginPage(demoAgain)),
   ...Object.entries(errors).map(([name, error]) => sample(`/error/${name}`, "none", errorPage(errorModel(error)))),

@@ -166,22 +166,22 @@ const allowing = ({ allowed_prompts, allowed_resources, allowed_servers, allowed
 describe("all rules", () => {
   it("let a denial win, whoever allows what it denies, and wherever it stands", () => {
     fc.assert(
-      fc.property(grants, fc.nat(3), scheme, kind, server, own, (all, at, how, of_, where, name) => {
-        const denied = { [`denied_${of_}`]: [`${where}/${name}`] }
+      fc.property(grants, fc.nat(3), scheme, kind, server, own, (all, at, how, what, where, name) => {
+        const denied = { [`denied_${what}`]: [`${where}/${name}`] }
         const more = [...all.slice(0, at), denied, ...all.slice(at), { allowed_tools: ["*"] }]
-        assert.isFalse(Permissions.mayUse(of(...more), how, of_, where, name))
-        assert.isFalse(Permissions.mayUse(of({ denied_servers: [where] }, ...more), how, of_, where, name))
+        assert.isFalse(Permissions.mayUse(of(...more), how, what, where, name))
+        assert.isFalse(Permissions.mayUse(of({ denied_servers: [where] }, ...more), how, what, where, name))
       })
     )
   })
 
   it("only ever add with another role, but for what it denies", () => {
     fc.assert(
-      fc.property(grants, grant, scheme, kind, server, own, (all, role, how, of_, where, name) => {
-        const before = Permissions.mayUse(of(...all), how, of_, where, name)
-        const after = Permissions.mayUse(of(...all, allowing(role)), how, of_, where, name)
+      fc.property(grants, grant, scheme, kind, server, own, (all, role, how, what, where, name) => {
+        const before = Permissions.mayUse(of(...all), how, what, where, name)
+        const after = Permissions.mayUse(of(...all, allowing(role)), how, what, where, name)
         assert.isTrue(!before || after)
-        const whole = Permissions.mayUse(of(...all, role), how, of_, where, name)
+        const whole = Permissions.mayUse(of(...all, role), how, what, where, name)
         const aloneDenied = !Permissions.mayUse(
           of({
             ...role,
@@ -192,7 +192,7 @@ describe("all rules", () => {
             allowed_resources: ["*"]
           }),
           how,
-          of_,
+          what,
           where,
           name
         )
@@ -203,31 +203,32 @@ describe("all rules", () => {
 
   it("do not depend on the order of roles, nor on a role twice", () => {
     fc.assert(
-      fc.property(grants, scheme, kind, server, own, (all, how, of_, where, name) => {
-        const straight = Permissions.mayUse(of(...all), how, of_, where, name)
-        assert.strictEqual(Permissions.mayUse(of(...[...all].reverse()), how, of_, where, name), straight)
-        assert.strictEqual(Permissions.mayUse(of(...all, ...all), how, of_, where, name), straight)
+      fc.property(grants, scheme, kind, server, own, (all, how, what, where, name) => {
+        const straight = Permissions.mayUse(of(...all), how, what, where, name)
+        assert.strictEqual(Permissions.mayUse(of(...[...all].reverse()), how, what, where, name), straight)
+        assert.strictEqual(Permissions.mayUse(of(...all, ...all), how, what, where, name), straight)
       })
     )
   })
 
   it("add with another pattern in an allowed list that is there, and take with one in a denied list", () => {
     fc.assert(
-      fc.property(grant, patternOf, scheme, kind, server, own, (one, pattern, how, of_, where, name) => {
-        const may_ = (grant: Grant) => Permissions.mayUse(of(grant), how, of_, where, name)
-        const key = `allowed_${of_}` as const
-        if (one[key] !== undefined) assert.isTrue(!may_(one) || may_({ ...one, [key]: [...one[key], pattern] }))
-        const denied = `denied_${of_}` as const
-        assert.isTrue(may_(one) || !may_({ ...one, [denied]: [...(one[denied] ?? []), pattern] }))
+      fc.property(grant, patternOf, scheme, kind, server, own, (one, pattern, how, what, where, name) => {
+        const permitted = (grant: Grant) => Permissions.mayUse(of(grant), how, what, where, name)
+        const key = `allowed_${what}` as const
+        if (one[key] !== undefined)
+          assert.isTrue(!permitted(one) || permitted({ ...one, [key]: [...one[key], pattern] }))
+        const denied = `denied_${what}` as const
+        assert.isTrue(permitted(one) || !permitted({ ...one, [denied]: [...(one[denied] ?? []), pattern] }))
       })
     )
   })
 
   it("reach a server wherever something of it may be used", () => {
     fc.assert(
-      fc.property(grants, scheme, kind, server, own, (all, how, of_, where, name) => {
-        if (!Permissions.mayUse(of(...all), how, of_, where, name)) return
-        assert.isTrue(Permissions.reaches(of(...all), how, of_, where))
+      fc.property(grants, scheme, kind, server, own, (all, how, what, where, name) => {
+        if (!Permissions.mayUse(of(...all), how, what, where, name)) return
+        assert.isTrue(Permissions.reaches(of(...all), how, what, where))
       }),
       { numRuns: 3000 }
     )
@@ -235,9 +236,9 @@ describe("all rules", () => {
 
   it("leave unrestricted only those who may use whatever there is", () => {
     fc.assert(
-      fc.property(grants, scheme, kind, server, own, (all, how, of_, where, name) => {
+      fc.property(grants, scheme, kind, server, own, (all, how, what, where, name) => {
         if (!Permissions.isUnrestricted(of(...all), where)) return
-        assert.isTrue(Permissions.permits(of(...all), of_, RuleNames.of(how, of_, where, name)))
+        assert.isTrue(Permissions.permits(of(...all), what, RuleNames.of(how, what, where, name)))
       }),
       { numRuns: 3000 }
     )

@@ -155,8 +155,8 @@ const STEPS: ReadonlyArray<Step> = [
 ]
 
 /** All of an answer but what differs each time. */
-const comparable = ({ body, headers: { "mcp-session-id": _, ...headers }, status }: Answered): string =>
-  JSON.stringify([status, headers, body])
+const comparable = ({ body, headers, status }: Answered): string =>
+  JSON.stringify([status, { ...headers, "mcp-session-id": "-" }, body])
 
 const everyAnswer = Effect.fnUntraced(function* (world: World, role: keyof typeof ROLES, revision: string) {
   const { entry, roles = {} } = ROLES[role]!
@@ -169,11 +169,10 @@ const everyAnswer = Effect.fnUntraced(function* (world: World, role: keyof typeo
     for (const { method, params } of STEPS) {
       answers.set(`${endpoint} ${method} ${JSON.stringify(params)}`, comparable(yield* session.send(method, params)))
     }
-    for (const method of ["GET", "DELETE", "PUT"]) {
-      const { "mcp-session-id": id, ...headers } = session.headers
+    answers.set(`${endpoint} GET`, comparable(yield* gateway.ask(ANN, endpoint, { method: "GET" })))
+    for (const method of ["PUT", "DELETE"]) {
+      const { headers } = session
       answers.set(`${endpoint} ${method}`, comparable(yield* gateway.ask(ANN, endpoint, { method, headers })))
-      // What a GET that succeeds has to say is a stream of its own; here it only matters that there is one.
-      if (method !== "GET" && session.begun.status === 200) assert.notStrictEqual(id, "none")
     }
   }
   return { answers, reached: fleet.reached }

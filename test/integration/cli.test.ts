@@ -96,6 +96,38 @@ describe("check", () => {
   )
 })
 
+describe("a users.json", () => {
+  it.live("that makes no sense fails check and start, with everything that is wrong with it", () =>
+    Effect.gen(function* () {
+      const folder = folderWith({ mcpServers: { raw } })
+      writeFileSync(join(folder, "users.json"), '{"ann@example.com": {"rolse": []}, "@example.com": []}')
+      const env = { MCP_USERS_PATH: "users.json", MCP_AUTH_PROVIDER: "none", MCP_PORT: String(yield* freePort) }
+      for (const command of ["check", "serve"]) {
+        const { code, stderr, stdout } = yield* run(folder, [command], env)
+        assert.strictEqual(code, 1, command)
+        assert.match(stderr + stdout, /users\.json has 2 problems:/u)
+        assert.include(stderr + stdout, '"ann@example.com".rolse: is not a known key; did you mean "roles"?')
+      }
+      const missing = yield* run(folder, ["serve"], { ...env, MCP_USERS_PATH: "nowhere.json" })
+      assert.strictEqual(missing.code, 1)
+      assert.match(missing.stderr, /MCP_USERS_PATH: there is no file .*nowhere\.json\. Create it/u)
+    })
+  )
+
+  it.live("that names a server that does not exist is remarked upon by check", () =>
+    Effect.gen(function* () {
+      const folder = folderWith({ mcpServers: { raw } })
+      writeFileSync(join(folder, "users.json"), '{"*": {"denied_servers": ["rww"]}}')
+      const { code, stdout } = yield* run(folder, ["check"], { MCP_DATA_DIR: "." })
+      assert.strictEqual(code, 0)
+      assert.match(
+        stdout,
+        /note: .*users\.json: "\*"\.denied_servers\[0\]: there is no server "rww"; did you mean "raw"\?/u
+      )
+    })
+  )
+})
+
 describe("tools and call", () => {
   it.live("list and call what is configured, under the names that clients see", () =>
     Effect.gen(function* () {

@@ -22,6 +22,8 @@ export interface MemoryServer {
   readonly status?: "up" | "down" | "silent"
   readonly capabilities?: Readonly<Record<string, unknown>>
   readonly instructions?: string
+  /** What calls wait for before they are answered. */
+  readonly gate?: Effect.Effect<void>
 }
 
 const item = (kind: Catalogue.Kind, name: string): Catalogue.Item => {
@@ -115,19 +117,23 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
       settled: Effect.void,
       retry: Effect.sync(() => void reached.push(`${name} retry`)),
       call: (encode) =>
-        Effect.suspend(() => {
+        Effect.gen(function* () {
           const server = current.get(name)!
           const request = JSON.parse(Buffer.from(encode(1)).toString()) as { readonly method: string }
           reached.push(`${name} ${request.method}`)
           if ((server.status ?? "up") !== "up") {
-            return Effect.fail(new UpstreamDown({ server: name, status: "failed: it is out of order" }))
+            return yield* new UpstreamDown({ server: name, status: "failed: it is out of order" })
           }
+          if (server.gate !== undefined) yield* server.gate
           const frame = Frame.read(Json.encode({ jsonrpc: "2.0", id: 1, ...answer(server, request) }))
-          return Frame.isFrame(frame) ? Effect.succeed(frame) : Effect.die(new Error(frame.malformed))
+          return Frame.isFrame(frame) ? frame : yield* Effect.die(new Error(frame.malformed))
         }),
       notify: () => Effect.void,
       watch: () => {},
-      unwatch: () => true,
+      unwatch: (uri) => {
+        reached.push(`${name} unwatch ${uri}`)
+        return true
+      },
       forget: () => Effect.void,
       setLogLevel: (level) => Effect.sync(() => void reached.push(`${name} level ${level}`))
     }

@@ -5,11 +5,14 @@ import * as Result from "effect/Result"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as AccessPolicy from "../../src/access/AccessPolicy.ts"
+import * as Audit from "../../src/access/Audit.ts"
 import * as UsersFile from "../../src/access/UsersFile.ts"
+import type { AuditRecord } from "../../src/domain/AuditRecord.ts"
 import type { AccessRules } from "../../src/domain/AccessRules.ts"
 import type { Principal } from "../../src/domain/Principal.ts"
 import { Subject } from "../../src/domain/ServerId.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
+import { Sessions } from "../../src/gateway/Sessions.ts"
 import { Draining } from "../../src/http/Draining.ts"
 import * as Endpoints from "../../src/http/Endpoints.ts"
 import * as McpEndpoint from "../../src/http/McpEndpoint.ts"
@@ -32,6 +35,13 @@ export const person = (email: string, hostedDomain?: string): Principal => ({
   ...(hostedDomain === undefined ? {} : { hostedDomain })
 })
 
+/** Waits until something holds that streams of the platform bring about, in turns of their own. */
+export const arrived = (holds: () => boolean): Effect.Effect<void> =>
+  Effect.promise(() => new Promise((resolve) => setImmediate(resolve))).pipe(
+    Effect.repeat({ until: holds, times: 1000 }),
+    Effect.andThen(Effect.suspend(() => (holds() ? Effect.void : Effect.die(new Error(`still not so: ${holds}`)))))
+  )
+
 export interface Answered {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -47,6 +57,7 @@ export interface Asked {
 const make = Effect.gen(function* () {
   const serve = yield* McpEndpoint.make
   const endpointOf = yield* Endpoints.make
+  const sessions = yield* Sessions
 
   /** What `/mcp`, or `/mcp/{server}`, answers. The body of a stream is not read. */
   const respond = (
@@ -115,6 +126,8 @@ const make = Effect.gen(function* () {
           hasEnded = true
         })
         yield* Effect.forkScoped(pump)
+        const own = () => [...sessions.all()].find(({ id }) => id === headers["mcp-session-id"])
+        yield* arrived(() => own()?.listening !== undefined)
         return { status: response.status, heard, hasEnded: () => hasEnded }
       })
     }
@@ -126,12 +139,14 @@ const make = Effect.gen(function* () {
 /** A gateway before the fleet, under the rules, until the scope closes. */
 export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, rules: AccessRules) {
   const policy = yield* AccessPolicy.fromRules(rules)
+  const records: Array<AuditRecord> = []
   const gateway = yield* Layer.build(
     Gateway.overFleet.pipe(
       Layer.provideMerge(fleet.layer),
       Layer.provideMerge(
         Layer.mergeAll(
           Layer.succeed(AccessPolicy.AccessPolicy, policy.service),
+          Audit.layerMemory(records),
           RootKey.layerRandom,
           Store.layerMemory,
           Draining.layer
@@ -140,5 +155,5 @@ export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, ru
     )
   )
   const made = yield* Effect.provide(make, gateway)
-  return { ...made, fleet, replace: policy.replace }
+  return { ...made, records, services: gateway, replace: policy.replace }
 })

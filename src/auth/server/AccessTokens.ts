@@ -123,7 +123,10 @@ export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey 
           const { aud, client_id, email, exp, gid, hd, jti, scope, sub } = claims.success
           const found: AccessToken = {
             id: jti,
-            principal: principalOf({ subject: sub, email, ...(hd === undefined ? {} : { hostedDomain: hd }) }),
+            principal: {
+              ...principalOf({ subject: sub, email, ...(hd === undefined ? {} : { hostedDomain: hd }) }),
+              clientId: client_id
+            },
             clientId: client_id,
             audience: aud,
             scopes: new Set(scope?.split(" ")),

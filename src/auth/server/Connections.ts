@@ -1,6 +1,6 @@
 /** Which programs act for which people: one connection for each grant, told to the person that it is for. */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
