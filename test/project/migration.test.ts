@@ -1,7 +1,7 @@
 /** docs/migration.md misses nothing of the Python proxy, and promises nothing that the settings do not keep. */
 import { assert, describe, it } from "@effect/vitest"
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { readFileSync } from "node:fs"
+import { join, resolve } from "node:path"
 import * as SignInErrors from "../../src/auth/pages/SignInErrors.ts"
 import { groups } from "../../src/cli/AllSettings.ts"
 import { REMNANTS } from "../../src/settings/Remnants.ts"
@@ -130,16 +130,6 @@ describe("the documentation", () => {
         .map((name) => `${file}: ${name}`)
     )
     assert.deepStrictEqual(unknown, [])
-  })
-
-  it("has no link to a file that there is not", () => {
-    const dead = FILES.flatMap((file) =>
-      [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/gu)]
-        .map(([, target = ""]) => target)
-        .filter((target) => !existsSync(join(root, dirname(file), target)))
-        .map((target) => `${file}: ${target}`)
-    )
-    assert.deepStrictEqual(dead, [])
   })
 
   it("explains every page with which a sign-in can end", () => {
