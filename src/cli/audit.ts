@@ -45,9 +45,9 @@ const colourOf = (outcome: string) => (outcome === "ok" ? "green" : outcome === 
 /** What is done: the target, or what kind of thing it was. */
 const whatOf = ({ detail, kind, lost, method, target }: AuditRecord): string => {
   if (kind === "gap") return `${lost ?? 0} records are missing here`
-  if (target !== undefined) return target
-  if (method !== undefined) return method
-  return detail === undefined ? kind : `${kind}: ${detail}`
+  if (method !== undefined) return target ?? method
+  const about = detail ?? target
+  return about === undefined ? kind : `${kind}: ${about}`
 }
 
 /** Records hold what clients say of themselves, which must not move the cursor. */
