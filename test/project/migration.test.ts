@@ -53,13 +53,36 @@ const PREDECESSOR: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** What its documentation, code and operators name, beside variables. */
 const NAMED = [
-  ...["proxy_server.py", "version.py", "requirements.txt", "mcp_config.json", "mcp_config.schema.json", "users.json"],
-  ...[".env", "Dockerfile", "docker-compose.yml", "oauth-proxy"],
-  ...["/mcp/", "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server", "/register", "/dcr"],
-  ...["/authorize", "/consent", "/token", "/auth/login", "/auth/callback", "/health", "/{prefix}/mcp/"],
-  ...["✓ GoogleProvider successfully initialized", "✓ Google OAuth authentication enabled (Claude.ai compatible)"],
-  ...["✓ Created unified FastMCP proxy with N server(s)", "{server}_{tool}", "scheme://{server}/"],
-  ...["python proxy_server.py", "pip install -r requirements.txt", "docker run -p 8080:8080"]
+  "proxy_server.py",
+  "version.py",
+  "requirements.txt",
+  "mcp_config.json",
+  "mcp_config.schema.json",
+  "users.json",
+  ".env",
+  "Dockerfile",
+  "docker-compose.yml",
+  "oauth-proxy",
+  "/mcp/",
+  "/.well-known/oauth-protected-resource",
+  "/.well-known/oauth-authorization-server",
+  "/register",
+  "/dcr",
+  "/authorize",
+  "/consent",
+  "/token",
+  "/auth/login",
+  "/auth/callback",
+  "/health",
+  "/{prefix}/mcp/",
+  "✓ GoogleProvider successfully initialized",
+  "✓ Google OAuth authentication enabled (Claude.ai compatible)",
+  "✓ Created unified FastMCP proxy with N server(s)",
+  "{server}_{tool}",
+  "scheme://{server}/",
+  "python proxy_server.py",
+  "pip install -r requirements.txt",
+  "docker run -p 8080:8080"
 ]
 
 const page = read("docs/migration.md")
