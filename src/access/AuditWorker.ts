@@ -135,8 +135,8 @@ export const work = (): void => {
     const from = times[0]?.time ?? 0
     const gap = { time: from, kind: "gap", outcome: "error", lost: missed, detail: "MCP_AUDIT_PATH" }
     // @effect-diagnostics globalDate:off
-    const texts = (missed > 0 ? [gap, ...times] : times).map((record) =>
-      JSON.stringify(Object.assign({ time: "" }, record, { time: new Date(record.time).toISOString() }))
+    const texts = (missed > 0 ? [gap, ...times] : times).map(({ time, ...rest }) =>
+      JSON.stringify({ time: new Date(time).toISOString(), ...rest })
     )
     // @effect-diagnostics globalDate:error
     try {

@@ -290,8 +290,10 @@ describe("audit", () => {
         assert.deepStrictEqual([none.code, none.stdout], [0, "No such records\n"])
         const last = yield* run(folder, ["audit", "--json", "--limit", "1"])
         assert.include(last.stdout, "nonsense")
-        const ready = yield* Effect.promise(() => fetch(new URL("/ready", url)).then((response) => response.json()))
-        assert.deepInclude(ready, { audit: { waiting: 0, lost: 0, fault: null } })
+        const ready = yield* Effect.promise(() =>
+          fetch(new URL("/ready", url)).then((response) => response.json() as Promise<{ readonly audit: unknown }>)
+        )
+        assert.deepStrictEqual(ready.audit, { waiting: 0, lost: 0, fault: null })
         yield* proxy.signal("SIGTERM")
         assert.strictEqual(yield* proxy.exited, 0)
         const after = yield* run(folder, ["audit", "--json"])

@@ -18,6 +18,7 @@ import * as AuthorizationServer from "./AuthorizationServer.ts"
 import * as ClientDocuments from "./ClientDocuments.ts"
 import * as Connections from "./Connections.ts"
 import * as Provider from "./Provider.ts"
+import * as RegistrationRecords from "./RegistrationRecords.ts"
 import * as RevokeAccessToken from "./RevokeAccessToken.ts"
 import * as Revocations from "./Revocations.ts"
 import * as Rows from "./Rows.ts"
@@ -29,8 +30,6 @@ export interface Options {
   readonly url: PublicUrl
   readonly accessTokenLifetime: Duration.Duration
   readonly refreshTokenLifetime: Duration.Duration
-  /** How client metadata documents are fetched; tests reach their own hosts with it. */
-  readonly documents?: ClientDocuments.FetchOptions
 }
 
 /** May the person have another access token? Refused by the provider, or by the operator, they may not. */
@@ -81,7 +80,7 @@ export const layer = (options: Options) =>
       const run = Effect.runPromiseWith(yield* Effect.context<never>())
       const identify = yield* root.derive("client ids")
       const cookies = yield* root.derive("authorization server cookies")
-      const fetchDocument = yield* ClientDocuments.makeFetch(options.documents)
+      const fetchDocument = yield* ClientDocuments.makeFetch
       const grants = rows.of("Grant")
       const hooks: Provider.Hooks = {
         run,
@@ -109,7 +108,8 @@ export const layer = (options: Options) =>
       yield* Verdicts.listen(provider)
       const server = AuthorizationServer.make(provider, options.url, yield* Connections.Connections)
       const withAccessTokens = yield* RevokeAccessToken.make
-      return { ...server, revoke: withAccessTokens(server.revoke) }
+      const recorded = yield* RegistrationRecords.make
+      return { ...server, revoke: withAccessTokens(server.revoke), register: recorded(server.register) }
     })
   ).pipe(
     Layer.provideMerge(AccessTokens.layer(options.url)),

@@ -53,7 +53,7 @@ export const listen = Effect.fnUntraced(function* (provider: Provider) {
 
   provider.on("authorization.error", refused("Authorization request"))
   provider.on("revocation.error", refused("Revocation"))
-  provider.on("registration_create.error", refused("Registration", "registration"))
+  provider.on("registration_create.error", refused("Registration"))
   provider.on("grant.error", (ctx, error) => {
     refused("Token request", grantTypeOf(ctx) === REFRESH ? "refresh" : undefined)(ctx, error)
   })
@@ -79,8 +79,6 @@ export const listen = Effect.fnUntraced(function* (provider: Provider) {
   })
   provider.on("registration_create.success", (_, client) => {
     fork(log.debug(`Registered ${client.clientId} (${client.clientName ?? "no name"})`))
-    const registered = { id: client.clientId, name: client.clientName }
-    fork(audit.record({ kind: "registration", outcome: "ok", client: registered }))
   })
   provider.on("server_error", (_, error) => {
     fork(log.error(`The authorization server failed: ${error.message}`, {}, Cause.die(error)))
