@@ -291,7 +291,7 @@ describe("a thread that dies", () => {
           yield* audit.record(call("a"))
           yield* audit.record(call("b"))
           yield* onDisk(audit)
-        }).pipe(Effect.scoped, Effect.provide(Layer.succeed(AuditThread, start)))
+        }).pipe(Effect.scoped, Effect.provideService(AuditThread, start))
       )
       assert.deepStrictEqual([lives, lines.length], [2, 1])
       assert.deepStrictEqual(targets(yield* AuditReader.read(path, everything)), ["a", "b"])
