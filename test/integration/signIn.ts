@@ -70,7 +70,7 @@ export const deploy = (options: DeploymentOptions = {}): Effect.Effect<Deploymen
         MCP_AUTH_PROVIDER: "google",
         MCP_HOST: "127.0.0.1",
         MCP_BASE_URL: base,
-        ...(options.pathPrefix === undefined ? {} : { MCP_PATH_PREFIX: options.pathPrefix }),
+        MCP_PATH_PREFIX: options.pathPrefix ?? "",
         GOOGLE_CLIENT_ID: google.clientId,
         GOOGLE_CLIENT_SECRET: Redacted.value(google.clientSecret),
         ...variables(google.endpoints),
