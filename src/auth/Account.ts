@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { StoreError } from "../storage/Store.ts"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
+import { Audit } from "../access/Audit.ts"
 import { clientIdentity, Consents } from "./Consents.ts"
 import type { Identity } from "./IdentityProvider.ts"
 import { Accounts } from "./server/Accounts.ts"
@@ -36,6 +37,7 @@ export class Account extends Context.Service<
 const make = Effect.gen(function* () {
   const accounts = yield* Accounts
   const policy = yield* AccessPolicy
+  const audit = yield* Audit
   const connections = yield* Connections
   const consents = yield* Consents
   const server = yield* AuthorizationServer
@@ -71,6 +73,14 @@ const make = Effect.gen(function* () {
       for (const connection of yield* connections.of(subject)) {
         if (connection.clientId !== clientId) continue
         yield* grants.remove(connection.grantId)
+        yield* audit.record({
+          kind: "revocation",
+          outcome: "ok",
+          principal: { subject },
+          client: { id: clientId },
+          target: connection.resource,
+          detail: "by the person"
+        })
         const remembered = clientIdentity(connection)
         if (remembered !== undefined) yield* consents.forget(subject, remembered)
       }
@@ -81,5 +91,5 @@ const make = Effect.gen(function* () {
 export const layer: Layer.Layer<
   Account,
   never,
-  Accounts | AccessPolicy | Connections | Consents | AuthorizationServer | RowStore
+  Accounts | AccessPolicy | Audit | Connections | Consents | AuthorizationServer | RowStore
 > = Layer.effect(Account, make)

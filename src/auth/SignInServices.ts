@@ -1,6 +1,7 @@
 /** Everything behind sign-in, from the identity provider to the gate of the MCP endpoint. */
 import type * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
+import * as PolicyRecords from "../access/PolicyRecords.ts"
 import * as Account from "./Account.ts"
 import * as Consents from "./Consents.ts"
 import * as Flows from "./flow/Flows.ts"
@@ -18,7 +19,10 @@ export interface Options {
 
 /** Needs a provider, machine credentials and a policy; keeps what outlives the process in the Store, sealed. */
 export const layer = (options: Options) =>
-  Layer.mergeAll(SignIn.layer(options.url), Account.layer, Gatekeeper.layer(options.url), RequestRate.layer).pipe(
-    Layer.provideMerge(Layer.merge(Consents.layer, Flows.layer)),
-    Layer.provideMerge(ServerLayer.layer(options))
-  )
+  Layer.mergeAll(
+    SignIn.layer(options.url),
+    Account.layer,
+    Gatekeeper.layer(options.url),
+    RequestRate.layer,
+    PolicyRecords.layer
+  ).pipe(Layer.provideMerge(Layer.merge(Consents.layer, Flows.layer)), Layer.provideMerge(ServerLayer.layer(options)))

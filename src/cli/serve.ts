@@ -4,7 +4,6 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
-import * as Audit from "../access/Audit.ts"
 import * as Exposure from "../auth/Exposure.ts"
 import type { IdentityProvider } from "../auth/IdentityProvider.ts"
 import * as KeyChange from "../auth/KeyChange.ts"
@@ -97,7 +96,7 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
   // The socket first: where it cannot be had, nothing else need be started.
   const server = Layer.merge(Served.layer(settings, address, provider), KeyChange.layer).pipe(
     Layer.provideMerge(Gateway.layer(config)),
-    Layer.provideMerge(Layer.merge(access, Audit.layerNone)),
+    Layer.provideMerge(Layer.merge(access, Host.audit(settings))),
     Layer.provide(Host.durable(settings, keys)),
     Layer.provide(Host.platform(settings, settings.gateway.listWait)),
     Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),

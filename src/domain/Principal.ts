@@ -23,7 +23,8 @@ export const sameAccount = (a: Principal, b: Principal): boolean =>
     a.kind === b.kind &&
     a.displayName === b.displayName &&
     a.email === b.email &&
-    a.hostedDomain === b.hostedDomain)
+    a.hostedDomain === b.hostedDomain &&
+    a.clientId === b.clientId)
 
 /** Everyone, where sign-in is switched off. */
 export const anonymous: Principal = {

@@ -2,13 +2,12 @@
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import type { AuditEvent, Outcome } from "../domain/AuditRecord.ts"
+import { type AuditEvent, type Outcome, whoOf } from "../domain/AuditRecord.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import { outcome, type ProxyError, verdict } from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
-import type { Principal } from "../domain/Principal.ts"
-import type { ClientName, Session } from "./Session.ts"
+import type { Session } from "./Session.ts"
 
 /** What is asked every few seconds, or by the protocol itself, and concerns nobody. */
 const UNRECORDED = new Set(["ping", "logging/setLevel"])
@@ -67,16 +66,6 @@ const sizeOf = ({ params }: Request): number => {
   return size
 }
 
-/** Who calls, by which program. */
-export const caller = (principal: Principal, client: ClientName) => ({
-  principal: {
-    subject: principal.subject,
-    name: principal.displayName,
-    ...(principal.email === undefined ? {} : { email: principal.email })
-  },
-  client: { ...client, ...(principal.clientId === undefined ? {} : { id: principal.clientId }) }
-})
-
 export interface Call {
   readonly session: Session
   readonly request: Request
@@ -100,7 +89,8 @@ export const make = (call: Call): AuditEvent => {
   return {
     kind: how.outcome === "denied" ? "refusal" : "call",
     time: started,
-    ...caller(session.caller.principal, session.client),
+    principal: whoOf(session.caller.principal),
+    client: { ...session.client, id: session.caller.principal.clientId },
     session: session.caller.session,
     server,
     method: request.method,

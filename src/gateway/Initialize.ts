@@ -2,6 +2,8 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import { Audit } from "../access/Audit.ts"
+import { whoOf } from "../domain/AuditRecord.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import { BadParams } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
@@ -33,6 +35,7 @@ const clientName = (info: unknown): ClientName => {
 
 export const make = Effect.gen(function* () {
   const sessions = yield* Sessions
+  const audit = yield* Audit
   const catalog = yield* Catalog
   const { listWait } = yield* Behaviour
 
@@ -56,6 +59,16 @@ export const make = Effect.gen(function* () {
       `${client.name}${client.version === undefined ? "" : ` ${client.version}`} began a session${where} (${revision})`,
       { principal: principal.displayName }
     )
+    yield* audit.record({
+      kind: "call",
+      outcome: "ok",
+      principal: whoOf(principal),
+      client: { ...client, id: principal.clientId },
+      session: session.caller.session,
+      server: endpoint._tag === "All" ? undefined : endpoint.server,
+      method: request.method,
+      request: request.requestId
+    })
     // Its own connections start now, so that its first list need not wait for all of it.
     yield* Effect.forkDetach(catalog.complete(endpoint, session.caller, Duration.zero))
     const result = {

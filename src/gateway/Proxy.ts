@@ -227,7 +227,8 @@ const make = Effect.gen(function* () {
               })
             ),
             // The client has been told, and so has the trail.
-            Effect.ignore
+            Effect.ignore,
+            Effect.annotateLogs({ principal: session.caller.principal.displayName, request: request.requestId })
           )
         )
         if (fiber.pollUnsafe() === undefined) {

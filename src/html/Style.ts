@@ -10,7 +10,7 @@ export const STYLE = `
   --page: #0c1211; --card: #151d1c; --ink: #e7eeec; --soft: #a1b2ae; --line: #2b3735; --edge: #70827e;
   --accent: #63d0b7; --deep: #8fe3cf; --on: #04211b; --tint: #1a2725; --warn: #f3d8a2; --warned: #2a2110; --amber: #b58521; --bad: #ff9d91 } }
 * { box-sizing: border-box }
-body { margin: 0; min-height: 100vh; min-height: 100dvh; display: grid; align-items: start; justify-items: center; background: var(--card); color: var(--ink); font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; overflow-wrap: anywhere; -webkit-text-size-adjust: 100% }
+body { margin: 0; min-height: 100vh; min-height: 100dvh; display: grid; align-items: start; justify-items: center; background: var(--card); color: var(--ink); font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; text-wrap: pretty; overflow-wrap: anywhere; -webkit-text-size-adjust: 100% }
 .card { width: 100%; padding: 1.25rem 1.25rem 2rem; background: var(--card) }
 header { display: flex; flex-wrap: wrap; align-items: center; gap: .75rem; margin-bottom: 1.75rem; font-weight: 600; line-height: 1.3 }
 header svg { flex: none; width: 2.25rem; height: 2.25rem; color: var(--accent) }

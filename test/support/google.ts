@@ -33,6 +33,8 @@ export interface GoogleOptions {
   readonly redirectUris: ReadonlyArray<string>
   /** Who is signed in at first. */
   readonly account?: Account
+  /** They agreed long ago: a first visit brings no refresh token. */
+  readonly agreedBefore?: boolean
   readonly port?: number
   /** Exchange refresh tokens for others at every use, which Google does not do. */
   readonly rotates?: boolean
@@ -44,6 +46,9 @@ export interface SeenCall {
   /** The `grant_type` of a token request. */
   readonly grant: string
 }
+
+/** A visit of a browser, by what it was sent with. */
+export type SeenVisit = URLSearchParams
 
 export interface Google {
   readonly issuer: string
@@ -61,6 +66,8 @@ export interface Google {
   readonly forge: (forger: Forger | undefined) => Effect.Effect<void>
   /** All calls so far, those of browsers excepted. */
   readonly calls: () => ReadonlyArray<SeenCall>
+  /** All visits of browsers so far. */
+  readonly visits: () => ReadonlyArray<SeenVisit>
 }
 
 const CLIENT_ID = "stand-in.apps.googleusercontent.com"
@@ -76,6 +83,7 @@ interface State {
   outage: Outage
   forger: Forger | undefined
   readonly calls: Array<SeenCall>
+  readonly visits: Array<SeenVisit>
   /** The accounts that have been asked once whether they agree: only then, or if asked again, is there a refresh token. */
   readonly agreed: Set<string>
   /** The grants that are owed a refresh token. */
@@ -158,6 +166,7 @@ const listener = (provider: Provider, state: State) => {
   return (request: IncomingMessage, response: ServerResponse): void => {
     const path = (request.url ?? "/").split("?")[0] ?? "/"
     forgetSession(request)
+    if (path === "/auth") state.visits.push(new URL(request.url ?? "/", "http://localhost").searchParams)
     if (!isForBrowsers(path)) {
       if (state.outage !== "none") state.calls.push({ path, grant: "" })
       if (state.outage === "silent") return
@@ -215,7 +224,8 @@ export const startGoogle = (options: GoogleOptions): Effect.Effect<Google, never
       outage: "none",
       forger: undefined,
       calls: [],
-      agreed: new Set(),
+      visits: [],
+      agreed: new Set(options.agreedBefore === true ? [account.sub] : []),
       owed: new Set()
     }
     const provider = new Provider(issuer, configuration(options, state, jwk))
@@ -244,6 +254,7 @@ export const startGoogle = (options: GoogleOptions): Effect.Effect<Google, never
       revoke: ({ sub }) => Effect.sync(() => void state.accounts.delete(sub)),
       outage: (outage) => Effect.sync(() => void (state.outage = outage)),
       forge: (forger) => Effect.sync(() => void (state.forger = forger)),
-      calls: () => state.calls
+      calls: () => state.calls,
+      visits: () => state.visits
     }
   })

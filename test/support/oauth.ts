@@ -9,6 +9,7 @@ import { type Identity, IdentityProvider } from "../../src/auth/IdentityProvider
 import * as PublicUrl from "../../src/auth/PublicUrl.ts"
 import { Accounts } from "../../src/auth/server/Accounts.ts"
 import { AuthorizationServer } from "../../src/auth/server/AuthorizationServer.ts"
+import * as Audit from "../../src/access/Audit.ts"
 import { type AccessPolicy, layerEveryone } from "../../src/access/AccessPolicy.ts"
 import * as Server from "../../src/auth/server/ServerLayer.ts"
 import { RootKey } from "../../src/keys/RootKey.ts"
@@ -38,7 +39,7 @@ export const serverLayer = ({
     accessTokenLifetime: Duration.hours(1),
     refreshTokenLifetime: Duration.days(30),
     ...options
-  }).pipe(Layer.provide(policy))
+  }).pipe(Layer.provide(Layer.merge(policy, Audit.layerNone)))
 
 export const memory = Layer.merge(layerMemory, RootKey.layerRandom)
 

@@ -10,12 +10,14 @@ import { logger } from "../../observability/Logging.ts"
 import { Subject } from "../../domain/ServerId.ts"
 import type { StoreError } from "../../storage/Store.ts"
 import { AccessPolicy } from "../../access/AccessPolicy.ts"
+import { Audit } from "../../access/Audit.ts"
+import { type Outcome, whoOf } from "../../domain/AuditRecord.ts"
 import { Consents } from "../Consents.ts"
 import type { Browser } from "../Cookies.ts"
 import { type Identity, IdentityProvider, type ProviderUnavailable } from "../IdentityProvider.ts"
 import * as SignInErrors from "../pages/SignInErrors.ts"
 import { of, type PublicUrl } from "../PublicUrl.ts"
-import { Accounts, fromKept, toKept } from "../server/Accounts.ts"
+import { Accounts, fromKept, principalOf, toKept } from "../server/Accounts.ts"
 import {
   AuthorizationServer,
   type AuthorizationServerError,
@@ -77,6 +79,7 @@ const make = (url: PublicUrl) =>
     const consents = yield* Consents
     const accounts = yield* Accounts
     const policy = yield* AccessPolicy
+    const audit = yield* Audit
     const provider = yield* IdentityProvider
     const redirectUri = of(url, "/auth/callback")
 
@@ -92,6 +95,20 @@ const make = (url: PublicUrl) =>
       yield* flows.visit(state, { flow, memory })
       return { _tag: "Leave", url: target } satisfies Step
     })
+
+    const record = (
+      kind: "sign-in" | "consent",
+      outcome: Outcome,
+      { transaction }: Flow,
+      about: { readonly identity?: Identity | undefined; readonly detail?: string }
+    ): Effect.Effect<void> =>
+      audit.record({
+        kind,
+        outcome,
+        ...(about.identity === undefined ? {} : { principal: whoOf(principalOf(about.identity)) }),
+        ...(transaction === undefined ? {} : { client: { id: transaction.clientId }, target: transaction.resource }),
+        ...(about.detail === undefined ? {} : { detail: about.detail })
+      })
 
     const expired = (detail: string) => Effect.fail(new Stopped({ error: SignInErrors.expired, detail }))
 
@@ -119,10 +136,15 @@ const make = (url: PublicUrl) =>
     const complete = Effect.fnUntraced(function* (flow: Flow, identity: Identity) {
       yield* flows.remove(flow.id)
       const { transaction } = flow
-      if (transaction === undefined) return { _tag: "Account", signedIn: identity } satisfies Step
+      if (transaction === undefined) {
+        yield* record("sign-in", "ok", flow, { identity })
+        return { _tag: "Account", signedIn: identity } satisfies Step
+      }
       yield* consents.remember(identity.subject, transaction)
       const step = yield* ended(yield* server.allow(transaction, identity.subject))
       yield* log.info(`${identity.email} signed in, for ${transaction.clientId}`)
+      yield* record("consent", "ok", flow, { identity })
+      yield* record("sign-in", "ok", flow, { identity })
       return { ...step, signedIn: identity } satisfies Step
     })
 
@@ -171,6 +193,7 @@ const make = (url: PublicUrl) =>
         if (transaction === undefined) return yield* expired("the flow asks for nothing")
         if (!isAllowed) {
           yield* flows.remove(id)
+          yield* record("consent", "denied", flow, { identity: account?.identity })
           return yield* deny(transaction, "The person said no")
         }
         if (account === undefined) {
@@ -191,6 +214,7 @@ const make = (url: PublicUrl) =>
           return yield* new Stopped({ error: SignInErrors.cancelled(provider.name), detail: "access_denied" })
         }
         const signedIn = yield* provider.complete({ query, redirectUri, memory }).pipe(
+          Effect.tapErrorTag("SignInRefused", ({ reason }) => record("sign-in", "refused", flow, { detail: reason })),
           Effect.catchTags({
             ProviderUnavailable: (error) => Effect.fail(unavailable(error)),
             SignInRefused: ({ detail, reason }) =>
@@ -201,6 +225,7 @@ const make = (url: PublicUrl) =>
         const admission = policy.admit(identity)
         if (admission._tag === "Refused") {
           const detail = admission.reason
+          yield* record("sign-in", "denied", flow, { identity, detail })
           return yield* new Stopped({ error: SignInErrors.notAdmitted(identity.email), detail, identity })
         }
         if (provider.rechecks && !flow.again && Option.isNone(refreshToken)) {
@@ -235,5 +260,8 @@ const refusedRequest = (refused: {
 
 export const layer = (
   url: PublicUrl
-): Layer.Layer<SignIn, never, AuthorizationServer | Flows | Consents | Accounts | AccessPolicy | IdentityProvider> =>
-  Layer.effect(SignIn, make(url))
+): Layer.Layer<
+  SignIn,
+  never,
+  AuthorizationServer | Flows | Consents | Accounts | AccessPolicy | Audit | IdentityProvider
+> => Layer.effect(SignIn, make(url))

@@ -1,4 +1,5 @@
 /** Fetching client metadata documents (draft-ietf-oauth-client-id-metadata-document) from hosts that anybody may name. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -72,10 +73,15 @@ const publicLookup: LookupFunction = (hostname, options, callback) => {
 }
 
 export interface FetchOptions {
-  /** Whom to ask for addresses, and what to trust; tests put their own here. */
+  /** Whom to ask for addresses, and what to trust. */
   readonly lookup?: LookupFunction
   readonly ca?: string
 }
+
+/** How documents are reached. A program of its own, such as a test, may lead to its own hosts here. */
+export const Reach = Context.Reference<FetchOptions>("mcp-proxy/auth/server/ClientDocuments/Reach", {
+  defaultValue: () => ({})
+})
 
 /** A document cannot be had, or is none that can be used. The reason is for whoever wrote it. */
 export class DocumentRefused extends Schema.TaggedError<DocumentRefused>()("DocumentRefused", {
@@ -119,7 +125,8 @@ const readAll = (body: Readable, refuse: (reason: string) => DocumentRefused): E
  * A `fetch` for nothing but such documents: https only, public addresses only, no redirects, small and quick. It gives
  * them back as we take them, so that what one client's document may say is what a registration may say.
  */
-export const makeFetch = Effect.fnUntraced(function* (options: FetchOptions = {}) {
+export const makeFetch = Effect.gen(function* () {
+  const options = yield* Reach
   const { Agent, request } = yield* Effect.promise(() => import("undici"))
   const agent = new Agent({
     connect: {

@@ -1,12 +1,10 @@
 /** The authorization server on our rows, keys and people. */
 import type * as Duration from "effect/Duration"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { createHmac } from "node:crypto"
-import type { errors, KoaContextWithOIDC, Provider as OidcProvider } from "oidc-provider"
 import { AccessPolicy } from "../../access/AccessPolicy.ts"
 import { RootKey } from "../../keys/RootKey.ts"
 import * as SigningKeys from "../../keys/SigningKeys.ts"
@@ -20,9 +18,11 @@ import * as AuthorizationServer from "./AuthorizationServer.ts"
 import * as ClientDocuments from "./ClientDocuments.ts"
 import * as Connections from "./Connections.ts"
 import * as Provider from "./Provider.ts"
+import * as RegistrationRecords from "./RegistrationRecords.ts"
 import * as RevokeAccessToken from "./RevokeAccessToken.ts"
 import * as Revocations from "./Revocations.ts"
 import * as Rows from "./Rows.ts"
+import * as Verdicts from "./Verdicts.ts"
 
 const log = logger("auth")
 
@@ -30,8 +30,6 @@ export interface Options {
   readonly url: PublicUrl
   readonly accessTokenLifetime: Duration.Duration
   readonly refreshTokenLifetime: Duration.Duration
-  /** How client metadata documents are fetched; tests reach their own hosts with it. */
-  readonly documents?: ClientDocuments.FetchOptions
 }
 
 /** May the person have another access token? Refused by the provider, or by the operator, they may not. */
@@ -70,29 +68,6 @@ const makeRecheck = Effect.gen(function* () {
   })
 })
 
-/** What the library would tell nobody: one line for each verdict, and its failures with their cause. */
-const listen = (provider: OidcProvider, fork: (line: Effect.Effect<void>) => unknown): void => {
-  const clientOf = (ctx: KoaContextWithOIDC): string => ctx.oidc.client?.clientId ?? "an unknown client"
-  const refused = (what: string) => (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError) => {
-    const detail = error.error_detail ?? error.error_description
-    fork(log.debug(`${what} of ${clientOf(ctx)} refused: ${error.error}${detail === undefined ? "" : ` (${detail})`}`))
-  }
-  provider.on("authorization.error", refused("Authorization request"))
-  provider.on("grant.error", refused("Token request"))
-  provider.on("revocation.error", refused("Revocation"))
-  provider.on("registration_create.error", refused("Registration"))
-  provider.on("grant.success", (ctx) => {
-    const { grant_type: kind } = ctx.oidc.params ?? {}
-    fork(log.debug(`Tokens issued to ${clientOf(ctx)} (${String(kind)})`))
-  })
-  provider.on("registration_create.success", (_ctx, client) => {
-    fork(log.debug(`Registered ${client.clientId} (${client.clientName ?? "no name"})`))
-  })
-  provider.on("server_error", (_ctx, error) => {
-    fork(log.error(`The authorization server failed: ${error.message}`, {}, Cause.die(error)))
-  })
-}
-
 export const layer = (options: Options) =>
   Layer.effect(
     AuthorizationServer.AuthorizationServer,
@@ -105,7 +80,7 @@ export const layer = (options: Options) =>
       const run = Effect.runPromiseWith(yield* Effect.context<never>())
       const identify = yield* root.derive("client ids")
       const cookies = yield* root.derive("authorization server cookies")
-      const fetchDocument = yield* ClientDocuments.makeFetch(options.documents)
+      const fetchDocument = yield* ClientDocuments.makeFetch
       const grants = rows.of("Grant")
       const hooks: Provider.Hooks = {
         run,
@@ -130,10 +105,11 @@ export const layer = (options: Options) =>
         cookieKeys: [cookies.current, ...cookies.previous].map(Redacted.value),
         hooks
       })
-      listen(provider, Effect.runForkWith(yield* Effect.context<never>()))
+      yield* Verdicts.listen(provider)
       const server = AuthorizationServer.make(provider, options.url, yield* Connections.Connections)
       const withAccessTokens = yield* RevokeAccessToken.make
-      return { ...server, revoke: withAccessTokens(server.revoke) }
+      const recorded = yield* RegistrationRecords.make
+      return { ...server, revoke: withAccessTokens(server.revoke), register: recorded(server.register) }
     })
   ).pipe(
     Layer.provideMerge(AccessTokens.layer(options.url)),

@@ -155,7 +155,8 @@ describe("a code", () => {
         subject: oauth.ann.subject,
         kind: "person",
         displayName: "ann@example.com",
-        email: "ann@example.com"
+        email: "ann@example.com",
+        clientId: id
       })
       assert.strictEqual(audience, oauth.url.resource)
       assert.strictEqual(forWhom, id)
