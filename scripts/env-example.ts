@@ -18,6 +18,7 @@ const HEADINGS: Readonly<Record<keyof typeof groups, string>> = {
   machines: "Programs that cannot sign in",
   keys: "Keys",
   access: "Who may do what",
+  audit: "Who did what",
   gateway: "Gateway",
   upstream: "Upstream servers",
   storage: "State",

@@ -48,6 +48,8 @@ export const FIELDS: ReadonlyArray<keyof ClientMetadata> = [
 ]
 
 const MAX_REDIRECTS = 20
+/** All of them together: anybody may have them kept. */
+const MAX_REDIRECT_TEXT = 8192
 const MAX_TEXT = 200
 
 const AUTH_METHODS: ReadonlyArray<AuthMethod> = ["none", "client_secret_post", "client_secret_basic"]
@@ -79,6 +81,9 @@ const redirects = (value: unknown): Result.Result<ReadonlyArray<string>, Refusal
   }
   if (uris.length > MAX_REDIRECTS) {
     return refuse("invalid_client_metadata", `redirect_uris must hold no more than ${MAX_REDIRECTS} URIs`)
+  }
+  if (uris.join("").length > MAX_REDIRECT_TEXT) {
+    return refuse("invalid_client_metadata", `redirect_uris must hold no more than ${MAX_REDIRECT_TEXT} characters`)
   }
   const problems = uris.flatMap((uri, index) => {
     const kind = RedirectUri.inspect(uri)

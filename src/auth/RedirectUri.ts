@@ -16,25 +16,47 @@ const DANGEROUS = new Set([
   "about:",
   "blob:",
   "chrome:",
+  "chrome-untrusted:",
   "content:",
   "data:",
   "file:",
   "filesystem:",
   "ftp:",
+  "hcp:",
   "intent:",
   "jar:",
   "javascript:",
+  "ldap:",
   "mailto:",
+  "mhtml:",
   "ms-appx:",
+  "ms-appx-web:",
+  "ms-its:",
+  "ms-msdt:",
+  "ms-officecmd:",
+  "nfs:",
+  "res:",
   "resource:",
+  "search-ms:",
+  "search:",
+  "shell:",
+  "smb:",
   "sms:",
+  "ssh:",
   "tel:",
+  "telnet:",
   "urn:",
   "vbscript:",
   "view-source:",
   "ws:",
   "wss:"
 ])
+
+/** Other names and addresses of the computer that the browser runs on. */
+const isSelf = (hostname: string): boolean =>
+  /^(?:127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::\]|\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\]|(?:.+\.)?localhost\.?)$/iu.test(
+    hostname
+  )
 
 const MAX_LENGTH = 2048
 
@@ -58,6 +80,7 @@ export const inspect = (uri: string): Result.Result<RedirectKind, string> => {
   if (url.protocol === "https:" || url.protocol === "http:") {
     if (!/^https?:\/\/[^/?#]/iu.test(uri)) return Result.fail("it must begin with https:// or http:// and a host")
     if (LOOPBACKS.has(url.hostname)) return Result.succeed({ _tag: "Loopback", host: url.host })
+    if (isSelf(url.hostname)) return Result.fail("this computer is called localhost, 127.0.0.1 or [::1]")
     return url.protocol === "https:"
       ? Result.succeed({ _tag: "Web", host: url.host })
       : Result.fail("http:// is for localhost, 127.0.0.1 and [::1] only; others need https://")

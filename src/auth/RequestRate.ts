@@ -23,9 +23,20 @@ export class RequestRate extends Context.Service<
 /** Counters are never given back, so there is a fixed number of them; whoever shares one by chance shares its limit. */
 const COUNTERS = 65_536
 
-/** Of an IPv6 address the network: whoever has one address of it has all. */
-const network = (address: string): string =>
-  address.includes(":") && !address.includes(".") ? address.split(":").slice(0, 4).join(":") : address
+/** The eight groups of an IPv6 address, however it is shortened. */
+const groups = (address: string): ReadonlyArray<string> => {
+  const [front = "", back] = address.split("::")
+  const [head, tail] = [front, back ?? ""].map((part) => part.split(":").filter((group) => group !== ""))
+  const zeros = Array.from({ length: Math.max(0, 8 - (head ?? []).length - (tail ?? []).length) }, () => "0")
+  return [...(head ?? []), ...zeros, ...(tail ?? [])].map((group) => group.replace(/^0+(?=.)/u, "").toLowerCase())
+}
+
+/** Of an IPv6 address the network: whoever has one address of it has all. An IPv4 address may be written as one of IPv6. */
+export const network = (address: string): string => {
+  if (!address.includes(":")) return address
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/iu.exec(address)?.[1]
+  return mapped ?? groups(address).slice(0, 4).join(":")
+}
 
 const counterOf = (address: string): number =>
   createHash("sha256").update(network(address)).digest().readUInt32BE(0) % COUNTERS

@@ -1,6 +1,7 @@
 /** The settings of every room: what `.env.example` and docs/configuration.md list, and what the start reads. */
 import type * as Effect from "effect/Effect"
 import * as AccessSettings from "../access/AccessSettings.ts"
+import * as AuditSettings from "../access/AuditSettings.ts"
 import * as Exposure from "../auth/Exposure.ts"
 import * as MachineCredentials from "../auth/MachineCredentials.ts"
 import * as ProviderSettings from "../auth/ProviderSettings.ts"
@@ -22,6 +23,7 @@ export const groups = {
   machines: MachineCredentials.settings,
   keys: KeySource.settings,
   access: AccessSettings.settings,
+  audit: AuditSettings.settings,
   gateway: Proxy.settings,
   upstream: RestartPolicy.settings,
   storage: DataDirectory.settings,

@@ -5,11 +5,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
 import * as AccessPolicy from "../access/AccessPolicy.ts"
+import * as Audit from "../access/Audit.ts"
+import * as AuditTrail from "../access/AuditTrail.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import { Behaviour } from "../gateway/Proxy.ts"
 import * as KeySource from "../keys/KeySource.ts"
 import { RootKey } from "../keys/RootKey.ts"
-import { DataDirectory } from "../storage/DataDirectory.ts"
+import { DataDirectory, type DataDirectoryError } from "../storage/DataDirectory.ts"
 import * as SqliteStore from "../storage/SqliteStore.ts"
 import * as Store from "../storage/Store.ts"
 import { HttpAgent } from "../upstream/HttpAgent.ts"
@@ -37,6 +39,19 @@ export const durable = (settings: AllSettings, keys: KeySource.KeySource) =>
 /** Who may do what, as the environment and users.json say. */
 export const access = (settings: AllSettings) =>
   AccessPolicy.layer(settings.access, settings.storage.dataDirectory).pipe(Layer.provide(NodeServices.layer))
+
+/** The audit trail's file in the data directory. */
+export const AUDIT_DATABASE = "audit.db"
+
+/** Who did what, kept in the data directory unless the settings would have none. */
+export const audit = (settings: AllSettings): Layer.Layer<Audit.Audit, DataDirectoryError> =>
+  settings.audit.enabled
+    ? Layer.unwrap(
+        Effect.map(DataDirectory, ({ file }) =>
+          AuditTrail.layer({ settings: settings.audit, database: file(AUDIT_DATABASE) })
+        )
+      ).pipe(Layer.provide(DataDirectory.layer(settings.storage.dataDirectory)), Layer.provide(NodeServices.layer))
+    : Audit.layerNone
 
 /** Keys and state that end with the process, for commands that serve nobody. */
 export const ephemeral = Layer.merge(RootKey.layerRandom, Store.layerMemory)

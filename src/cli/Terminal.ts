@@ -13,3 +13,10 @@ export const stdout: Sink = sink(process.stdout)
 
 /** Where every other command logs. */
 export const stderr: Sink = sink(process.stderr)
+
+/** From now on, whoever reads our output may stop reading, as `head` does: the rest is for nobody, and no error. */
+export const mayBeClosed = (): void => {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error
+  })
+}

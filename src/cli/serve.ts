@@ -4,7 +4,6 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
-import * as Audit from "../access/Audit.ts"
 import * as Exposure from "../auth/Exposure.ts"
 import type { IdentityProvider } from "../auth/IdentityProvider.ts"
 import * as KeyChange from "../auth/KeyChange.ts"
@@ -72,7 +71,7 @@ const announceSignIn = Effect.fnUntraced(function* (address: AddressOptions, pro
   if (routes.length > 0) {
     const host = new URL(url.issuer).origin
     yield* log.info(
-      `${address.baseUrl} has a path, which an outer proxy has to strip. These have to reach this proxy too, as they are: ${routes.map((route) => `${host}${route}`).join(", ")}`
+      `${address.baseUrl} has a path, which an outer proxy has to strip. These, and what is below them, have to reach this proxy too, as they are: ${routes.map((route) => `${host}${route}`).join(", ")}`
     )
   }
   const summary = policy.summary()
@@ -97,7 +96,7 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
   // The socket first: where it cannot be had, nothing else need be started.
   const server = Layer.merge(Served.layer(settings, address, provider), KeyChange.layer).pipe(
     Layer.provideMerge(Gateway.layer(config)),
-    Layer.provideMerge(Layer.merge(access, Audit.layerNone)),
+    Layer.provideMerge(Layer.merge(access, Host.audit(settings))),
     Layer.provide(Host.durable(settings, keys)),
     Layer.provide(Host.platform(settings, settings.gateway.listWait)),
     Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),

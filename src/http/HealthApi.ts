@@ -29,6 +29,16 @@ export const ServerReport = Schema.Struct({
 })
 export type ServerReport = typeof ServerReport.Type
 
+/** How the audit trail is doing. */
+export const AuditReport = Schema.Struct({
+  /** Records that are not on disk yet. */
+  waiting: Schema.optionalKey(Schema.Finite),
+  /** Records that were lost since the start. */
+  lost: Schema.Finite,
+  /** Why the disk takes none at present. */
+  fault: Schema.optionalKey(Schema.NullOr(Schema.String))
+})
+
 export const Readiness = Schema.Struct({
   status: Schema.Literals(["ready", "draining"]),
   service: Schema.Literal("mcp-proxy"),
@@ -41,6 +51,8 @@ export const Readiness = Schema.Struct({
     failed: Schema.Finite
   }),
   sessions: Schema.Finite,
+  /** In full for callers on this machine; for others only the number of lost records, if there are any. */
+  audit: Schema.optionalKey(AuditReport),
   /** For callers on this machine only. */
   upstreams: Schema.optionalKey(Schema.Array(ServerReport))
 })

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import { Audit, type AuditStatus } from "../access/Audit.ts"
 import * as Catalogue from "../domain/Catalogue.ts"
 import { display, type ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
@@ -46,6 +47,12 @@ export const isLocal = (request: HttpServerRequest.HttpServerRequest): boolean =
   return isLoopback(address) && (!isDirect || FORWARDED.every((name) => request.headers[name] === undefined))
 }
 
+/** What of the audit trail's state is shown. */
+export const auditReport = ({ fault, lost, waiting }: AuditStatus, isLocal: boolean): Pick<Readiness, "audit"> => {
+  if (isLocal) return { audit: { waiting, lost, fault: fault ?? null } }
+  return lost > 0 ? { audit: { lost } } : {}
+}
+
 export const layer = HttpApiBuilder.group(
   HealthApi,
   "health",
@@ -53,6 +60,7 @@ export const layer = HttpApiBuilder.group(
     const fleet = yield* Fleet
     const sessions = yield* Sessions
     const draining = yield* Draining
+    const audit = yield* Audit
     return handlers.handleAll({
       health: () => Effect.succeed({ status: "healthy", service: "mcp-proxy" } as const),
       ready: Effect.fnUntraced(function* ({ request }) {
@@ -78,6 +86,7 @@ export const layer = HttpApiBuilder.group(
             failed: count("Failed")
           },
           sessions: [...sessions.all()].length,
+          ...auditReport(audit.status(), isLocal(request)),
           ...(isLocal(request) ? { upstreams } : {})
         }
         return yield* draining.isOn() ? Effect.fail(readiness) : Effect.succeed(readiness)

@@ -13,11 +13,14 @@ const METHODS = "GET, HEAD, OPTIONS"
 
 const notFound = HttpServerResponse.text("Not found\n", { status: 404, headers: OpenCors.HEADERS })
 
+const notAllowed = HttpServerResponse.empty({ status: 405, headers: { ...OpenCors.HEADERS, allow: METHODS } })
+
 export const layer = (url: PublicUrl) =>
   HttpRouter.use((router) =>
     Effect.gen(function* () {
       const serve = (request: HttpServerRequest.HttpServerRequest) => {
-        if (request.method !== "GET" && request.method !== "HEAD") return Effect.succeed(OpenCors.preflight(METHODS))
+        if (request.method === "OPTIONS") return Effect.succeed(OpenCors.preflight(METHODS))
+        if (request.method !== "GET" && request.method !== "HEAD") return Effect.succeed(notAllowed)
         const document = Metadata.at(url, new URL(request.originalUrl, url.issuer).pathname)
         return Effect.succeed(
           document === undefined

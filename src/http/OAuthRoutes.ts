@@ -1,11 +1,9 @@
 /** `/register`, `/token`, `/revoke`: what clients ask of the authorization server without a person. */
-import * as ByteSize from "effect/ByteSize"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -14,13 +12,12 @@ import { type Asked, RequestRate } from "../auth/RequestRate.ts"
 import { AuthorizationServer, type EndpointAnswer } from "../auth/server/AuthorizationServer.ts"
 import { logger } from "../observability/Logging.ts"
 import * as OpenCors from "./OpenCors.ts"
+import * as SmallBody from "./SmallBody.ts"
 
 const log = logger("auth")
 
 type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
-
-const MAX_BODY = ByteSize.bytes(64 * 1024)
 
 /** An error as OAuth has it (RFC 6749 §5.2). */
 const oauthError = (
@@ -36,7 +33,10 @@ const oauthError = (
   })
 
 const respond = ({ body, headers, status }: EndpointAnswer): Response =>
-  HttpServerResponse.text(body, { status, headers: { ...headers, ...OpenCors.HEADERS } })
+  HttpServerResponse.text(body, {
+    status,
+    headers: { "cache-control": "no-store", ...headers, ...OpenCors.HEADERS }
+  })
 
 const isForm = (request: Request): boolean =>
   /^application\/x-www-form-urlencoded\s*(?:;|$)/iu.test(request.headers["content-type"] ?? "")
@@ -70,10 +70,10 @@ export const layer = (url: PublicUrl) =>
               "retry-after": seconds
             })
           }
-          const body = yield* Effect.option(
-            Effect.provideService(request.text, HttpIncomingMessage.MaxBodySize, MAX_BODY)
-          )
-          if (Option.isNone(body)) return oauthError(413, "invalid_request", "The body is too large, or did not arrive")
+          const body = yield* SmallBody.read(request)
+          if (Option.isNone(body)) {
+            return oauthError(413, "invalid_request", "The body is too large, or did not arrive", SmallBody.UNREAD)
+          }
           return yield* answer(request, body.value).pipe(
             Effect.tap((response) => log.debug(`${operation}: HTTP ${response.status}`)),
             Effect.catch((error) =>

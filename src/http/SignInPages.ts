@@ -1,4 +1,5 @@
 /** Showing pages, and showing failures as pages: each with a reference that the log has too. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -37,12 +38,19 @@ export const make = (url: PublicUrl) => {
     <E extends { readonly message: string }>(handler: (request: Request) => Effect.Effect<Response, E>) =>
     (request: Request): Effect.Effect<Response> =>
       handler(request).pipe(
+        Effect.catchDefect((defect) =>
+          Effect.fail({ message: defect instanceof Error ? defect.message : String(defect), defect })
+        ),
         Effect.catch((error) => {
           const reference = newReference()
           return error instanceof Stopped
             ? Effect.as(log.info(`Sign-in ended: ${error.message}`, { reference }), fail(error.error, reference))
             : Effect.as(
-                log.error(`Sign-in failed: ${error.message}`, { reference }),
+                log.error(
+                  `Sign-in failed: ${error.message}`,
+                  { reference },
+                  "defect" in error ? Cause.die(error.defect) : undefined
+                ),
                 fail(SignInErrors.serverError, reference)
               )
         })

@@ -1,8 +1,7 @@
 /** What the pages of sign-in read from requests, and how they send browsers on. */
-import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Cookies from "../auth/Cookies.ts"
@@ -11,11 +10,10 @@ import type { Destination, Voucher } from "../auth/pages/Program.ts"
 import * as SignInErrors from "../auth/pages/SignInErrors.ts"
 import * as RedirectUri from "../auth/RedirectUri.ts"
 import type { ClientInfo } from "../auth/server/AuthorizationServer.ts"
+import * as SmallBody from "./SmallBody.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
-
-const MAX_FORM = ByteSize.bytes(64 * 1024)
 
 /** The redirect URI of a request that was let through, as people are told of it. */
 export const destinationOf = (redirectUri: string): Destination => {
@@ -35,15 +33,15 @@ export const queryOf = (request: Request): URLSearchParams =>
 
 /** The form that a page of ours, or a client, posts. */
 export const formOf = (request: Request): Effect.Effect<URLSearchParams, Stopped> =>
-  Effect.provideService(request.text, HttpIncomingMessage.MaxBodySize, MAX_FORM).pipe(
-    Effect.map((text) => new URLSearchParams(text)),
-    Effect.mapError(
-      () =>
-        new Stopped({
-          error: SignInErrors.badRequest("its form is too large, or did not arrive"),
-          detail: "the form could not be read"
-        })
-    )
+  Effect.flatMap(SmallBody.read(request), (text) =>
+    Option.isSome(text)
+      ? Effect.succeed(new URLSearchParams(text.value))
+      : Effect.fail(
+          new Stopped({
+            error: SignInErrors.badRequest("its form is too large, or did not arrive"),
+            detail: "the form could not be read"
+          })
+        )
   )
 
 /** Another page of ours, or another site: always by GET, kept by nobody. */

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as ByteSize from "../domain/ByteSize.ts"
 import * as DurationText from "../domain/Duration.ts"
 
 export interface Setting<A> {
@@ -52,8 +53,9 @@ export const secret = (
 const TRUE = new Set(["true", "1", "yes", "on"])
 const FALSE = new Set(["false", "0", "no", "off"])
 
-export const flag = (doc: Doc): Setting<boolean> =>
-  make(doc, "false", false, (value) => {
+/** False by default, unless the default is given. */
+export const flag = (doc: Doc & { readonly fallback?: boolean }): Setting<boolean> =>
+  make(doc, String(doc.fallback ?? false), doc.fallback ?? false, (value) => {
     const word = value.toLowerCase()
     if (TRUE.has(word)) return Result.succeed(true)
     return FALSE.has(word) ? Result.succeed(false) : Result.fail("true, 1, yes or on; or false, 0, no or off")
@@ -81,6 +83,15 @@ const decodeDuration = (value: string): Result.Result<Duration.Duration, string>
 export const duration = (doc: Doc & { readonly fallback: string }): Setting<Duration.Duration> =>
   make(doc, doc.fallback, Result.getOrThrow(decodeDuration(doc.fallback)), decodeDuration)
 
+const decodeBytes = (value: string): Result.Result<number, string> => {
+  const bytes = /^\d+$/u.test(value) ? Option.some(Number(value)) : ByteSize.parse(value)
+  return Option.match(bytes, { onNone: () => Result.fail(`bytes, or ${ByteSize.EXPECTED}`), onSome: Result.succeed })
+}
+
+/** A size in bytes: a plain number means bytes. */
+export const bytes = (doc: Doc & { readonly fallback: string }): Setting<number> =>
+  make(doc, doc.fallback, Result.getOrThrow(decodeBytes(doc.fallback)), decodeBytes)
+
 /** A duration that has no default. */
 export const optionalDuration = (doc: Doc): Setting<Option.Option<Duration.Duration>> =>
   make(doc, "", Option.none(), (value) => Result.map(decodeDuration(value), Option.some))
@@ -100,9 +111,11 @@ export const items = (value: string): ReadonlyArray<string> =>
     .map((item) => item.trim())
     .filter((item) => item !== "")
 
-/** Comma-separated items, each of a form that `expected` describes. */
-export const list = (doc: Doc & { readonly item: RegExp; readonly expected: string }): Setting<ReadonlyArray<string>> =>
-  make(doc, "", [], (value) => {
+/** Comma-separated items, each of a form that `expected` describes; none by default, unless the default is given. */
+export const list = (
+  doc: Doc & { readonly item: RegExp; readonly expected: string; readonly fallback?: string }
+): Setting<ReadonlyArray<string>> =>
+  make(doc, doc.fallback ?? "", items(doc.fallback ?? ""), (value) => {
     const found = items(value)
     return found.every((item) => doc.item.test(item)) ? Result.succeed(found) : Result.fail(doc.expected)
   })

@@ -50,6 +50,18 @@ describe("a redirect URI", () => {
     "/relative",
     "",
     "//example.com/cb",
+    "https://127.0.0.2/cb",
+    "https://2130706433.example.com@127.1/cb",
+    "https://127.1.2.3:8443/cb",
+    "https://localhost./cb",
+    "https://app.localhost/cb",
+    "https://[::ffff:127.0.0.1]/cb",
+    "https://0.0.0.0/cb",
+    "https://0/cb",
+    "ms-msdt:/id",
+    "search-ms:query=x",
+    "shell:startup",
+    "smb://evil.example/x",
     `https://example.com/${"a".repeat(3000)}`
   ])("%s is refused", (uri) => {
     assert.strictEqual(kindOf(uri), "refused")

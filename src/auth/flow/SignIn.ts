@@ -96,19 +96,22 @@ const make = (url: PublicUrl) =>
       return { _tag: "Leave", url: target } satisfies Step
     })
 
-    const record = (
+    const record = Effect.fnUntraced(function* (
       kind: "sign-in" | "consent",
       outcome: Outcome,
       { transaction }: Flow,
       about: { readonly identity?: Identity | undefined; readonly detail?: string }
-    ): Effect.Effect<void> =>
-      audit.record({
+    ) {
+      const client = transaction === undefined ? undefined : yield* server.client(transaction.clientId)
+      yield* audit.record({
         kind,
         outcome,
         ...(about.identity === undefined ? {} : { principal: whoOf(principalOf(about.identity)) }),
-        ...(transaction === undefined ? {} : { client: { id: transaction.clientId }, target: transaction.resource }),
+        ...(transaction === undefined ? {} : { target: transaction.resource }),
+        ...(client === undefined ? {} : { client: { id: client.id, name: client.name } }),
         ...(about.detail === undefined ? {} : { detail: about.detail })
       })
+    })
 
     const expired = (detail: string) => Effect.fail(new Stopped({ error: SignInErrors.expired, detail }))
 

@@ -89,12 +89,19 @@ export class AuthorizationServer extends Context.Service<
 /** Parameters of the authorization request that have a meaning here; all others are none of ours. */
 const PARAMETERS = ["client_id", "response_type", "redirect_uri", "state", "code_challenge", "code_challenge_method"]
 
+/** Longer than any that means something: requests are kept while they wait, and anybody may make them. */
+const MAX_PARAMETER = 8192
+
+/** What a request is for, as we spell it. Several together are none of ours: a token is for one (RFC 8707 leaves that to us). */
+const resourceOf = (url: PublicUrl, asked: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const named = [...new Set(asked.map((resource) => canonicalResource(url, resource) ?? resource))]
+  return named.length < 2 ? named : [named.join(" ")]
+}
+
 const requestQuery = (url: PublicUrl, query: URLSearchParams): URLSearchParams => {
   const understood = new URLSearchParams()
   for (const name of PARAMETERS) for (const value of query.getAll(name)) understood.append(name, value)
-  for (const resource of query.getAll("resource")) {
-    understood.append("resource", canonicalResource(url, resource) ?? resource)
-  }
+  for (const resource of resourceOf(url, query.getAll("resource"))) understood.append("resource", resource)
   understood.set("scope", Scopes.understood())
   // Which is what every request is: the server must not leave out the refresh token for want of it.
   understood.set("prompt", "consent")
@@ -107,7 +114,7 @@ const requestBody = (url: PublicUrl, body: string): string => {
   const resources = form.getAll("resource")
   if (form.has("scope")) form.delete("scope")
   form.delete("resource")
-  for (const resource of resources) form.append("resource", canonicalResource(url, resource) ?? resource)
+  for (const resource of resourceOf(url, resources)) form.append("resource", resource)
   return form.toString()
 }
 
@@ -212,6 +219,10 @@ export const make = (
           const description = `redirect_uri: ${kind.failure}`
           return { _tag: "Refused", error: "invalid_redirect_uri", description } as const
         }
+      }
+      if (PARAMETERS.some((name) => query.getAll(name).some((value) => value.length > MAX_PARAMETER))) {
+        const description = `a parameter is longer than ${MAX_PARAMETER} characters`
+        return { _tag: "Refused", error: "invalid_request", description } as const
       }
       const answer = yield* call("authorization", {
         method: "GET",

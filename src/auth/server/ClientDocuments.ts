@@ -56,7 +56,11 @@ for (const [network, prefix] of [
 export const isPublic = (address: string): boolean =>
   isIP(address) === 4
     ? !special.check(address, "ipv4")
-    : isIP(address) === 6 && globalUnicast.check(address, "ipv6") && !special.check(address, "ipv6")
+    : isIP(address) === 6 &&
+      // An address of one interface is nobody's outside.
+      !address.includes("%") &&
+      globalUnicast.check(address, "ipv6") &&
+      !special.check(address, "ipv6")
 
 /** Resolves a name, and fails where any of its addresses is not public: the address checked is the one connected to. */
 const publicLookup: LookupFunction = (hostname, options, callback) => {
@@ -154,6 +158,8 @@ export const makeFetch = Effect.gen(function* () {
           }),
         catch: (cause) => refuse(cause instanceof Error ? cause.message : String(cause))
       })
+      // A body that is given up says so as an error, for which there must be an ear: without one the process would end.
+      body.on("error", () => {})
       const type = String(headers["content-type"] ?? "")
       if (statusCode !== 200) {
         body.destroy()

@@ -12,6 +12,7 @@ import type { RootKey } from "../../keys/RootKey.ts"
 import * as Seal from "../../keys/Seal.ts"
 import { Store, type StoreError } from "../../storage/Store.ts"
 import { Connections } from "./Connections.ts"
+import * as Registrations from "./Registrations.ts"
 import { Revocations } from "./Revocations.ts"
 
 /** How long a refresh token that was just exchanged may be exchanged again: clients race, and answers get lost. */
@@ -49,6 +50,7 @@ const CONSUMED = "oauth consumed"
 
 const make = Effect.gen(function* () {
   const store = yield* Store
+  const registrations = yield* Registrations.make()
   const revocations = yield* Revocations
   const connections = yield* Connections
   const seal = yield* Seal.make("oauth", Schema.Record(Schema.String, Schema.Unknown))
@@ -93,11 +95,22 @@ const make = Effect.gen(function* () {
     }
   })
 
+  /** Of a client that is in use nothing changes: who registers the same again must not bring its end nearer. */
+  const register = Effect.fnUntraced(function* (id: string, payload: AdapterPayload) {
+    const key = digest(id)
+    const isKnown = Option.isSome(yield* store.get("oauth Client", key))
+    if (isKnown && !registrations.isUnused(key)) return
+    yield* write("Client", id, payload, UNUSED_CLIENT)
+    const oldest = yield* registrations.begin(key, UNUSED_CLIENT)
+    if (oldest !== undefined) yield* store.remove("oauth Client", oldest)
+  })
+
   const of = (kind: string): Rows => ({
     put: Effect.fnUntraced(function* (id, payload, seconds) {
-      const lifetime =
-        seconds === undefined ? (kind === "Client" ? UNUSED_CLIENT : WITHOUT_EXPIRY) : Duration.seconds(seconds)
+      if (kind === "Client") return yield* register(id, payload)
+      const lifetime = seconds === undefined ? WITHOUT_EXPIRY : Duration.seconds(seconds)
       yield* write(kind, id, payload, lifetime)
+      if (kind === "Grant" && payload.clientId !== undefined) yield* registrations.used(digest(payload.clientId))
       if (kind === "RefreshToken") yield* prolong(payload, lifetime)
     }),
     find: Effect.fnUntraced(function* (id) {
@@ -129,7 +142,7 @@ const make = Effect.gen(function* () {
   return RowStore.of({ of })
 })
 
-export const layer: Layer.Layer<RowStore, never, Store | RootKey | Revocations | Connections> = Layer.effect(
+export const layer: Layer.Layer<RowStore, StoreError, Store | RootKey | Revocations | Connections> = Layer.effect(
   RowStore,
   make
 )
