@@ -68,7 +68,7 @@ const authorize = Effect.fnUntraced(function* (pathPrefix: string, resource: str
   const port = yield* freePort
   const { body } = yield* register(issuer, { redirect_uris: [callbackOf(port)] })
   const person = yield* browser(deployment)
-  return yield* checkAuthorization({
+  const outcome = yield* checkAuthorization({
     name: `${pathPrefix}${resource ?? ""}` || "/",
     issuer,
     clientId: String(body["client_id"]),
@@ -76,6 +76,8 @@ const authorize = Effect.fnUntraced(function* (pathPrefix: string, resource: str
     ...(resource === undefined ? {} : { resource: `${issuer}${resource}` }),
     visit: (url) => Effect.flatMap(person.allow(url), ({ href }) => Effect.asVoid(ask(href)))
   })
+  yield* Console.log(`${outcome.title}: ${format(outcome.tally)}`)
+  return outcome
 }, Effect.scoped)
 
 const outcome = Effect.gen(function* () {
