@@ -207,6 +207,8 @@ const make = (url: PublicUrl) =>
         return yield* complete(flow, identity)
       }),
       callback: Effect.fnUntraced(function* (query, browser) {
+        const said = query.get("error")?.slice(0, 100) ?? (query.has("code") ? "a code" : "no code")
+        yield* log.debug(`Callback from ${provider.name}: ${said}`)
         const taken = yield* flows.endVisit(query.get("state") ?? "")
         if (Option.isNone(taken)) return yield* expired("the state is unknown, expired, or was used before")
         const { flow, memory } = taken.value
