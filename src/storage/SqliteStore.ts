@@ -32,6 +32,31 @@ const attempt = <A>(operation: string, run: () => A): Effect.Effect<A, StoreErro
     catch: (cause) => new StoreError({ operation, reason: cause instanceof Error ? cause.message : String(cause) })
   })
 
+const REMEDY = "Restore it from a backup, or move it away: then everybody has to sign in again"
+
+/** What SQLite calls a file that is none of its, and one that is damaged. */
+const SPOILT = new Set([11, 26])
+
+const isSpoilt = (cause: unknown): boolean => SPOILT.has((cause as { readonly errcode?: number }).errcode ?? 0)
+
+/** Damage is found now, and not in the middle of somebody's sign-in. */
+const checked = (database: DatabaseSync): DatabaseSync => {
+  const found = database.prepare("PRAGMA quick_check(1)").get() as { readonly quick_check?: string } | undefined
+  if (found?.quick_check !== "ok") throw new Error(`it is damaged. ${REMEDY}`)
+  return database
+}
+
+const openChecked = (database: DatabaseSync, path: string): DatabaseSync => {
+  try {
+    chmodSync(path, 0o600)
+    database.exec(SCHEMA)
+    return checked(database)
+  } catch (cause) {
+    database.close()
+    throw isSpoilt(cause) ? new Error(`${(cause as Error).message}. ${REMEDY}`) : cause
+  }
+}
+
 const open = (path: string) =>
   // node:sqlite is imported here, for older platforms of this program's own launcher lack it.
   Effect.tryPromise({
@@ -39,12 +64,7 @@ const open = (path: string) =>
     catch: (cause) => new StoreError({ operation: `open ${path}`, reason: String(cause) })
   }).pipe(
     Effect.flatMap(({ DatabaseSync }) =>
-      attempt(`open ${path}`, () => {
-        const database = new DatabaseSync(path)
-        chmodSync(path, 0o600)
-        database.exec(SCHEMA)
-        return database
-      })
+      attempt(`open ${path}`, () => openChecked(new DatabaseSync(path), path))
     )
   )
 

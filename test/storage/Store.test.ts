@@ -322,6 +322,24 @@ describe("the store's file", () => {
       const error = yield* Effect.flip(inFile(path, put("a", "1")))
       assert.strictEqual(error._tag, "StoreError")
       assert.include(error.message, `open ${path}`)
+      assert.include(error.message, "Restore it from a backup, or move it away")
+      assert.deepStrictEqual(readFileSync(path), before)
+    })
+  )
+
+  it.effect("that is damaged within is refused at once, and left as it is", () =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryFolder, "state.db")
+      yield* inFile(
+        path,
+        Effect.forEach(Array.from({ length: 200 }, (_, index) => `key ${index}`), (key) => put(key, "x".repeat(500)))
+      )
+      const bytes = readFileSync(path)
+      writeFileSync(path, bytes.fill(0xff, 8192, 16_384))
+      const before = readFileSync(path)
+      const error = yield* Effect.flip(inFile(path, get("key 1")))
+      assert.strictEqual(error._tag, "StoreError")
+      assert.match(error.message, /open .*state\.db: .*(?:damaged|malformed)\. Restore it from a backup, or move it away/u)
       assert.deepStrictEqual(readFileSync(path), before)
     })
   )
