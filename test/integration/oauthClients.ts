@@ -1,4 +1,5 @@
 /** What both generations of the official client need to sign somebody in: they bring the protocol, this the memory. */
+// oxlint-disable typescript/no-explicit-any -- two generations of the SDK, with types of their own for the same, are driven by one
 import {
   Client as SecondClient,
   type OAuthClientProvider as SecondProvider,

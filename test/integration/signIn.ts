@@ -1,4 +1,5 @@
 /** A real proxy that signs people in at a stand-in for Google; and the people, their browsers and their programs. */
+// oxlint-disable typescript/no-explicit-any -- what an endpoint says is compared, not used
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"

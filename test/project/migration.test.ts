@@ -1,7 +1,7 @@
 /** docs/migration.md misses nothing of the Python proxy, and promises nothing that the settings do not keep. */
 import { assert, describe, it } from "@effect/vitest"
-import { readFileSync } from "node:fs"
-import { join, resolve } from "node:path"
+import { existsSync, globSync, readFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
 import * as SignInErrors from "../../src/auth/pages/SignInErrors.ts"
 import { groups } from "../../src/cli/AllSettings.ts"
 import { REMNANTS } from "../../src/settings/Remnants.ts"
@@ -144,6 +144,7 @@ describe("docs/migration.md", () => {
 })
 
 describe("the documentation", () => {
+  const PAGES = [...globSync("docs/*.md", { cwd: root }), "README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"]
   const FILES = ["README.md", "SECURITY.md", "docs/sign-in.md", "docs/migration.md"]
 
   it("names no variable that there is not", () => {
@@ -153,6 +154,16 @@ describe("the documentation", () => {
         .map((name) => `${file}: ${name}`)
     )
     assert.deepStrictEqual(unknown, [])
+  })
+
+  it("has no link to a file that there is not", () => {
+    const dead = PAGES.flatMap((file) =>
+      [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/gu)]
+        .map(([, target = ""]) => target)
+        .filter((target) => !existsSync(join(root, dirname(file), target)))
+        .map((target) => `${file}: ${target}`)
+    )
+    assert.deepStrictEqual(dead, [])
   })
 
   it("explains every page with which a sign-in can end", () => {
