@@ -34,13 +34,21 @@ const uncaught = Effect.callback<never>((resume) => {
   })
 })
 
+/** Ctrl-C at a terminal reaches us and our wrapper, which passes it on: what comes so soon after is the same key press. */
+const ECHO_MILLIS = 300
+
 /** The second signal ends at once what the first one did not end soon enough. */
 const impatience = Effect.acquireRelease(
   Effect.sync(() => {
+    // Set by our own wrapper, not by a person: no setting.
+    // @effect-diagnostics-next-line processEnvInEffect:off
+    const echo = process.env[WRAPPER_VARIABLE] === undefined ? 0 : ECHO_MILLIS
     let signals = 0
+    let first = 0
     const count = () => {
       signals++
-      if (signals < 2) return
+      if (signals === 1) first = performance.now()
+      if (signals === 1 || performance.now() - first < echo) return
       Terminal.stderr.write("Stopped at once.")
       // The children's process groups are ended by the exit handlers of whoever started them, and by the sidecar.
       process.exit(130)

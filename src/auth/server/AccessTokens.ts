@@ -11,7 +11,7 @@ import { createHash, createSecretKey } from "node:crypto"
 import { jwtVerify } from "jose"
 import type { Principal } from "../../domain/Principal.ts"
 import { Subject } from "../../domain/ServerId.ts"
-import type { RootKey } from "../../keys/RootKey.ts"
+import { RootKey } from "../../keys/RootKey.ts"
 import * as SigningKeys from "../../keys/SigningKeys.ts"
 import type { PublicUrl } from "../PublicUrl.ts"
 import { principalOf } from "./Accounts.ts"
@@ -69,12 +69,19 @@ export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey 
     AccessTokens,
     Effect.gen(function* () {
       const revocations = yield* Revocations
-      const { all } = yield* SigningKeys.derive(PURPOSE)
-      const keys = new Map(all.map(({ id, secret }) => [id, createSecretKey(Redacted.value(secret))]))
+      // With the first token: a key that is still being stretched must not hold up the start.
+      const root = yield* RootKey
+      const keyring = yield* Effect.cached(
+        SigningKeys.derive(PURPOSE).pipe(
+          Effect.provideService(RootKey, root),
+          Effect.map(({ all }) => new Map(all.map(({ id, secret }) => [id, createSecretKey(Redacted.value(secret))])))
+        )
+      )
       const verified = new Map<string, AccessToken>()
 
-      const read = (token: string, now: number) =>
-        Effect.tryPromise(() =>
+      const read = Effect.fnUntraced(function* (token: string, now: number) {
+        const keys = yield* keyring
+        return yield* Effect.tryPromise(() =>
           jwtVerify(
             token,
             ({ kid }) => {
@@ -97,6 +104,7 @@ export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey 
             return Effect.succeed(Result.fail<TokenRefusal>(isExpired ? "expired" : "invalid"))
           })
         )
+      })
 
       const remember = (key: string, token: AccessToken): void => {
         verified.set(key, token)

@@ -68,48 +68,65 @@ const makeRecheck = Effect.gen(function* () {
   })
 })
 
+const build = (options: Options) =>
+  Effect.gen(function* () {
+    const rows = yield* Rows.RowStore
+    const accounts = yield* Accounts.Accounts
+    const root = yield* RootKey
+    const { current: signing } = yield* SigningKeys.derive(AccessTokens.PURPOSE)
+    const recheck = yield* makeRecheck
+    const run = Effect.runPromiseWith(yield* Effect.context<never>())
+    const identify = yield* root.derive("client ids")
+    const cookies = yield* root.derive("authorization server cookies")
+    const fetchDocument = yield* ClientDocuments.makeFetch
+    const grants = rows.of("Grant")
+    const hooks: Provider.Hooks = {
+      run,
+      rows: rows.of,
+      account: (subject) =>
+        Effect.map(
+          accounts.find(subject),
+          Option.map(({ identity }) => identity)
+        ),
+      mayRefresh: (subject, grantId) =>
+        Effect.tap(recheck(subject), (may) => (may || grantId === undefined ? Effect.void : grants.remove(grantId))),
+      fetchDocument,
+      clientId: (registration) =>
+        createHmac("sha256", Redacted.value(identify.current))
+          .update(JSON.stringify(registration))
+          .digest("base64url")
+          .slice(0, 32)
+    }
+    const provider = yield* Provider.make({
+      ...options,
+      signingKey: { id: signing.id, bytes: Redacted.value(signing.secret) },
+      cookieKeys: [cookies.current, ...cookies.previous].map(Redacted.value),
+      hooks
+    })
+    yield* Verdicts.listen(provider)
+    const server = AuthorizationServer.make(provider, options.url, yield* Connections.Connections)
+    const withAccessTokens = yield* RevokeAccessToken.make
+    const recorded = yield* RegistrationRecords.make
+    return { ...server, revoke: withAccessTokens(server.revoke), register: recorded(server.register) }
+  })
+
+/** Built meanwhile: neither a key that is being stretched nor the library's size holds up the start. */
 export const layer = (options: Options) =>
   Layer.effect(
     AuthorizationServer.AuthorizationServer,
     Effect.gen(function* () {
-      const rows = yield* Rows.RowStore
-      const accounts = yield* Accounts.Accounts
-      const root = yield* RootKey
-      const { current: signing } = yield* SigningKeys.derive(AccessTokens.PURPOSE)
-      const recheck = yield* makeRecheck
-      const run = Effect.runPromiseWith(yield* Effect.context<never>())
-      const identify = yield* root.derive("client ids")
-      const cookies = yield* root.derive("authorization server cookies")
-      const fetchDocument = yield* ClientDocuments.makeFetch
-      const grants = rows.of("Grant")
-      const hooks: Provider.Hooks = {
-        run,
-        rows: rows.of,
-        account: (subject) =>
-          Effect.map(
-            accounts.find(subject),
-            Option.map(({ identity }) => identity)
-          ),
-        mayRefresh: (subject, grantId) =>
-          Effect.tap(recheck(subject), (may) => (may || grantId === undefined ? Effect.void : grants.remove(grantId))),
-        fetchDocument,
-        clientId: (registration) =>
-          createHmac("sha256", Redacted.value(identify.current))
-            .update(JSON.stringify(registration))
-            .digest("base64url")
-            .slice(0, 32)
-      }
-      const provider = yield* Provider.make({
-        ...options,
-        signingKey: { id: signing.id, bytes: Redacted.value(signing.secret) },
-        cookieKeys: [cookies.current, ...cookies.previous].map(Redacted.value),
-        hooks
+      const context = yield* Effect.context<Effect.Services<ReturnType<typeof build>>>()
+      const built = yield* Effect.cached(Effect.provideContext(build(options), context))
+      yield* Effect.forkScoped(built)
+      return AuthorizationServer.AuthorizationServer.of({
+        authorize: (query) => Effect.flatMap(built, (server) => server.authorize(query)),
+        client: (id) => Effect.flatMap(built, (server) => server.client(id)),
+        allow: (transaction, subject) => Effect.flatMap(built, (server) => server.allow(transaction, subject)),
+        deny: (transaction, reason) => Effect.flatMap(built, (server) => server.deny(transaction, reason)),
+        token: (request) => Effect.flatMap(built, (server) => server.token(request)),
+        revoke: (request) => Effect.flatMap(built, (server) => server.revoke(request)),
+        register: (body) => Effect.flatMap(built, (server) => server.register(body))
       })
-      yield* Verdicts.listen(provider)
-      const server = AuthorizationServer.make(provider, options.url, yield* Connections.Connections)
-      const withAccessTokens = yield* RevokeAccessToken.make
-      const recorded = yield* RegistrationRecords.make
-      return { ...server, revoke: withAccessTokens(server.revoke), register: recorded(server.register) }
     })
   ).pipe(
     Layer.provideMerge(AccessTokens.layer(options.url)),
