@@ -54,7 +54,9 @@ const DANGEROUS = new Set([
 
 /** Other names and addresses of the computer that the browser runs on. */
 const isSelf = (hostname: string): boolean =>
-  /^(?:127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::\]|\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\]|(?:.+\.)?localhost\.?)$/iu.test(hostname)
+  /^(?:127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::\]|\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\]|(?:.+\.)?localhost\.?)$/iu.test(
+    hostname
+  )
 
 const MAX_LENGTH = 2048
 

@@ -63,9 +63,7 @@ const open = (path: string) =>
     try: () => import("node:sqlite"),
     catch: (cause) => new StoreError({ operation: `open ${path}`, reason: String(cause) })
   }).pipe(
-    Effect.flatMap(({ DatabaseSync }) =>
-      attempt(`open ${path}`, () => openChecked(new DatabaseSync(path), path))
-    )
+    Effect.flatMap(({ DatabaseSync }) => attempt(`open ${path}`, () => openChecked(new DatabaseSync(path), path)))
   )
 
 const value = (row: unknown): Option.Option<string> =>

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as fc from "fast-check"
 import * as Consents from "../../src/auth/Consents.ts"
 import type { Transaction } from "../../src/auth/server/AuthorizationServer.ts"
-import { RootKey } from "../../src/keys/RootKey.ts"
+import type { RootKey } from "../../src/keys/RootKey.ts"
 import { Store } from "../../src/storage/Store.ts"
 import { memory } from "../support/oauth.ts"
 
@@ -62,7 +62,9 @@ describe("a consent", () => {
       const port = fc.integer({ min: 1, max: 65_535 })
       const uris = fc.sample(
         fc.oneof(
-          fc.tuple(fc.constantFrom("localhost", "127.0.0.1", "[::1]"), port).map(([host, at]) => `http://${host}:${at}/cb`),
+          fc
+            .tuple(fc.constantFrom("localhost", "127.0.0.1", "[::1]"), port)
+            .map(([host, at]) => `http://${host}:${at}/cb`),
           port.map((at) => `https://localhost:${at}/cb`),
           fc.stringMatching(/^[a-z][a-z0-9.]{2,10}$/u).map((scheme) => `${scheme}://callback`)
         ),

@@ -143,7 +143,13 @@ describe("a refusal", () => {
   it.effect("of any text whatever is a refusal: nobody gets in by what nobody issued", () =>
     Effect.gen(function* () {
       const { knock } = yield* gate
-      for (const text of fc.sample(fc.oneof(fc.string(), fc.string().map((one) => `Bearer ${one}`)), 300)) {
+      for (const text of fc.sample(
+        fc.oneof(
+          fc.string(),
+          fc.string().map((one) => `Bearer ${one}`)
+        ),
+        300
+      )) {
         assert.strictEqual(yield* knock(text), 401, text)
       }
     })

@@ -54,7 +54,8 @@ describe("the network of an address", () => {
   const group = fc.integer({ min: 0, max: 0xffff })
   const written = (groups: ReadonlyArray<number>): string => groups.map((one) => one.toString(16)).join(":")
   /** As Node writes it. */
-  const shortened = (groups: ReadonlyArray<number>): string => new URL(`http://[${written(groups)}]`).hostname.slice(1, -1)
+  const shortened = (groups: ReadonlyArray<number>): string =>
+    new URL(`http://[${written(groups)}]`).hostname.slice(1, -1)
 
   it("is its first 64 bits, whatever follows and however it is shortened", () => {
     const half = fc.array(fc.oneof(fc.constant(0), group), { minLength: 4, maxLength: 4 })

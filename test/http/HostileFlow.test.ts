@@ -105,10 +105,7 @@ describe("a callback", () => {
       const page = yield* browser.page(yield* browser.begin(app.query))
       const flow = page.fields.get("flow") ?? ""
       for (const state of ["", "x", flow, "xyz", "%00", "a".repeat(5000)]) {
-        assertStopped(
-          yield* browser.send(`/auth/callback?state=${encodeURIComponent(state)}&name=ann&code=x`),
-          400
-        )
+        assertStopped(yield* browser.send(`/auth/callback?state=${encodeURIComponent(state)}&name=ann&code=x`), 400)
       }
       assertStopped(yield* browser.send("/auth/callback?name=ann"), 400)
     }))

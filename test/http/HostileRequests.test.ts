@@ -218,7 +218,10 @@ describe("a body", () => {
         ["Transfer-Encoding: identity, chunked"],
         ["Content-Length: +5"]
       ]) {
-        const answer = yield* raw(served, `${head(served, "POST /token", [TYPE, ...headers])}0\r\n\r\nGET /mcp HTTP/1.1\r\n\r\n`)
+        const answer = yield* raw(
+          served,
+          `${head(served, "POST /token", [TYPE, ...headers])}0\r\n\r\nGET /mcp HTTP/1.1\r\n\r\n`
+        )
         assert.strictEqual(answer.match(/HTTP\/1\.1 /gu)?.length, 1, headers.join())
         assert.isAbove(statusOf(answer), 399)
       }
@@ -279,7 +282,14 @@ describe("another web site", () => {
 
   test("may never send cookies along: no answer allows credentials", (served) =>
     Effect.gen(function* () {
-      for (const path of ["/mcp", "/token", "/register", "/revoke", "/.well-known/oauth-authorization-server", "/consent"]) {
+      for (const path of [
+        "/mcp",
+        "/token",
+        "/register",
+        "/revoke",
+        "/.well-known/oauth-authorization-server",
+        "/consent"
+      ]) {
         for (const method of ["GET", "POST", "OPTIONS"]) {
           const { headers } = yield* served.ask(path, { method, headers: evil })
           assert.isUndefined(headers["access-control-allow-credentials"], `${method} ${path}`)
@@ -292,7 +302,15 @@ describe("another web site", () => {
       const { id } = yield* served.register({ redirect_uris: [CALLBACK] })
       const browser = openBrowser(served)
       const page = yield* browser.page(yield* browser.begin(goodRequest(id, CALLBACK).query))
-      for (const path of [page.path, "/auth/login", "/auth/callback", "/auth/demo", "/auth/account", "/authorize", "/"]) {
+      for (const path of [
+        page.path,
+        "/auth/login",
+        "/auth/callback",
+        "/auth/demo",
+        "/auth/account",
+        "/authorize",
+        "/"
+      ]) {
         for (const method of ["GET", "OPTIONS"]) {
           const { headers } = yield* browser.send(path, { method, headers: evil })
           const allowing = Object.keys(headers).filter((name) => name.startsWith("access-control"))
@@ -368,7 +386,10 @@ describe("an answer that holds a secret", () => {
       }
       const tokens = yield* served.ask("/token", form(fields))
       const replayed = yield* served.ask("/token", form(fields))
-      const revoked = yield* served.ask("/revoke", form({ client_id: id ?? "", client_secret: secret ?? "", token: "x" }))
+      const revoked = yield* served.ask(
+        "/revoke",
+        form({ client_id: id ?? "", client_secret: secret ?? "", token: "x" })
+      )
       assert.deepStrictEqual(
         [registered.status, begun.status, left.status, back.status, tokens.status, replayed.status, revoked.status],
         [201, 303, 303, 303, 200, 400, 200]
@@ -382,7 +403,14 @@ describe("an answer that holds a secret", () => {
 })
 
 describe("a redirect", () => {
-  const NASTY = ["a\r\nSet-Cookie: x=1", "a\nLocation: https://evil.example", "\u0000", "%0d%0aX: 1", "é 😀", '"><script>']
+  const NASTY = [
+    "a\r\nSet-Cookie: x=1",
+    "a\nLocation: https://evil.example",
+    "\u0000",
+    "%0d%0aX: 1",
+    "é 😀",
+    '"><script>'
+  ]
 
   test("cannot be split by state, and gives it back as it came", (served) =>
     Effect.gen(function* () {

@@ -174,7 +174,13 @@ export const openBrowser = (served: Served) => {
     Effect.gen(function* () {
       const path = pathOf(locationOf(answer, origin))
       const shown = yield* send(path)
-      return { ...shown, path, fields: new URLSearchParams((formOf(shown.body)?.fields ?? []).map(([name, value]): [string, string] => [name, value])) }
+      return {
+        ...shown,
+        path,
+        fields: new URLSearchParams(
+          (formOf(shown.body)?.fields ?? []).map(([name, value]): [string, string] => [name, value])
+        )
+      }
     })
 
   const decide = (fields: URLSearchParams, decision: "allow" | "deny", asked: Asked = {}) => {

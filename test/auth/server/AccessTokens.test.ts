@@ -80,7 +80,8 @@ describe("a token", () => {
         yield* sign(CLAIMS, { kid: "unknown" }),
         yield* sign(CLAIMS, { kid: "__proto__" })
       ]
-      for (const name of ["iss", "aud", "sub", "email", "client_id", "jti", "exp"]) wrong.push(yield* sign(without(name)))
+      for (const name of ["iss", "aud", "sub", "email", "client_id", "jti", "exp"])
+        wrong.push(yield* sign(without(name)))
       for (const token of wrong) assert.strictEqual(yield* verdict(token), "invalid")
     }))
 

@@ -233,7 +233,12 @@ describe("a document", () => {
   it.live("is asked for by https only", () =>
     Effect.gen(function* () {
       const fetch = yield* fetchReaching()
-      for (const url of ["http://example.com/", "ftp://example.com/", "file:///etc/passwd", "data:application/json,{}"]) {
+      for (const url of [
+        "http://example.com/",
+        "ftp://example.com/",
+        "file:///etc/passwd",
+        "data:application/json,{}"
+      ]) {
         assert.strictEqual(yield* reason(fetch(url)), "only https is fetched", url)
       }
     })
@@ -318,16 +323,20 @@ describe("a document", () => {
     "of the type %j is not taken for JSON",
     (type) =>
       Effect.gen(function* () {
-        const refused = yield* reason(fetched((response, url) => send(response, document(url), { "content-type": type })))
+        const refused = yield* reason(
+          fetched((response, url) => send(response, document(url), { "content-type": type }))
+        )
         assert.include(refused, "not application/json")
       })
   )
 
-  it.live.each(["application/json", "application/json; charset=utf-8", "application/client+json"])("of the type %s is", (type) =>
-    Effect.map(
-      fetched((response, url) => send(response, document(url), { "content-type": type })),
-      ({ status }) => assert.strictEqual(status, 200)
-    )
+  it.live.each(["application/json", "application/json; charset=utf-8", "application/client+json"])(
+    "of the type %s is",
+    (type) =>
+      Effect.map(
+        fetched((response, url) => send(response, document(url), { "content-type": type })),
+        ({ status }) => assert.strictEqual(status, 200)
+      )
   )
 
   it.live("says no more than a registration may, and asks for no secret", () =>

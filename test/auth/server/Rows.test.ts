@@ -84,9 +84,7 @@ describe("a code", () => {
     Effect.gen(function* () {
       const path = join(yield* temporaryFolder, "state.db")
       const key = Layer.succeed(RootKey, yield* Effect.provide(RootKey, RootKey.layerRandom))
-      const process = Layer.fresh(rowsLayer).pipe(
-        Layer.provide(Layer.merge(Layer.fresh(SqliteStore.layer(path)), key))
-      )
+      const process = Layer.fresh(rowsLayer).pipe(Layer.provide(Layer.merge(Layer.fresh(SqliteStore.layer(path)), key)))
       const both = yield* Effect.all([Layer.build(process), Layer.build(process)])
       const [one, other] = both.map((context) => Effect.runSync(Effect.provide(of("AuthorizationCode"), context)))
       for (let round = 0; round < 5; round++) {
