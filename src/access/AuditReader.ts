@@ -57,24 +57,30 @@ const conditions = ({
 
 const decode = Schema.decodeUnknownSync(Schema.fromJsonString(AuditRecord))
 
+const unreadable = (path: string) => (error: unknown) =>
+  new AuditUnreadable({ path, reason: error instanceof Error ? error.message : String(error) })
+
 /** The records that answer a query, oldest first. */
-export const read = (path: string, query: Query): Effect.Effect<ReadonlyArray<AuditRecord>, AuditUnreadable> =>
-  Effect.tryPromise({
-    try: async () => {
-      if (!existsSync(path)) throw new Error(NONE)
-      const { DatabaseSync } = await import("node:sqlite")
+export const read = Effect.fn("AuditReader.read")(function* (path: string, query: Query) {
+  if (!existsSync(path)) return yield* new AuditUnreadable({ path, reason: NONE })
+  // Imported here, for older platforms of this program's own launcher lack it.
+  const { DatabaseSync } = yield* Effect.promise(() => import("node:sqlite"))
+  return yield* Effect.try({
+    try: (): ReadonlyArray<AuditRecord> => {
       const database = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
       try {
         const asked = conditions(query)
         const where = asked.length === 0 ? "" : `WHERE ${asked.map(([condition]) => condition).join(" AND ")}`
         const parameters = asked.map(([condition, value]) => [/:(\w+)/u.exec(condition)?.[1] ?? "", value] as const)
-        const rows = database
+        return database
           .prepare(`SELECT record FROM records ${where} ORDER BY time DESC, id DESC LIMIT :limit`)
           .all({ ...Object.fromEntries(parameters), limit: query.limit })
-        return rows.map(({ record }) => decode(record)).reverse()
+          .map(({ record }) => decode(record))
+          .reverse()
       } finally {
         database.close()
       }
     },
-    catch: (error) => new AuditUnreadable({ path, reason: error instanceof Error ? error.message : String(error) })
+    catch: unreadable(path)
   })
+})

@@ -42,6 +42,8 @@ const start: Start = Effect.fnUntraced(function* (place) {
       Effect.callback((resume) => {
         const answered = (reply: Reply): void => resume(Effect.succeed(reply))
         worker.once("message", answered)
+        // Threads know no origins.
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin
         worker.postMessage(request)
         return Effect.sync(() => worker.off("message", answered))
       }),

@@ -107,8 +107,8 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
       arrived.closeUnsafe()
       empty.openUnsafe()
       const rest = sweepAt - (yield* Clock.currentTimeMillis)
-      yield* Effect.raceFirst(arrived.await, Effect.sleep(Math.max(0, rest)))
-      if (backlog.waiting > 0) yield* Effect.raceFirst(ending.await, Effect.sleep(COLLECT))
+      yield* Effect.timeoutOption(arrived.await, Math.max(0, rest))
+      if (backlog.waiting > 0) yield* Effect.timeoutOption(ending.await, COLLECT)
     }
   })
 

@@ -134,9 +134,11 @@ export const work = (): void => {
     const times = records.map((record): { time: number } => JSON.parse(record))
     const from = times[0]?.time ?? 0
     const gap = { time: from, kind: "gap", outcome: "error", lost: missed, detail: "MCP_AUDIT_PATH" }
+    // @effect-diagnostics globalDate:off
     const texts = (missed > 0 ? [gap, ...times] : times).map(({ time, ...rest }) =>
       JSON.stringify({ time: new Date(time).toISOString(), ...rest })
     )
+    // @effect-diagnostics globalDate:error
     try {
       if (lines !== undefined && inodeOf(name) !== lines.inode) closeLines()
       if (lines === undefined) {
@@ -198,5 +200,7 @@ export const work = (): void => {
     return file === undefined ? {} : { fileFault: append(file, request.records) }
   }
 
+  // A port of threads knows no origins.
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin
   parentPort?.on("message", (request: Request) => parentPort.postMessage(answer(request)))
 }

@@ -144,7 +144,7 @@ const withoutProof = (
     ...(Result.isFailure(keys) ? [keys.failure] : [])
   ]
   if (problems.length > 0 || Result.isFailure(keys)) return Result.fail(problems)
-  const head = chosen === "none" ? "No sign-in" : "Sign-in asks for no proof: anyone can be anybody"
+  const head = chosen === "none" ? "No sign-in" : "Sign-in asks for no proof, so anyone can be anybody"
   return Result.succeed({
     host,
     baseUrl: Option.getOrElse(wanted.baseUrl, () => `http://localhost:${wanted.port}`),

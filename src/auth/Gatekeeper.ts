@@ -8,12 +8,15 @@ import * as Result from "effect/Result"
 import { anonymous, type Principal } from "../domain/Principal.ts"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
 import { Audit } from "../access/Audit.ts"
-import { whoOf } from "../domain/AuditRecord.ts"
+import { type AuditEvent, whoOf } from "../domain/AuditRecord.ts"
+import { logger } from "../observability/Logging.ts"
 import * as Challenge from "./Challenge.ts"
 import { MachineCredentials } from "./MachineCredentials.ts"
 import { audienceCovers, type PublicUrl, serverResource } from "./PublicUrl.ts"
 import * as Scopes from "./Scopes.ts"
 import { AccessTokens } from "./server/AccessTokens.ts"
+
+const log = logger("auth")
 
 /** A request that is refused, and how to say so. */
 export interface Refused {
@@ -102,14 +105,16 @@ const make = (url: PublicUrl) =>
     const record = (verdict: Result.Result<Principal, Refused>, server: string | undefined): Effect.Effect<void> => {
       if (Result.isSuccess(verdict) || verdict.failure.challenge._tag === "Missing") return Effect.void
       const { challenge, principal, status } = verdict.failure
-      return audit.record({
+      const event: AuditEvent = {
         kind: "refusal",
         outcome: "denied",
         server,
         code: status,
         detail: Challenge.message(challenge),
         ...(principal === undefined ? {} : { principal: whoOf(principal), client: { id: principal.clientId } })
-      })
+      }
+      const who = principal === undefined ? "" : ` of ${principal.displayName}`
+      return Effect.andThen(log.debug(`A request${who} refused: ${Challenge.message(challenge)}`), audit.record(event))
     }
 
     return Gatekeeper.of({

@@ -9,6 +9,7 @@ import * as SignIn from "./flow/SignIn.ts"
 import * as Gatekeeper from "./Gatekeeper.ts"
 import type { PublicUrl } from "./PublicUrl.ts"
 import * as RequestRate from "./RequestRate.ts"
+import * as RevokedStreams from "./RevokedStreams.ts"
 import * as ServerLayer from "./server/ServerLayer.ts"
 
 export interface Options {
@@ -24,5 +25,6 @@ export const layer = (options: Options) =>
     Account.layer,
     Gatekeeper.layer(options.url),
     RequestRate.layer,
-    PolicyRecords.layer
+    PolicyRecords.layer,
+    RevokedStreams.layer
   ).pipe(Layer.provideMerge(Layer.merge(Consents.layer, Flows.layer)), Layer.provideMerge(ServerLayer.layer(options)))

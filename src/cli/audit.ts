@@ -1,6 +1,7 @@
 /** `audit`: who did what. */
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -34,20 +35,20 @@ export const sinceOf = (text: string, now: number): Effect.Effect<number, NoTime
   return Number.isNaN(time) ? Effect.fail(new NoTime({ text })) : Effect.succeed(time)
 }
 
-/** As one reads it: a table may be sorted by it, and it has the day. */
-const timeOf = (time: number): string => {
-  const local = new Date(time - new Date(time).getTimezoneOffset() * 60_000)
-  return local.toISOString().slice(0, 19).replace("T", " ")
-}
+/** The time of this machine, with its day, so that a table may be sorted by it. */
+const timeOf = (time: number): string =>
+  DateTime.makeUnsafe(time).pipe(DateTime.setZone(DateTime.zoneMakeLocal()), (local) =>
+    DateTime.formatIsoOffset(local).slice(0, 19).replace("T", " ")
+  )
 
 const colourOf = (outcome: string) => (outcome === "ok" ? "green" : outcome === "denied" ? "yellow" : "red")
 
 /** What is done: the target, or what kind of thing it was. */
 const whatOf = ({ detail, kind, lost, method, target }: AuditRecord): string => {
   if (kind === "gap") return `${lost ?? 0} records are missing here`
-  if (target !== undefined) return target
-  if (method !== undefined) return method
-  return detail === undefined ? kind : `${kind}: ${detail}`
+  if (method !== undefined) return target ?? method
+  const about = detail ?? target
+  return about === undefined ? kind : `${kind}: ${about}`
 }
 
 /** Records hold what clients say of themselves, which must not move the cursor. */
@@ -70,7 +71,8 @@ const row = (record: AuditRecord): ReadonlyArray<string> => {
 const HEAD = ["TIME", "WHO", "CLIENT", "SERVER", "WHAT", "OUTCOME", "MS"]
 
 /** One line for a machine, as MCP_AUDIT_PATH has it. */
-const line = (record: AuditRecord): string => JSON.stringify({ ...record, time: new Date(record.time).toISOString() })
+const line = (record: AuditRecord): string =>
+  JSON.stringify({ ...record, time: DateTime.formatIso(DateTime.makeUnsafe(record.time)) })
 
 const text = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withDescription(description), Flag.optional)

@@ -71,7 +71,7 @@ const announceSignIn = Effect.fnUntraced(function* (address: AddressOptions, pro
   if (routes.length > 0) {
     const host = new URL(url.issuer).origin
     yield* log.info(
-      `${address.baseUrl} has a path, which an outer proxy has to strip. These have to reach this proxy too, as they are: ${routes.map((route) => `${host}${route}`).join(", ")}`
+      `${address.baseUrl} has a path, which an outer proxy has to strip. These, and what is below them, have to reach this proxy too, as they are: ${routes.map((route) => `${host}${route}`).join(", ")}`
     )
   }
   const summary = policy.summary()

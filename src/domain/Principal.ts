@@ -14,6 +14,8 @@ export interface Principal {
   readonly hostedDomain?: string
   /** The OAuth client through which a person calls. */
   readonly clientId?: string
+  /** What the person gave that client, which can be taken back. */
+  readonly grantId?: string
 }
 
 /** Is the same known of both? */
@@ -24,7 +26,8 @@ export const sameAccount = (a: Principal, b: Principal): boolean =>
     a.displayName === b.displayName &&
     a.email === b.email &&
     a.hostedDomain === b.hostedDomain &&
-    a.clientId === b.clientId)
+    a.clientId === b.clientId &&
+    a.grantId === b.grantId)
 
 /** Everyone, where sign-in is switched off. */
 export const anonymous: Principal = {

@@ -61,7 +61,7 @@ button.main:hover { border-color: var(--deep); background: var(--deep); color: v
 @keyframes arm { from { pointer-events: none } }
 label { display: block; margin: 1.5rem 0 .4rem; font-weight: 600 }
 input { width: 100%; min-height: 3rem; padding: .5rem .8rem; border: 1.5px solid var(--edge); border-radius: 10px; background: var(--card); color: var(--ink); font: inherit }
-input + button { width: 100%; margin-top: .75rem; min-height: 3.1rem }
+label ~ button { width: 100%; margin-top: .75rem; min-height: 3.1rem }
 details { margin: 1rem 0 0 }
 summary { padding: .25rem 0; cursor: pointer; color: var(--soft); font-size: .875rem }
 dl { margin: .5rem 0 0 }

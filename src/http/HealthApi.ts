@@ -51,9 +51,9 @@ export const Readiness = Schema.Struct({
     failed: Schema.Finite
   }),
   sessions: Schema.Finite,
-  /** In full for callers on this machine; for others only the number of lost records, if there are any. */
+  /** In full for callers on this machine and administrators; for others only the number of lost records, if there are any. */
   audit: Schema.optionalKey(AuditReport),
-  /** For callers on this machine only. */
+  /** For callers on this machine and administrators only. */
   upstreams: Schema.optionalKey(Schema.Array(ServerReport))
 })
 export type Readiness = typeof Readiness.Type

@@ -63,8 +63,11 @@ export const choose = (
       `${name} has fewer than ${KeyText.MINIMUM} characters, too few to derive keys from: set GOOGLE_JWT_KEY. ${remedy}`
     )
   }
+  const instead = name === settings.key.name ? remedy : `Set ${settings.key.name}. ${remedy}`
   const isShort = length(secret) < GOOD
-  const warnings = isShort ? [`${name}, of which all keys are made, is shorter than ${GOOD} characters. ${remedy}`] : []
+  const warnings = isShort
+    ? [`${name}, of which all keys are made, is shorter than ${GOOD} characters. ${instead}`]
+    : []
   return Result.succeed({ origin: { _tag: "Text", secret }, previous, warnings })
 }
 

@@ -257,7 +257,7 @@ describe("a thread that dies", () => {
           const [first, again, next] = batches()
           assert.deepStrictEqual(again, first)
           assert.strictEqual(next?.number, 2)
-          assert.deepStrictEqual(next.records.length, 1)
+          assert.strictEqual(next?.records.length, 1)
         }).pipe(Effect.scoped, Effect.provide(layer))
       )
       assert.deepStrictEqual(
@@ -291,7 +291,7 @@ describe("a thread that dies", () => {
           yield* audit.record(call("a"))
           yield* audit.record(call("b"))
           yield* onDisk(audit)
-        }).pipe(Effect.scoped, Effect.provide(Layer.succeed(AuditThread, start)))
+        }).pipe(Effect.scoped, Effect.provideService(AuditThread, start))
       )
       assert.deepStrictEqual([lives, lines.length], [2, 1])
       assert.deepStrictEqual(targets(yield* AuditReader.read(path, everything)), ["a", "b"])

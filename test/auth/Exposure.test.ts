@@ -190,6 +190,13 @@ describe("keys", () => {
 
   it("that are short are warned of, and those too short refused, beside all other problems", () => {
     assert.include(allowed({ ...google, ...base, GOOGLE_JWT_KEY: "k".repeat(31) }).warnings[0], "shorter than 32")
+    const short = allowed({
+      ...google,
+      MCP_BASE_URL: "https://x.example",
+      GOOGLE_CLIENT_SECRET: "k".repeat(31)
+    }).warnings.at(-1)
+    // Nobody makes a client secret: it is the provider's.
+    assert.match(short ?? "", /GOOGLE_CLIENT_SECRET.* shorter than 32 characters\. Set GOOGLE_JWT_KEY\. Make one with/u)
     const problems = refused({
       ...oidc,
       OIDC_ISSUER: "http://id.example.com",

@@ -30,8 +30,12 @@ if (chromium === undefined) {
   console.warn("No Chromium here: tests in a browser are skipped. Install one, or name it in MCP_TEST_CHROMIUM.")
 }
 
-/** Without a sandbox it runs as root and in containers; without the others it waits for a network that may be closed. */
+/**
+ * Without a sandbox it runs as root and in containers; without the others it waits for a network that may be closed.
+ * Whatever is named `….test` is on this machine.
+ */
 const ARGUMENTS = [
+  "--host-resolver-rules=MAP *.test 127.0.0.1",
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",

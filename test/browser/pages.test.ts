@@ -81,6 +81,19 @@ describe("every page", () => {
   )
 })
 
+describe("the account page", () => {
+  it.live.skipIf(chromium === undefined)("has its button level with the mark", () =>
+    visit({ viewport: { width: 1280, height: 800 } }, async ({ page }, open) => {
+      await open("/account/account")
+      const middle = (selector: string): Promise<number> =>
+        page.evaluate(
+          `(({ bottom, top }) => (top + bottom) / 2)(document.querySelector("${selector}").getBoundingClientRect())`
+        )
+      assert.approximately(await middle("header button"), await middle("header svg"), 1)
+    })
+  )
+})
+
 describe("the consent page", () => {
   it.live.skipIf(chromium === undefined)(
     "is walked by keyboard: Deny, Allow, details, each seen to have the focus",

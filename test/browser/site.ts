@@ -1,7 +1,9 @@
 /** Sites on loopback for a browser to visit: what they answer is a function, what was asked of them is kept. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { createServer, type IncomingHttpHeaders } from "node:http"
+import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http"
+import { createServer as createSecureServer } from "node:https"
+import { certificate } from "../support/standIns.ts"
 
 export interface Asked {
   readonly method: string
@@ -19,18 +21,24 @@ export interface Answer {
 
 export interface WebSite {
   readonly port: number
-  /** As 127.0.0.1. To browsers, `localhost` with the same port is another site. */
+  /** As 127.0.0.1, or by the name it was given. To browsers, `localhost` with the same port is another site. */
   readonly origin: string
   readonly asked: ReadonlyArray<Asked>
 }
 
 const HTML = { "content-type": "text/html; charset=utf-8" }
 
-/** Serves until the scope closes, on a port of its own. What has no answer is not found. */
-export const webSite = (answer: (asked: Asked) => Answer | undefined): Effect.Effect<WebSite, never, Scope.Scope> =>
+/**
+ * Serves until the scope closes, on a port of its own. What has no answer is not found. With a `name` (client.test,
+ * other.test) it serves https, with a certificate that a browser accepts only if it is told to ignore such errors.
+ */
+export const webSite = (
+  answer: (asked: Asked) => Answer | undefined,
+  name?: "client.test" | "other.test"
+): Effect.Effect<WebSite, never, Scope.Scope> =>
   Effect.gen(function* () {
     const asked: Array<Asked> = []
-    const server = createServer((request, response) => {
+    const listener: RequestListener = (request, response) => {
       const chunks: Array<Buffer> = []
       request.on("data", (chunk: Buffer) => chunks.push(chunk))
       request.on("end", () => {
@@ -40,7 +48,8 @@ export const webSite = (answer: (asked: Asked) => Answer | undefined): Effect.Ef
         const { body, headers: own, status } = answer(one) ?? { status: 404, body: "" }
         response.writeHead(status ?? 200, { ...HTML, ...own }).end(body)
       })
-    })
+    }
+    const server = name === undefined ? createServer(listener) : createSecureServer(certificate(), listener)
     const port = yield* Effect.acquireRelease(
       Effect.callback<number>((resume) => {
         server.listen(0, "127.0.0.1", () => {
@@ -54,5 +63,5 @@ export const webSite = (answer: (asked: Asked) => Answer | undefined): Effect.Ef
           server.closeAllConnections()
         })
     )
-    return { port, origin: `http://127.0.0.1:${port}`, asked }
+    return { port, origin: name === undefined ? `http://127.0.0.1:${port}` : `https://${name}:${port}`, asked }
   })

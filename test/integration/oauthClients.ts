@@ -1,4 +1,5 @@
 /** What both generations of the official client need to sign somebody in: they bring the protocol, this the memory. */
+// oxlint-disable typescript/no-explicit-any -- two generations of the SDK, with types of their own for the same, are driven by one
 import {
   Client as SecondClient,
   type OAuthClientProvider as SecondProvider,
@@ -11,23 +12,26 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { LOOPBACK } from "./signIn.ts"
 
-/** The tokens as they came; whatever the client adds to them is its own. */
-export interface Tokens {
-  readonly access_token: string
-  readonly token_type: string
-  readonly refresh_token?: string
-  readonly scope?: string
+type Saved<Method extends "saveTokens" | "saveClientInformation" | "saveDiscoveryState"> = Parameters<
+  NonNullable<OAuthClientProvider[Method]>
+>[0] &
+  Parameters<NonNullable<SecondProvider[Method]>>[0]
+
+const present = <A>(value: A | undefined): A => {
+  if (value === undefined) throw new Error("the client has not saved that yet")
+  return value
 }
 
 /** Remembers in memory. Both generations want the same of it. */
 export class Memory {
   readonly redirectUrl: string = LOOPBACK
   readonly clientMetadataUrl?: string
+  /** Where the client has sent its person. */
   authorization: URL | undefined
-  client: any
-  held: any
   verifier = ""
-  discovered: any
+  #client: Saved<"saveClientInformation"> | undefined
+  #tokens: Saved<"saveTokens"> | undefined
+  #discovered: Saved<"saveDiscoveryState"> | undefined
 
   constructor(clientMetadataUrl?: string) {
     if (clientMetadataUrl !== undefined) this.clientMetadataUrl = clientMetadataUrl
@@ -43,16 +47,26 @@ export class Memory {
     }
   }
 
+  /** What it was registered as. */
+  get client() {
+    return present(this.#client)
+  }
+
+  /** The tokens that it has now. */
+  get held() {
+    return present(this.#tokens)
+  }
+
   state = () => "state-of-the-client"
-  clientInformation = () => this.client
-  saveClientInformation = (client: unknown) => void (this.client = client)
-  tokens = () => this.held
-  saveTokens = (tokens: unknown) => void (this.held = tokens)
+  clientInformation = () => this.#client
+  saveClientInformation = (client: object) => void (this.#client = client as Saved<"saveClientInformation">)
+  tokens = () => this.#tokens
+  saveTokens = (tokens: object) => void (this.#tokens = tokens as Saved<"saveTokens">)
   redirectToAuthorization = (url: URL) => void (this.authorization = url)
   saveCodeVerifier = (verifier: string) => void (this.verifier = verifier)
   codeVerifier = () => this.verifier
-  saveDiscoveryState = (state: unknown) => void (this.discovered = state)
-  discoveryState = () => this.discovered
+  saveDiscoveryState = (state: object) => void (this.#discovered = state as Saved<"saveDiscoveryState">)
+  discoveryState = () => this.#discovered
 }
 
 /** What a signed-in client does, whichever generation it is of. */

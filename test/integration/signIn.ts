@@ -1,4 +1,5 @@
 /** A real proxy that signs people in at a stand-in for Google; and the people, their browsers and their programs. */
+// oxlint-disable typescript/no-explicit-any -- what an endpoint says is compared, not used
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
@@ -10,6 +11,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DECISION } from "../../src/auth/pages/ConsentPage.ts"
 import * as Visitor from "../../src/cli/Visitor.ts"
+import type { Answer as Said } from "../support/oauth.ts"
 import { type Account, type Google, startGoogle } from "../support/google.ts"
 import { variables } from "../support/standIns.ts"
 import { fixture, freePort, type ProxyOptions, type RunningProxy, startProxy } from "./harness.ts"
@@ -70,7 +72,7 @@ export const deploy = (options: DeploymentOptions = {}): Effect.Effect<Deploymen
         MCP_AUTH_PROVIDER: "google",
         MCP_HOST: "127.0.0.1",
         MCP_BASE_URL: base,
-        ...(options.pathPrefix === undefined ? {} : { MCP_PATH_PREFIX: options.pathPrefix }),
+        MCP_PATH_PREFIX: options.pathPrefix ?? "",
         GOOGLE_CLIENT_ID: google.clientId,
         GOOGLE_CLIENT_SECRET: Redacted.value(google.clientSecret),
         ...variables(google.endpoints),
@@ -154,8 +156,8 @@ export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  /** The body; where it is no JSON, nothing. */
-  readonly body: Readonly<Record<string, any>>
+  /** What the body says; where it is no JSON, nothing. */
+  readonly body: Said
 }
 
 export const ask = (url: string, init: RequestInit = {}): Effect.Effect<Answer> =>
@@ -163,7 +165,7 @@ export const ask = (url: string, init: RequestInit = {}): Effect.Effect<Answer> 
     const response = await fetch(url, init)
     const text = await response.text()
     const isJson = (response.headers.get("content-type") ?? "").includes("json")
-    return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : {} }
+    return { status: response.status, headers: response.headers, text, body: JSON.parse(isJson ? text : "{}") as Said }
   })
 
 export const post = (url: string, fields: Readonly<Record<string, string>>): Effect.Effect<Answer> =>

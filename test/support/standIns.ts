@@ -9,8 +9,8 @@ import type { FetchOptions } from "../../src/auth/server/ClientDocuments.ts"
 /** Tells the entry point where its Google is. Nothing that is shipped reads it. */
 const VARIABLE = "TEST_GOOGLE_ENDPOINTS"
 
-export const variables = ({ userinfo: _, ...endpoints }: Endpoints): Readonly<Record<string, string>> => ({
-  [VARIABLE]: JSON.stringify(endpoints)
+export const variables = (endpoints: Endpoints): Readonly<Record<string, string>> => ({
+  [VARIABLE]: JSON.stringify({ ...endpoints, userinfo: undefined })
 })
 
 /** What `variables` said, in the process that was given them. */

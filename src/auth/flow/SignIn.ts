@@ -96,19 +96,22 @@ const make = (url: PublicUrl) =>
       return { _tag: "Leave", url: target } satisfies Step
     })
 
-    const record = (
+    const record = Effect.fnUntraced(function* (
       kind: "sign-in" | "consent",
       outcome: Outcome,
       { transaction }: Flow,
       about: { readonly identity?: Identity | undefined; readonly detail?: string }
-    ): Effect.Effect<void> =>
-      audit.record({
+    ) {
+      const client = transaction === undefined ? undefined : yield* server.client(transaction.clientId)
+      yield* audit.record({
         kind,
         outcome,
         ...(about.identity === undefined ? {} : { principal: whoOf(principalOf(about.identity)) }),
-        ...(transaction === undefined ? {} : { client: { id: transaction.clientId }, target: transaction.resource }),
+        ...(transaction === undefined ? {} : { target: transaction.resource }),
+        ...(client === undefined ? {} : { client: { id: client.id, name: client.name } }),
         ...(about.detail === undefined ? {} : { detail: about.detail })
       })
+    })
 
     const expired = (detail: string) => Effect.fail(new Stopped({ error: SignInErrors.expired, detail }))
 
@@ -204,6 +207,8 @@ const make = (url: PublicUrl) =>
         return yield* complete(flow, identity)
       }),
       callback: Effect.fnUntraced(function* (query, browser) {
+        const said = query.get("error")?.slice(0, 100) ?? (query.has("code") ? "a code" : "no code")
+        yield* log.debug(`Callback from ${provider.name}: ${said}`)
         const taken = yield* flows.endVisit(query.get("state") ?? "")
         if (Option.isNone(taken)) return yield* expired("the state is unknown, expired, or was used before")
         const { flow, memory } = taken.value

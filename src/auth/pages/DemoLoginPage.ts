@@ -34,7 +34,7 @@ export const demoLoginPage = ({ action, hidden, problem, site, suggestion }: Dem
           name="${NAME_FIELD}"
           value="${Foreign.line(suggestion ?? "", 100)}"
           required
-          maxlength="100"
+          maxlength="60"
           autocomplete="nickname"
           autocapitalize="words"
           spellcheck="false"

@@ -11,6 +11,9 @@ export interface SignInError {
 }
 
 const START_AGAIN = "Go back to the program that you want to connect, and connect again."
+/** A provider is called as within a sentence, such as "the demo". */
+const beginning = (provider: string): string => provider.slice(0, 1).toUpperCase() + provider.slice(1)
+
 const NOT_YOU = "If you did not start this yourself, close this page. Nobody was given access."
 
 export const unknownClient: SignInError = {
@@ -65,7 +68,7 @@ export const cancelled = (provider: string): SignInError => ({
 /** The provider's answer cannot be believed, or says no. `reason` is fit to be shown. */
 export const refused = (provider: string, reason: string): SignInError => ({
   status: 403,
-  title: `${provider} did not sign you in`,
+  title: `${beginning(provider)} did not sign you in`,
   happened: Foreign.line(reason, 300),
   remedies: [START_AGAIN, "If it happens again, try another account, or ask whoever runs this server."]
 })
@@ -83,13 +86,13 @@ export const notAdmitted = (email: string): SignInError => ({
 export const emailNotVerified = (provider: string, email: string): SignInError => ({
   status: 403,
   title: "Your e-mail address is not confirmed",
-  happened: `${provider} has not made sure that ${Foreign.line(email, 254)} is yours. Until then it cannot be used here.`,
+  happened: `${beginning(provider)} has not made sure that ${Foreign.line(email, 254)} is yours. Until then it cannot be used here.`,
   remedies: [`Confirm the address in your ${provider} account, then connect again.`, "Or sign in with another account."]
 })
 
 export const providerUnavailable = (provider: string): SignInError => ({
   status: 503,
-  title: `${provider} cannot be reached`,
+  title: `${beginning(provider)} cannot be reached`,
   happened: `This server has just tried to ask ${provider} who you are, and got no proper answer. It is not your fault.`,
   remedies: ["Wait for a minute, then connect again from the program.", "If it lasts, tell whoever runs this server."]
 })

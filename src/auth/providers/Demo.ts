@@ -9,7 +9,13 @@ import * as Person from "./Person.ts"
 
 const MAX_LENGTH = 60
 
-/** `Zoë Müller` → `zoe-muller`; names in other letters are told apart by a hash. */
+/** An address made of a name is longer than the name, and comes back as the suggestion for the next sign-in. */
+const MAX_EMAIL_LENGTH = 100
+
+/** With a hash behind it, it is still short enough for an address. */
+const MAX_SLUG_LENGTH = 50
+
+/** `Zoë Müller` → `zoe-muller`; names in other letters, and long ones, are told apart by a hash. */
 const slug = (name: string): string => {
   const plain = name
     .normalize("NFKD")
@@ -17,18 +23,24 @@ const slug = (name: string): string => {
     .toLowerCase()
     .replace(/[^a-z0-9]+/gu, "-")
     .replace(/^-|-$/gu, "")
-  const isWhole = !/[^\p{ASCII}\p{M}]/u.test(name.normalize("NFKD"))
+  const isWhole = plain.length <= MAX_SLUG_LENGTH && !/[^\p{ASCII}\p{M}]/u.test(name.normalize("NFKD"))
   if (plain !== "" && isWhole) return plain
   const hash = createHash("sha256").update(name.normalize("NFC")).digest("hex").slice(0, 8)
-  return plain === "" ? `person-${hash}` : `${plain}-${hash}`
+  return plain === "" ? `person-${hash}` : `${plain.slice(0, MAX_SLUG_LENGTH)}-${hash}`
 }
 
 /** The person of a typed name or e-mail: a name without one gets an address under `demo.invalid`. None for what is no name. */
 export const person = (typed: string): Option.Option<Identity> => {
-  const name = typed.trim()
-  if (name === "" || name.length > MAX_LENGTH || /[\p{Cc}\p{Cf}]/u.test(name)) return Option.none()
-  const email = Person.email(name) ?? `${slug(name)}@demo.invalid`
-  return Option.some({ subject: Subject.make(`demo:${email}`), email, name })
+  const text = typed.trim()
+  if (text === "" || /[\p{Cc}\p{Cf}]/u.test(text)) return Option.none()
+  const address = Person.email(text)
+  if (text.length > (address === undefined ? MAX_LENGTH : MAX_EMAIL_LENGTH)) return Option.none()
+  const email = address ?? `${slug(text)}@demo.invalid`
+  return Option.some({
+    subject: Subject.make(`demo:${email}`),
+    email,
+    ...(address === undefined ? { name: text } : {})
+  })
 }
 
 export const layer: Layer.Layer<IdentityProvider> = Layer.succeed(IdentityProvider, {

@@ -125,7 +125,8 @@ export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey 
             id: jti,
             principal: {
               ...principalOf({ subject: sub, email, ...(hd === undefined ? {} : { hostedDomain: hd }) }),
-              clientId: client_id
+              clientId: client_id,
+              ...(gid === undefined ? {} : { grantId: gid })
             },
             clientId: client_id,
             audience: aud,

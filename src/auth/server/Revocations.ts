@@ -4,7 +4,9 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import { Store, type StoreError } from "../../storage/Store.ts"
 
 const TABLE = "oauth revoked"
@@ -16,6 +18,8 @@ export class Revocations extends Context.Service<
     /** Takes back a grant with all its tokens, or one access token, by its id. In force on return. */
     readonly revoke: (id: string) => Effect.Effect<void, StoreError>
     readonly isRevoked: (id: string) => boolean
+    /** What is taken back from now on. */
+    readonly revoked: Stream.Stream<string>
   }
 >()("mcp-proxy/auth/server/Revocations") {}
 
@@ -27,6 +31,7 @@ export const layer = (lifetime: Duration.Duration): Layer.Layer<Revocations, Sto
       const store = yield* Store
       const keep = Duration.sum(lifetime, Duration.minutes(5))
       const until = new Map<string, number>()
+      const revoked = yield* PubSub.unbounded<string>()
       const start = yield* Clock.currentTimeMillis
       for (const { key } of yield* store.list(TABLE)) until.set(key, start + Duration.toMillis(keep))
       yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -38,9 +43,11 @@ export const layer = (lifetime: Duration.Duration): Layer.Layer<Revocations, Sto
         revoke: Effect.fnUntraced(function* (id) {
           const now = yield* Clock.currentTimeMillis
           until.set(id, now + Duration.toMillis(keep))
+          yield* PubSub.publish(revoked, id)
           yield* store.put(TABLE, { key: id, value: "" }, keep)
         }),
-        isRevoked: (id) => until.has(id)
+        isRevoked: (id) => until.has(id),
+        revoked: Stream.fromPubSub(revoked)
       })
     })
   )

@@ -19,6 +19,14 @@ describe("an error page", () => {
     if (name !== "bad-request") assert.notMatch(text, /redirect|URI|OAuth|token|client|CSRF|state|parameter/iu)
   })
 
+  it.each([
+    SignInErrors.refused("the demo", "No."),
+    SignInErrors.providerUnavailable("the demo"),
+    SignInErrors.emailNotVerified("the demo", "ann@example.com")
+  ])("begins its sentences with a capital, whatever the provider is called: $title", ({ happened, title }) => {
+    for (const sentence of [title, happened]) assert.match(sentence, /^\p{Lu}/u)
+  })
+
   it("names the account that is not admitted, and has a way on", () => {
     const document = errorPage({
       site,

@@ -30,13 +30,34 @@ describe("a typed name", () => {
     assert.deepStrictEqual(Demo.person(typed), Option.none())
   })
 
-  it("whatever it is, is nobody, or somebody with an e-mail and what was typed as the name", () => {
+  it("that is an e-mail is no name", () => {
+    assert.deepStrictEqual(
+      Option.map(Demo.person("Ann@Example.com"), (identity) => identity.name),
+      Option.some(undefined)
+    )
+  })
+
+  it("and the e-mail that was made of it are the same person, however long", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme", maxLength: 80 }), (typed) => {
         const found = Demo.person(typed)
         if (Option.isNone(found)) return
-        assert.match(found.value.email, /^[^\s@]+@[^\s@]+$/u)
-        assert.strictEqual(found.value.name, typed.trim())
+        const again = Option.map(Demo.person(found.value.email), ({ subject }) => subject)
+        assert.deepStrictEqual(again, Option.some(found.value.subject))
+      })
+    )
+    const longest = Option.getOrThrow(Demo.person("ä".repeat(30) + "x".repeat(30)))
+    assert.isTrue(Option.isSome(Demo.person(longest.email)))
+  })
+
+  it("whatever it is, is nobody, or somebody with an e-mail, and with what was typed as the name unless that is it", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme", maxLength: 80 }), (typed) => {
+        const found = Demo.person(typed)
+        if (Option.isNone(found)) return
+        const { email, name } = found.value
+        assert.match(email, /^[^\s@]+@[^\s@]+$/u)
+        assert.strictEqual(name, email === typed.trim().toLowerCase() ? undefined : typed.trim())
         assert.strictEqual<string>(found.value.subject, `demo:${found.value.email}`)
       })
     )

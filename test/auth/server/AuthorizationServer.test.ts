@@ -151,12 +151,14 @@ describe("a code", () => {
       assert.deepInclude(body, { token_type: "Bearer", expires_in: 3600, scope: "mcp offline_access" })
       const tokens = yield* AccessTokens
       const { audience, clientId: forWhom, principal } = Result.getOrThrow(yield* tokens.verify(body.access_token))
+      assert.isString(principal.grantId)
       assert.deepStrictEqual(principal, {
         subject: oauth.ann.subject,
         kind: "person",
         displayName: "ann@example.com",
         email: "ann@example.com",
-        clientId: id
+        clientId: id,
+        ...(principal.grantId === undefined ? {} : { grantId: principal.grantId })
       })
       assert.strictEqual(audience, oauth.url.resource)
       assert.strictEqual(forWhom, id)
