@@ -37,7 +37,13 @@ const signIn = (served: Served, name: string, resource?: string) =>
     return { access: access ?? "", refresh: refresh ?? "", client: id } satisfies Tokens
   })
 
-const call = (served: Served, token: string, path: string, headers: Record<string, string> = {}, body: unknown = INITIALIZE) =>
+const call = (
+  served: Served,
+  token: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body: unknown = INITIALIZE
+) =>
   served.ask(path, {
     ...json(body),
     headers: {
@@ -98,7 +104,11 @@ describe("a token for one server", () => {
   test("gives by refresh no token for more", (served) =>
     Effect.gen(function* () {
       const tokens = yield* signIn(served, "ann", "https://mcp.example.com/mcp/github")
-      for (const resource of ["https://mcp.example.com/mcp", "https://mcp.example.com/mcp/files", "https://evil.example"]) {
+      for (const resource of [
+        "https://mcp.example.com/mcp",
+        "https://mcp.example.com/mcp/files",
+        "https://evil.example"
+      ]) {
         const answer = yield* served.ask(
           "/token",
           form({ grant_type: "refresh_token", client_id: tokens.client, refresh_token: tokens.refresh, resource })
@@ -108,7 +118,12 @@ describe("a token for one server", () => {
       }
       const more = yield* served.ask(
         "/token",
-        form({ grant_type: "refresh_token", client_id: tokens.client, refresh_token: tokens.refresh, scope: "admin mcp" })
+        form({
+          grant_type: "refresh_token",
+          client_id: tokens.client,
+          refresh_token: tokens.refresh,
+          scope: "admin mcp"
+        })
       )
       assert.strictEqual((JSON.parse(more.body) as { readonly scope?: string }).scope, "mcp offline_access")
     }))
@@ -118,7 +133,9 @@ describe("a refresh token", () => {
   test("sent twice at once gives two tokens that both live; an access token is none, and it is none", (served) =>
     Effect.gen(function* () {
       const tokens = yield* signIn(served, "ann")
-      const answers = yield* Effect.all([refresh(served, tokens), refresh(served, tokens)], { concurrency: "unbounded" })
+      const answers = yield* Effect.all([refresh(served, tokens), refresh(served, tokens)], {
+        concurrency: "unbounded"
+      })
       for (const { body, status } of answers) {
         assert.strictEqual(status, 200)
         const { access_token: access } = JSON.parse(body) as { readonly access_token: string }

@@ -22,7 +22,8 @@ const failing = Effect.gen(function* () {
       Effect.suspend(() => {
         if (isWrite || isBroken) {
           seen++
-          if (left-- <= 0) return Effect.fail(new StoreError({ operation: "write", reason: "database or disk is full" }))
+          if (left-- <= 0)
+            return Effect.fail(new StoreError({ operation: "write", reason: "database or disk is full" }))
         }
         return run(...args)
       })
@@ -56,12 +57,16 @@ const journey = (served: Served) =>
     const browser = openBrowser(served)
     const keep = <E>(what: string, asked: Effect.Effect<Answer, E>) =>
       Effect.gen(function* () {
-        if (answers.some(([, { status }]) => status >= 400)) return { status: 0, headers: {}, setCookies: [], body: "{}" }
+        if (answers.some(([, { status }]) => status >= 400))
+          return { status: 0, headers: {}, setCookies: [], body: "{}" }
         const answer = yield* asked
         answers.push([what, answer])
         return answer
       })
-    const registered = yield* keep("register", served.ask("/register", json({ redirect_uris: [CALLBACK], client_name: randomUUID() })))
+    const registered = yield* keep(
+      "register",
+      served.ask("/register", json({ redirect_uris: [CALLBACK], client_name: randomUUID() }))
+    )
     const { client_id: id = "" } = JSON.parse(registered.body) as { readonly client_id?: string }
     const { query, verifier } = goodRequest(id, CALLBACK)
     const begun = yield* keep("authorize", browser.begin(query))
@@ -73,7 +78,10 @@ const journey = (served: Served) =>
         return page
       })
     )
-    const left = yield* keep("consent", Effect.suspend(() => browser.decide(fields, "allow")))
+    const left = yield* keep(
+      "consent",
+      Effect.suspend(() => browser.decide(fields, "allow"))
+    )
     const back = yield* keep("callback", browser.signInAs(left, "ann"))
     const grant = {
       grant_type: "authorization_code",
@@ -152,7 +160,10 @@ describe.each(["full", "broken"] as const)("a storage that is %s", (kind) => {
           if (what === "revoke" && last.status === 200) continue
           assertSaid(what, last, JSON.stringify(lines.map(({ fields, text }) => ({ text, fields }))))
         }
-        assert.includeMembers([...failedAt], ["register", "authorize", "consent", "callback", "token", "refresh", "revoke"])
+        assert.includeMembers(
+          [...failedAt],
+          ["register", "authorize", "consent", "callback", "token", "refresh", "revoke"]
+        )
         assert.strictEqual((yield* travel(Infinity)).at(-1)?.[1].status, 200)
       }),
     60_000

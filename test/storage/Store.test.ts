@@ -332,14 +332,20 @@ describe("the store's file", () => {
       const path = join(yield* temporaryFolder, "state.db")
       yield* inFile(
         path,
-        Effect.forEach(Array.from({ length: 200 }, (_, index) => `key ${index}`), (key) => put(key, "x".repeat(500)))
+        Effect.forEach(
+          Array.from({ length: 200 }, (_, index) => `key ${index}`),
+          (key) => put(key, "x".repeat(500))
+        )
       )
       const bytes = readFileSync(path)
       writeFileSync(path, bytes.fill(0xff, 8192, 16_384))
       const before = readFileSync(path)
       const error = yield* Effect.flip(inFile(path, get("key 1")))
       assert.strictEqual(error._tag, "StoreError")
-      assert.match(error.message, /open .*state\.db: .*(?:damaged|malformed)\. Restore it from a backup, or move it away/u)
+      assert.match(
+        error.message,
+        /open .*state\.db: .*(?:damaged|malformed)\. Restore it from a backup, or move it away/u
+      )
       assert.deepStrictEqual(readFileSync(path), before)
     })
   )
