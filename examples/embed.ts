@@ -19,6 +19,7 @@ import {
 } from "effect/http"
 import {
   Address,
+  Audit,
   Draining,
   Gateway,
   type GatewayConfig,
@@ -60,9 +61,13 @@ const config: GatewayConfig = {
 }
 
 /** What the gateway needs of its surroundings: here, nothing outlives the program. */
-const Surroundings = Layer.mergeAll(HttpAgent.layer, Reaper.layer, RootKey.layerRandom, Store.layerMemory).pipe(
-  Layer.provideMerge(NodeServices.layer)
-)
+const Surroundings = Layer.mergeAll(
+  HttpAgent.layer,
+  Reaper.layer,
+  RootKey.layerRandom,
+  Store.layerMemory,
+  Audit.layerNone
+).pipe(Layer.provideMerge(NodeServices.layer))
 
 const McpGateway = Routes.layer({ allowedHosts: [], allowedOrigins: [] }).pipe(
   Layer.provide(Gateway.layer(config)),

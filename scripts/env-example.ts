@@ -14,6 +14,7 @@ const HEADINGS: Readonly<Record<keyof typeof groups, string>> = {
   config: "Configuration file",
   http: "Address and network",
   auth: "Sign-in",
+  audit: "Audit trail",
   gateway: "Gateway",
   upstream: "Upstream servers",
   storage: "State",

@@ -2,7 +2,7 @@
  * The gateway for programs of their own: services and layers to put into another Effect program.
  *
  * `Gateway.layer(config)` runs the servers and stands before them; `Routes.layer` puts it on a router. Both take their
- * surroundings (platform, key, store, address) as requirements, so that the embedding program decides them.
+ * surroundings (platform, key, store, audit trail, address) as requirements, so that the embedding program decides them.
  */
 
 /** The failures that a gateway answers with. */
@@ -15,6 +15,9 @@ export type { Caller, Isolation, Lane } from "./domain/Lane.ts"
 export type { UpstreamStatus } from "./domain/UpstreamStatus.ts"
 /** Reading an mcp_config.json. */
 export * as ConfigFile from "./config/ConfigFile.ts"
+/** Who did what: the service, and its layers on SQLite, in memory and without effect. */
+export * as Audit from "./access/Audit.ts"
+export type { AuditEvent, AuditRecord } from "./domain/AuditRecord.ts"
 /** The one secret, and what is sealed with it. */
 export { RootKey } from "./keys/RootKey.ts"
 /** Small durable state: the service, and its layers in memory and on SQLite. */

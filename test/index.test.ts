@@ -15,10 +15,10 @@ const holds = <Claim extends true>(): Claim | undefined => undefined
 type Platform = ChildProcessSpawner | Api.HttpAgent | Api.Reaper
 
 describe("the public API", () => {
-  it("runs a gateway that cannot fail and needs a platform, a key and a store", () => {
+  it("runs a gateway that cannot fail and needs a platform, a key, a store and an audit trail", () => {
     type GatewayLayer = ReturnType<typeof Api.Gateway.layer>
     holds<Equal<Layer.Error<GatewayLayer>, never>>()
-    holds<Equal<Layer.Services<GatewayLayer>, Platform | Api.RootKey | Api.Store.Store>>()
+    holds<Equal<Layer.Services<GatewayLayer>, Platform | Api.RootKey | Api.Store.Store | Api.Audit.Audit>>()
     assert.isFunction(Api.Gateway.layer)
   })
 

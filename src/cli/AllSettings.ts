@@ -1,5 +1,6 @@
 /** The settings of every room: what `.env.example` and docs/configuration.md list, and what the start reads. */
 import type * as Effect from "effect/Effect"
+import * as AuditSettings from "../access/AuditSettings.ts"
 import * as Exposure from "../auth/Exposure.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import * as Proxy from "../gateway/Proxy.ts"
@@ -14,6 +15,7 @@ export const groups = {
   config: ConfigFile.settings,
   http: HttpSettings.settings,
   auth: Exposure.settings,
+  audit: AuditSettings.settings,
   gateway: Proxy.settings,
   upstream: RestartPolicy.settings,
   storage: DataDirectory.settings,

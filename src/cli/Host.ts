@@ -3,7 +3,9 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import * as Audit from "../access/Audit.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import { Behaviour } from "../gateway/Proxy.ts"
 import { RootKey } from "../keys/RootKey.ts"
@@ -24,12 +26,22 @@ export const platform = (settings: AllSettings, listWait: Duration.Duration) =>
     Layer.succeed(Behaviour, { listWait })
   ).pipe(Layer.provideMerge(NodeServices.layer))
 
-/** Keys and state in the data directory. */
+/** The file of the audit trail in the data directory. */
+export const AUDIT_FILE = "audit.db"
+
+/** Keys, state and audit trail in the data directory. */
 export const durable = (settings: AllSettings) =>
   Layer.unwrap(
-    Effect.map(DataDirectory, ({ file }) =>
-      Layer.merge(RootKey.layerFile(file("key")), SqliteStore.layer(file("state.db")))
-    )
+    Effect.gen(function* () {
+      const { file } = yield* DataDirectory
+      const path = yield* Path.Path
+      const lines = Option.map(settings.audit.path, (relative) => path.resolve(relative))
+      return Layer.mergeAll(
+        RootKey.layerFile(file("key")),
+        SqliteStore.layer(file("state.db")),
+        Audit.layer(settings.audit, { database: file(AUDIT_FILE), lines: Option.getOrUndefined(lines) })
+      )
+    })
   ).pipe(Layer.provide(DataDirectory.layer(settings.storage.dataDirectory)), Layer.provide(NodeServices.layer))
 
 /** Keys and state that end with the process, for commands that serve nobody. */

@@ -22,6 +22,13 @@ const CODE = /\u001b\[\d+m/gu
 /** The columns that a text takes on a terminal. */
 const width = (text: string): number => CliOutput.displayWidth(text.replace(CODE, ""))
 
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/gu
+
+/** A text of a stranger's, on one line, its control characters shown and not obeyed. */
+export const plain = (text: string): string =>
+  text.replace(CONTROL, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`)
+
 /** Rows as aligned columns; the last one takes what is left. */
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const columns = Math.max(0, ...rows.map((row) => row.length))

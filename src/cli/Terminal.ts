@@ -1,4 +1,5 @@
 /** Standard output and error: results on the one, logs on the other. */
+import * as Effect from "effect/Effect"
 import type { Sink } from "../observability/Logging.ts"
 
 const sink = (stream: NodeJS.WriteStream): Sink => ({
@@ -7,6 +8,33 @@ const sink = (stream: NodeJS.WriteStream): Sink => ({
   },
   isTerminal: stream.isTTY === true
 })
+
+/**
+ * Writes lines to standard output as fast as it takes them. If whoever reads them goes away (`| head`), that is the end of
+ * it and no error.
+ */
+export const writeLines = (lines: Iterable<string>): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const { stdout } = process
+    const left = lines[Symbol.iterator]()
+    const end = (): void => {
+      stdout.off("drain", go)
+      resume(Effect.void)
+    }
+    const go = (): void => {
+      for (let next = left.next(); next.done !== true; next = left.next()) {
+        if (!stdout.writable) return end()
+        if (!stdout.write(`${next.value}\n`)) return void stdout.once("drain", go)
+      }
+      stdout.write("", end)
+    }
+    // Stays: the last writes may fail after we are done.
+    stdout.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") end()
+      else resume(Effect.die(error))
+    })
+    go()
+  })
 
 /** Where `serve` logs. */
 export const stdout: Sink = sink(process.stdout)

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Logging from "../observability/Logging.ts"
 import * as AllSettings from "./AllSettings.ts"
+import { audit } from "./audit.ts"
 import { call } from "./call.ts"
 import { check } from "./check.ts"
 import { demo } from "./demo.ts"
@@ -34,5 +35,5 @@ export const root = Command.make("mcp-proxy-server", {}, () => runServe).pipe(
     { command: "mcp-proxy-server check", description: "Try the configuration first" },
     { command: "mcp-proxy-server demo", description: "See it work with nothing to set up" }
   ]),
-  Command.withSubcommands([serveCommand, check, tools, call, status, schema, version, demo])
+  Command.withSubcommands([serveCommand, check, tools, call, status, audit, schema, version, demo])
 )

@@ -1,15 +1,20 @@
 /** The failures that leave the gateway, and their one mapping to what a client is told. */
 import * as Schema from "effect/Schema"
+import type { Outcome } from "./AuditRecord.ts"
 import { CODE } from "./Protocol.ts"
 
 const hint = (nearest: ReadonlyArray<string>): string =>
   nearest.length === 0 ? "" : `. Did you mean ${nearest.map((name) => JSON.stringify(name)).join(", ")}?`
 
+/** True where there is such a thing, and the caller may not use it. For our own records: no answer says so. */
+const denied = Schema.optionalKey(Schema.Boolean)
+
 /** The caller's view has no tool or prompt of that name. */
 export class UnknownName extends Schema.TaggedError<UnknownName>()("UnknownName", {
   kind: Schema.Literals(["tool", "prompt"]),
   name: Schema.String,
-  nearest: Schema.Array(Schema.String)
+  nearest: Schema.Array(Schema.String),
+  denied
 }) {
   override get message(): string {
     return `Unknown ${this.kind}: ${JSON.stringify(this.name)}${hint(this.nearest)}`
@@ -18,7 +23,8 @@ export class UnknownName extends Schema.TaggedError<UnknownName>()("UnknownName"
 
 /** The URI names no server of the caller's view. */
 export class UnknownResource extends Schema.TaggedError<UnknownResource>()("UnknownResource", {
-  uri: Schema.String
+  uri: Schema.String,
+  denied
 }) {
   override get message(): string {
     return `Resource not found: ${this.uri}`
@@ -128,32 +134,37 @@ export interface Verdict {
   readonly code: number
   readonly message: string
   readonly data?: unknown
+  /** For the audit trail, which tells what was denied from what does not exist. Not for the client. */
+  readonly outcome: Outcome
 }
 
 /** The one mapping; a failure without a case does not compile. */
 export const verdict = (error: ProxyError): Verdict => {
+  const { message } = error
   switch (error._tag) {
     case "UnknownName":
-      return { code: CODE.invalidParams, message: error.message }
-    case "UnknownResource":
-      return { code: CODE.resourceNotFound, message: error.message, data: { uri: error.uri } }
+      return { code: CODE.invalidParams, message, outcome: error.denied === true ? "denied" : "not-found" }
+    case "UnknownResource": {
+      const outcome = error.denied === true ? "denied" : "not-found"
+      return { code: CODE.resourceNotFound, message, data: { uri: error.uri }, outcome }
+    }
     case "UnknownMethod":
-      return { code: CODE.methodNotFound, message: error.message }
+      return { code: CODE.methodNotFound, message, outcome: "not-found" }
     case "BadParams":
-      return { code: CODE.invalidParams, message: error.message }
+      return { code: CODE.invalidParams, message, outcome: "invalid" }
     case "LimitReached":
-      return { code: 1429, message: error.message }
+      return { code: 1429, message, outcome: "limited" }
     case "Cancelled":
-      return { code: 1499, message: error.message }
+      return { code: 1499, message, outcome: "cancelled" }
     case "OutcomeUnknown":
-      return { code: 1502, message: error.message }
+      return { code: 1502, message, outcome: "unknown" }
     case "BadAnswer":
-      return { code: 1502, message: error.message }
+      return { code: 1502, message, outcome: "bad-answer" }
     case "UpstreamRefused":
-      return { code: 1502, message: error.message }
+      return { code: 1502, message, outcome: "refused" }
     case "UpstreamDown":
-      return { code: 1503, message: error.message }
+      return { code: 1503, message, outcome: "unavailable" }
     case "CallTimeout":
-      return { code: 1504, message: error.message }
+      return { code: 1504, message, outcome: "timeout" }
   }
 }

@@ -12,6 +12,8 @@ export interface Principal {
   readonly email?: string
   /** The organisation that vouches for a person's account (Google's `hd`), in lower case. */
   readonly hostedDomain?: string
+  /** The OAuth client through which they act: as registered, or the URL of its metadata. */
+  readonly clientId?: string
 }
 
 /** Everyone, where sign-in is switched off. */

@@ -11,7 +11,7 @@ import * as Subscriptions from "./Subscriptions.ts"
 
 /**
  * Runs the servers of a configuration and stands before them. It cannot fail: a server that is down is a status. It needs
- * a platform to run servers on, a root key to seal with, and a store for what outlives the process.
+ * a platform to run servers on, a root key to seal with, a store for what outlives the process, and an audit trail.
  */
 export const layer = (config: GatewayConfig) =>
   Subscriptions.layer.pipe(

@@ -1,4 +1,5 @@
-/** The one way through: route -> borrow -> call -> names restored -> answer. */
+/** The one way through: route -> borrow -> call -> names restored -> answer -> record. */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { Audit } from "../access/Audit.ts"
 import * as ClientMessage from "../domain/ClientMessage.ts"
 import { BadParams, Cancelled, type ProxyError, UnknownMethod } from "../domain/Errors.ts"
 import { CODE, isLogLevel } from "../domain/Protocol.ts"
@@ -21,6 +23,7 @@ import { encodeRequest } from "../upstream/Connection.ts"
 import type { CallHandlers } from "../upstream/Rpc.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import * as Answers from "./Answers.ts"
+import { callRecord } from "./CallRecord.ts"
 import { Exchange } from "./Exchange.ts"
 import * as Lists from "./Lists.ts"
 import type { ReplyChannel } from "./ReplyChannel.ts"
@@ -71,6 +74,8 @@ const make = Effect.gen(function* () {
   const fleet = yield* Fleet
   const catalog = yield* Catalog
   const sessions = yield* Sessions
+  const audit = yield* Audit
+  const clock = yield* Clock.Clock
   const { listWait } = yield* Behaviour
   const lists = yield* Lists.make(listWait, fleet.config.pageSize)
   const router = yield* Router.make
@@ -106,6 +111,7 @@ const make = Effect.gen(function* () {
     { overrides, server }: Router.Route
   ): Effect.fn.Return<Uint8Array, ProxyError, Scope.Scope> {
     const { session } = exchange
+    exchange.server = server
     const upstream = yield* borrow(session, server)
     const rename = renamer(session, server)
     const handlers = exchange.handlers(rename, (message) => void fork(upstream.notify(message)))
@@ -125,6 +131,7 @@ const make = Effect.gen(function* () {
       if (!upstream.unwatch(uri, session.caller.session)) return Answers.done(request.id)
     }
     const frame = yield* upstream.call(encode, handlers)
+    exchange.heard(frame)
     if (request.method === "resources/subscribe" && typeof uri === "string" && frame.error === undefined) {
       upstream.watch(uri, session.caller.session)
       session.watched.add(String(request.params?.values["uri"]))
@@ -162,14 +169,34 @@ const make = Effect.gen(function* () {
     return yield* forward(exchange, request, yield* route)
   })
 
-  const answerFor = (request: ClientMessage.Request, exit: Exit.Exit<Uint8Array>): Effect.Effect<Uint8Array> => {
+  const answerFor = (
+    exchange: Exchange,
+    request: ClientMessage.Request,
+    exit: Exit.Exit<Uint8Array>
+  ): Effect.Effect<Uint8Array> => {
     if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
-    if (Exit.hasInterrupts(exit)) return Effect.succeed(Answers.proxyError(request.id, new Cancelled()))
+    if (Exit.hasInterrupts(exit)) {
+      const cancelled = new Cancelled()
+      exchange.failed(cancelled)
+      return Effect.succeed(Answers.proxyError(request.id, cancelled))
+    }
+    exchange.outcome = "internal"
+    exchange.code = CODE.internalError
     const error = { code: CODE.internalError, message: "Internal error; the proxy's log says more" }
     return Effect.as(
       log.error(`${request.method} failed unexpectedly`, {}, exit.cause),
       Answers.failure(request.id, error)
     )
+  }
+
+  /** The one place where a request becomes a record. That somebody asked whether we live is not worth one. */
+  const record = (exchange: Exchange, request: ClientMessage.Request, began: number, bytesOut: number) => {
+    if (request.method === "ping") return Effect.void
+    const { caller, client } = exchange.session
+    const { principal, session } = caller
+    const asked = { principal, client, session, began, now: clock.currentTimeMillisUnsafe() }
+    const { code, outcome, server } = exchange
+    return audit.record(callRecord(request, asked, { outcome, code, server, bytesOut }, audit.keepsArguments))
   }
 
   // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
@@ -187,17 +214,24 @@ const make = Effect.gen(function* () {
     accept: (session, request, channel) =>
       Effect.sync(() => {
         unanswered.set(channel, 0)
+        const began = clock.currentTimeMillisUnsafe()
+        const exchange = new Exchange(session, request, channel)
         const fiber = fork(
-          handle(new Exchange(session, request, channel), request).pipe(
+          handle(exchange, request).pipe(
             Effect.scoped,
-            Effect.catch((error) => Effect.succeed(Answers.proxyError(request.id, error))),
+            Effect.catch((error) => {
+              exchange.failed(error)
+              return Effect.succeed(Answers.proxyError(request.id, error))
+            }),
             Effect.onExit((exit) =>
-              Effect.map(answerFor(request, exit), (message) => {
+              Effect.flatMap(answerFor(exchange, request, exit), (message) => {
                 session.calls.delete(request.requestId)
                 unanswered.delete(channel)
                 channel.answer(message)
+                return record(exchange, request, began, message.length)
               })
-            )
+            ),
+            Effect.annotateLogs({ principal: session.caller.principal.displayName, request: request.requestId })
           )
         )
         if (fiber.pollUnsafe() === undefined) {
@@ -207,4 +241,4 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<Proxy, never, Fleet | Catalog | Sessions> = Layer.effect(Proxy, make)
+export const layer: Layer.Layer<Proxy, never, Audit | Fleet | Catalog | Sessions> = Layer.effect(Proxy, make)

@@ -13,6 +13,12 @@ import type { EventLog } from "./EventLog.ts"
 /** A client that never listens must not make us remember for ever. */
 const MAX_UNTOLD = 64
 
+/** Name and version of a program. */
+export interface ClientInfo {
+  readonly name: string
+  readonly version?: string | undefined
+}
+
 /** A call of the client's that is under way. */
 export interface Cancellable {
   readonly cancel: () => void
@@ -32,6 +38,8 @@ export class Session {
   readonly id: string
   readonly caller: Caller
   readonly endpoint: Endpoint
+  /** What the client says of itself. */
+  readonly client: ClientInfo
   /** What the client asked to be told: the public URIs that it watches. */
   readonly watched = new Set<string>()
   readonly calls = new Map<RequestId, Cancellable>()
@@ -52,10 +60,11 @@ export class Session {
   private readonly untold = new Set<string>()
   private lastQuestion = 0
 
-  constructor(id: string, caller: Caller, endpoint: Endpoint, now: number) {
+  constructor(id: string, caller: Caller, endpoint: Endpoint, client: ClientInfo, now: number) {
     this.id = id
     this.caller = caller
     this.endpoint = endpoint
+    this.client = client
     this.lastUsed = now
     this.savedAt = now
   }

@@ -19,7 +19,7 @@ import * as Seal from "../keys/Seal.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
 import { Store } from "../storage/Store.ts"
-import { Session } from "./Session.ts"
+import { type ClientInfo, Session } from "./Session.ts"
 
 const log = logger("gateway")
 
@@ -31,6 +31,7 @@ const Sealed = Schema.Struct({
   server: Schema.optionalKey(ServerId),
   revision: Schema.Literals(LEGACY_REVISIONS),
   client: Schema.String,
+  clientVersion: Schema.optionalKey(Schema.String),
   capabilities: Schema.Record(Schema.String, Schema.Unknown),
   /** Epoch milliseconds. */
   created: Schema.Finite
@@ -78,6 +79,7 @@ export class Sessions extends Context.Service<
       readonly endpoint: Endpoint
       readonly revision: LegacyRevision
       readonly client: string
+      readonly clientVersion?: string | undefined
       readonly capabilities: Capabilities
     }) => Effect.Effect<Session, SessionTooLarge>
     /** The session of an id, for who may use it: the same principal at the same endpoint. None means 404. */
@@ -118,6 +120,8 @@ export class Sessions extends Context.Service<
       const endpointOf = (sealed: Sealed): Endpoint =>
         sealed.server === undefined ? { _tag: "All" } : { _tag: "One", server: sealed.server }
 
+      const clientOf = ({ client, clientVersion }: Sealed): ClientInfo => ({ name: client, version: clientVersion })
+
       const callerOf = (sealed: Sealed, principal: Principal): Caller => ({
         principal,
         session: sealed.key,
@@ -139,7 +143,7 @@ export class Sessions extends Context.Service<
         if (isDeleted || now - lastUsed > Duration.toMillis(IDLE)) return Option.none<Session>()
         const raced = sessions.get(id)
         if (raced !== undefined) return Option.some(raced)
-        const session = new Session(id, callerOf(sealed, principal), endpointOf(sealed), now)
+        const session = new Session(id, callerOf(sealed, principal), endpointOf(sealed), clientOf(sealed), now)
         session.savedAt = lastUsed
         if (Option.isSome(row)) {
           session.logLevel = row.value.logLevel
@@ -193,7 +197,8 @@ export class Sessions extends Context.Service<
       ).pipe(Effect.repeat(Schedule.spaced("1 minute")), Effect.forkScoped)
 
       return Sessions.of({
-        begin: Effect.fnUntraced(function* ({ capabilities, client, endpoint, principal, revision }) {
+        begin: Effect.fnUntraced(function* (options) {
+          const { capabilities, client, clientVersion, endpoint, principal, revision } = options
           const now = yield* Clock.currentTimeMillis
           const sealed: Sealed = {
             key: SessionKey.make(randomBytes(16).toString("base64url")),
@@ -202,11 +207,12 @@ export class Sessions extends Context.Service<
             client: client.slice(0, 200),
             capabilities: carried(capabilities),
             created: now,
+            ...(clientVersion === undefined ? {} : { clientVersion: clientVersion.slice(0, 50) }),
             ...(endpoint._tag === "One" ? { server: endpoint.server } : {})
           }
           const id = yield* seal.seal(sealed)
           if (id.length > MAX_ID_LENGTH) return yield* new SessionTooLarge()
-          const session = new Session(id, callerOf(sealed, principal), endpoint, now)
+          const session = new Session(id, callerOf(sealed, principal), endpoint, clientOf(sealed), now)
           sessions.set(id, session)
           yield* makeRoom()
           return session

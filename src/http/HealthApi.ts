@@ -29,6 +29,20 @@ export const ServerReport = Schema.Struct({
 })
 export type ServerReport = typeof ServerReport.Type
 
+/** How the audit trail is doing. */
+export const AuditReport = Schema.Struct({
+  status: Schema.Literals(["ok", "failing", "off"]),
+  /** Records that are not written yet. */
+  waiting: Schema.Finite,
+  /** Records that the database will never have, since the start. */
+  lost: Schema.Finite,
+  /** Records that the file of MCP_AUDIT_PATH misses beside those. */
+  missed: Schema.Finite,
+  /** What is wrong. For callers on this machine only. */
+  problem: Schema.optionalKey(Schema.String)
+})
+export type AuditReport = typeof AuditReport.Type
+
 export const Readiness = Schema.Struct({
   status: Schema.Literals(["ready", "draining"]),
   service: Schema.Literal("mcp-proxy"),
@@ -41,6 +55,7 @@ export const Readiness = Schema.Struct({
     failed: Schema.Finite
   }),
   sessions: Schema.Finite,
+  audit: AuditReport,
   /** For callers on this machine only. */
   upstreams: Schema.optionalKey(Schema.Array(ServerReport))
 })

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import { Audit } from "../access/Audit.ts"
 import * as Catalogue from "../domain/Catalogue.ts"
 import { display, type ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
@@ -14,7 +15,7 @@ import { VERSION } from "../observability/Version.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Draining } from "./Draining.ts"
 import { isLoopback } from "./Guard.ts"
-import { HealthApi, type Readiness, type ServerReport } from "./HealthApi.ts"
+import { type AuditReport, HealthApi, type Readiness, type ServerReport } from "./HealthApi.ts"
 
 const TRANSPORT = { Stdio: "stdio", Http: "http", Sse: "sse", Unusable: "-" } as const
 
@@ -53,6 +54,15 @@ export const layer = HttpApiBuilder.group(
     const fleet = yield* Fleet
     const sessions = yield* Sessions
     const draining = yield* Draining
+    const audit = yield* Audit
+    const auditReport = (forLocal: boolean): Effect.Effect<AuditReport> =>
+      Effect.map(audit.status, ({ lost, missed, problem, state, waiting }) => ({
+        status: state,
+        waiting,
+        lost,
+        missed,
+        ...(forLocal && problem !== undefined ? { problem } : {})
+      }))
     return handlers.handleAll({
       health: () => Effect.succeed({ status: "healthy", service: "mcp-proxy" } as const),
       ready: Effect.fnUntraced(function* ({ request }) {
@@ -78,6 +88,7 @@ export const layer = HttpApiBuilder.group(
             failed: count("Failed")
           },
           sessions: [...sessions.all()].length,
+          audit: yield* auditReport(isLocal(request)),
           ...(isLocal(request) ? { upstreams } : {})
         }
         return yield* draining.isOn() ? Effect.fail(readiness) : Effect.succeed(readiness)

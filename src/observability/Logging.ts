@@ -11,7 +11,18 @@ import * as Setting from "../settings/Setting.ts"
 import type { Values } from "../settings/Settings.ts"
 
 /** The named loggers, one per room that speaks, and `server` for what upstream servers themselves print. */
-export const LOGGERS = ["main", "config", "storage", "upstream", "server", "fleet", "gateway", "auth", "http"] as const
+export const LOGGERS = [
+  "main",
+  "config",
+  "storage",
+  "upstream",
+  "server",
+  "fleet",
+  "gateway",
+  "access",
+  "auth",
+  "http"
+] as const
 export type LoggerName = (typeof LOGGERS)[number]
 
 /** Logger names of the Python proxy, and which of ours say the same. */

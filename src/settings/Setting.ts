@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as ByteText from "../domain/Bytes.ts"
 import * as DurationText from "../domain/Duration.ts"
 
 export interface Setting<A> {
@@ -80,6 +81,19 @@ export const duration = (doc: Doc & { readonly fallback: string }): Setting<Dura
 /** A duration that has no default. */
 export const optionalDuration = (doc: Doc): Setting<Option.Option<Duration.Duration>> =>
   make(doc, "", Option.none(), (value) => Result.map(decodeDuration(value), Option.some))
+
+const decodeBytes = (value: string): Result.Result<number, string> =>
+  Option.match(ByteText.parse(value), { onNone: () => Result.fail(ByteText.EXPECTED), onSome: Result.succeed })
+
+/** A number of bytes, typed with its unit. */
+export const bytes = (doc: Doc & { readonly fallback: string; readonly minimum: string }): Setting<number> => {
+  const minimum = Result.getOrThrow(decodeBytes(doc.minimum))
+  return make(doc, doc.fallback, Result.getOrThrow(decodeBytes(doc.fallback)), (value) =>
+    Result.flatMap(decodeBytes(value), (size) =>
+      size < minimum ? Result.fail(`at least ${doc.minimum}`) : Result.succeed(size)
+    )
+  )
+}
 
 export const choice = <const A extends string>(
   doc: Doc & { readonly fallback: A | ""; readonly choices: ReadonlyArray<A> }
