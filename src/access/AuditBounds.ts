@@ -27,24 +27,26 @@ const keptArguments = (value: unknown, mask: (value: unknown) => unknown): unkno
 /** What stands in place of arguments that are too large to be kept. */
 export const tooLarge = (size: number): string => `… (${size}, too large to be recorded)`
 
-/** The record itself where it is within bounds and holds no arguments; they are dropped where there is no mask. */
+/** Are all texts that come from outside within bounds? */
+const isShort = ({ client, detail, method, principal, request, target }: AuditRecord): boolean =>
+  fits(target) &&
+  fits(method) &&
+  fits(request) &&
+  fits(detail) &&
+  fits(client?.id) &&
+  fits(client?.name) &&
+  fits(client?.version) &&
+  fits(principal?.name)
+
+const shortTexts = (record: AuditRecord): AuditRecord => ({
+  ...shortened(record),
+  client: record.client === undefined ? undefined : shortened(record.client),
+  principal: record.principal === undefined ? undefined : shortened(record.principal)
+})
+
+/** The record within bounds, itself where it is; its arguments masked, or dropped where there is no mask. */
 export const clip = (record: AuditRecord, mask: ((value: unknown) => unknown) | undefined): AuditRecord => {
-  const { client, detail, method, principal, request, target } = record
-  const isFine =
-    record.arguments === undefined &&
-    fits(target) &&
-    fits(method) &&
-    fits(request) &&
-    fits(detail) &&
-    fits(client?.id) &&
-    fits(client?.name) &&
-    fits(client?.version) &&
-    fits(principal?.name)
-  if (isFine) return record
-  return {
-    ...shortened(record),
-    client: client === undefined ? undefined : shortened(client),
-    principal: principal === undefined ? undefined : shortened(principal),
-    arguments: mask === undefined || record.arguments === undefined ? undefined : keptArguments(record.arguments, mask)
-  }
+  const short = isShort(record) ? record : shortTexts(record)
+  if (record.arguments === undefined) return short
+  return { ...short, arguments: mask === undefined ? undefined : keptArguments(record.arguments, mask) }
 }

@@ -58,9 +58,14 @@ const conditions = ({ kind, outcome, server, since, target, user }: Query): Read
 const select = (database: DatabaseSync, query: Query): Iterable<AuditRecord> => {
   const wanted = conditions(query)
   const where = wanted.length === 0 ? "" : `WHERE ${wanted.map(([sql]) => sql).join(" AND ")}`
-  const latest = `SELECT * FROM records ${where} ORDER BY time DESC, seq DESC LIMIT ?`
+  const all = `SELECT * FROM records ${where}`
   const values = wanted.flatMap(([, ...rest]) => rest)
-  const rows = database.prepare(`SELECT * FROM (${latest}) ORDER BY time, seq`).iterate(...values, query.limit ?? -1)
+  const rows =
+    query.limit === undefined
+      ? database.prepare(`${all} ORDER BY time, seq`).iterate(...values)
+      : database
+          .prepare(`SELECT * FROM (${all} ORDER BY time DESC, seq DESC LIMIT ?) ORDER BY time, seq`)
+          .iterate(...values, query.limit)
   return Iterable.map(rows, (row) => Table.fromRow(row as Table.Row))
 }
 

@@ -31,10 +31,10 @@ export const plain = (text: string): string =>
 
 /** Rows as aligned columns; the last one takes what is left. */
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const columns = Math.max(0, ...rows.map((row) => row.length))
-  const widths = Array.from({ length: columns }, (_, index) =>
-    Math.max(0, ...rows.map((row) => width(row[index] ?? "")))
-  )
+  const widths: Array<number> = []
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, width(cell))
+  }
   return rows
     .map((row) =>
       row

@@ -73,6 +73,20 @@ describe("a duration", () => {
   })
 })
 
+describe("a number of bytes", () => {
+  const bytes = Setting.bytes({ ...doc, fallback: "1 GB", minimum: "1 MB" })
+
+  it("is typed with its unit", () => {
+    assert.strictEqual(bytes.absent, 1e9)
+    assert.strictEqual(decoded(bytes, "20 MiB"), 20 * 1024 * 1024)
+  })
+
+  it("is refused without one that is known, and where it is too small", () => {
+    assert.include(expected(bytes, "much"), "a size such as 500 MB")
+    assert.strictEqual(expected(bytes, "10 kB"), "at least 1 MB")
+  })
+})
+
 describe("a choice", () => {
   const choice = Setting.choice({ ...doc, fallback: "", choices: ["pretty", "json"] })
 
