@@ -64,7 +64,9 @@ describe("a record", () => {
     Effect.gen(function* () {
       const path = yield* newPath
       const database = yield* open(path)
-      const records = fc.sample(anyRecord, { numRuns: 300, seed: 1 }).map((record, time) => ({ ...record, time }))
+      const records = fc
+        .sample(anyRecord, { numRuns: 300, seed: 1 })
+        .map((record, time) => Object.assign(record, { time }))
       database.write(1, records, 0)
       const plain = (all: ReadonlyArray<AuditRecord>) => JSON.parse(JSON.stringify(all)) as unknown
       assert.deepStrictEqual(plain(yield* read(path)), plain(records))
