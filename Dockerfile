@@ -2,12 +2,16 @@
 #
 #   docker build --build-arg GIT_COMMIT="$(git rev-parse --short HEAD)" --tag mcp-proxy .
 #   docker run --rm --publish 127.0.0.1:8080:8080 --volume mcp-data:/data \
-#     --volume "$PWD/mcp_config.json:/app/mcp_config.json:ro" \
-#     --env MCP_AUTH_PROVIDER=none --env MCP_ALLOW_INSECURE=true mcp-proxy
+#     --env-file .env --env MCP_DATA_DIR=/data \
+#     --volume "$PWD/mcp_config.json:/app/mcp_config.json:ro" mcp-proxy
+#
+# .env says who signs people in: GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, MCP_BASE_URL (docs/sign-in.md). Without them the
+# container says what is missing, and ends.
 #
 # A container is reached from outside only if it listens on all of its addresses, so MCP_HOST is 0.0.0.0. Without sign-in
-# the proxy refuses to do that until MCP_ALLOW_INSECURE=true says that whoever reaches it may use every tool. The image
-# does not say so by itself: only whoever publishes the port knows who that is. Publish it on 127.0.0.1, as above.
+# (MCP_AUTH_PROVIDER=none) the proxy refuses to do that until MCP_ALLOW_INSECURE=true says that whoever reaches it may use
+# every tool. The image does not say so by itself: only whoever publishes the port knows who that is. Publish it on
+# 127.0.0.1, as above.
 
 # What is built here runs on every platform, so it is built once, on the builder's own.
 FROM --platform=$BUILDPLATFORM node:24.21.0-slim AS build

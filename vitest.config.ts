@@ -1,13 +1,18 @@
 import { defineConfig } from "vitest/config"
 
-/** Unit tests share nothing and run side by side; integration tests start processes, and take turns. */
+/** Unit tests share nothing and run side by side; those that start processes or browsers take turns. */
 export default defineConfig({
   test: {
     globalSetup: ["test/setup.ts"],
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/integration/**"], testTimeout: 30_000 }
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/integration/**", "test/browser/**"],
+          testTimeout: 30_000
+        }
       },
       {
         extends: true,
@@ -16,6 +21,15 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          fileParallelism: false
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 60_000,
           fileParallelism: false
         }
       }

@@ -18,9 +18,11 @@ import {
   HttpServerResponse
 } from "effect/http"
 import {
+  AccessPolicy,
   Address,
   Audit,
   Draining,
+  Gatekeeper,
   Gateway,
   type GatewayConfig,
   HttpAgent,
@@ -66,7 +68,9 @@ const Surroundings = Layer.mergeAll(
   Reaper.layer,
   RootKey.layerRandom,
   Store.layerMemory,
-  Audit.layerNone
+  AccessPolicy.layerEveryone,
+  Audit.layerNone,
+  Gatekeeper.layerOpen
 ).pipe(Layer.provideMerge(NodeServices.layer))
 
 const McpGateway = Routes.layer({ allowedHosts: [], allowedOrigins: [] }).pipe(

@@ -40,43 +40,30 @@ const commit = (): string => {
   }
 }
 
-const bundle = async (
-  input: string,
-  file: string,
-  define: Record<string, string>,
-  external: ReadonlyArray<RegExp>
-): Promise<void> => {
+const define = {
+  __COMMIT__: JSON.stringify(commit()),
+  __BUILT_AT__: JSON.stringify(new Date().toISOString().replace(/\.\d+Z$/u, "Z"))
+}
+
+const bundle = async (input: string, file: string, external: ReadonlyArray<RegExp>): Promise<void> => {
   const build = await rolldown({
     input,
     platform: "node",
     external: [...external],
     transform: { define },
-    checks: { circularDependency: true }
+    // A dependency of a dependency (depd) names `eval`, for functions that nobody deprecates here.
+    checks: { circularDependency: true, eval: false }
   })
   await build.write({ file, format: "esm", sourcemap: true, codeSplitting: false })
   await build.close()
-}
-
-/** The program of the audit trail's thread, which the bundles carry as a text. */
-const thread = async (): Promise<string> => {
-  const build = await rolldown({ input: "src/access/AuditThread.ts", platform: "node" })
-  const { output } = await build.generate({ format: "cjs", codeSplitting: false, minify: true })
-  await build.close()
-  return output[0].code
-}
-
-const define = {
-  __COMMIT__: JSON.stringify(commit()),
-  __BUILT_AT__: JSON.stringify(new Date().toISOString().replace(/\.\d+Z$/u, "Z")),
-  __AUDIT_THREAD__: JSON.stringify(await thread())
 }
 
 mkdirSync("dist", { recursive: true })
 // Built aside and moved into place, so that a program started meanwhile finds the old files or the new, never half.
 const aside = mkdtempSync("dist/.build-")
 try {
-  await bundle("src/main.ts", join(aside, "main.js"), define, [])
-  await bundle("src/index.ts", join(aside, "index.js"), define, [/^effect(\/|$)/u])
+  await bundle("src/main.ts", join(aside, "main.js"), [])
+  await bundle("src/index.ts", join(aside, "index.js"), [/^effect(\/|$)/u])
   chmodSync(join(aside, "main.js"), 0o755)
   for (const name of readdirSync(aside)) renameSync(join(aside, name), join("dist", name))
 } finally {

@@ -2,7 +2,7 @@
  * The gateway for programs of their own: services and layers to put into another Effect program.
  *
  * `Gateway.layer(config)` runs the servers and stands before them; `Routes.layer` puts it on a router. Both take their
- * surroundings (platform, key, store, audit trail, address) as requirements, so that the embedding program decides them.
+ * surroundings (platform, key, store, policy, address) as requirements, so that the embedding program decides them.
  */
 
 /** The failures that a gateway answers with. */
@@ -15,9 +15,12 @@ export type { Caller, Isolation, Lane } from "./domain/Lane.ts"
 export type { UpstreamStatus } from "./domain/UpstreamStatus.ts"
 /** Reading an mcp_config.json. */
 export * as ConfigFile from "./config/ConfigFile.ts"
-/** Who did what: the service, and its layers on SQLite, in memory and without effect. */
+/** Who may use what: the policy of a users.json, one of your own rules, or none. */
+export * as AccessPolicy from "./access/AccessPolicy.ts"
+/** Who did what. */
 export * as Audit from "./access/Audit.ts"
-export type { AuditEvent, AuditRecord } from "./domain/AuditRecord.ts"
+export * as Permissions from "./domain/Permissions.ts"
+export type { AccessRules } from "./domain/AccessRules.ts"
 /** The one secret, and what is sealed with it. */
 export { RootKey } from "./keys/RootKey.ts"
 /** Small durable state: the service, and its layers in memory and on SQLite. */
@@ -35,6 +38,18 @@ export * as Catalog from "./fleet/Catalog.ts"
 export * as Gateway from "./gateway/Gateway.ts"
 export { Behaviour, Proxy } from "./gateway/Proxy.ts"
 export { Sessions } from "./gateway/Sessions.ts"
+/** Sign-in: who is calling, who says so, and the authorization server between them. */
+export { Gatekeeper } from "./auth/Gatekeeper.ts"
+export {
+  type Identity,
+  IdentityProvider,
+  ProviderUnavailable,
+  type SignedIn,
+  SignInRefused
+} from "./auth/IdentityProvider.ts"
+export { MachineCredentials } from "./auth/MachineCredentials.ts"
+export * as PublicUrl from "./auth/PublicUrl.ts"
+export * as SignInServices from "./auth/SignInServices.ts"
 /** The HTTP side. */
 export { Address, type AddressOptions } from "./http/Address.ts"
 export { Draining } from "./http/Draining.ts"

@@ -5,4 +5,7 @@
  */
 import { relaunch } from "./cli/relaunch.ts"
 
-if (!relaunch(process.argv.slice(2))) await import("./cli/program.ts")
+if (!relaunch(process.argv.slice(2))) {
+  const { commandLine, run } = await import("./cli/program.ts")
+  run(commandLine)
+}

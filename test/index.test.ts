@@ -15,10 +15,15 @@ const holds = <Claim extends true>(): Claim | undefined => undefined
 type Platform = ChildProcessSpawner | Api.HttpAgent | Api.Reaper
 
 describe("the public API", () => {
-  it("runs a gateway that cannot fail and needs a platform, a key, a store and an audit trail", () => {
+  it("runs a gateway that cannot fail and needs a platform, a key, a store, a policy and an audit trail", () => {
     type GatewayLayer = ReturnType<typeof Api.Gateway.layer>
     holds<Equal<Layer.Error<GatewayLayer>, never>>()
-    holds<Equal<Layer.Services<GatewayLayer>, Platform | Api.RootKey | Api.Store.Store | Api.Audit.Audit>>()
+    holds<
+      Equal<
+        Layer.Services<GatewayLayer>,
+        Platform | Api.RootKey | Api.Store.Store | Api.AccessPolicy.AccessPolicy | Api.Audit.Audit
+      >
+    >()
     assert.isFunction(Api.Gateway.layer)
   })
 

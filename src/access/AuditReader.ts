@@ -1,85 +1,86 @@
-/** Reading the audit trail, also while a proxy writes it. */
+/** Looking into an audit trail, while it is written or not. */
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Iterable from "effect/Iterable"
-import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import type { DatabaseSync } from "node:sqlite"
-import type { AuditRecord, Kind, Outcome } from "../domain/AuditRecord.ts"
-import * as Table from "./AuditTable.ts"
+import { existsSync } from "node:fs"
+import { AuditRecord, type Outcome } from "../domain/AuditRecord.ts"
 
-/** There is no database, or none that can be read. */
+/** What is looked for; what is undefined does not matter. */
+export interface Query {
+  /** Subject, e-mail or name. */
+  readonly user: string | undefined
+  /** What was asked for; `*` stands for any text. */
+  readonly tool: string | undefined
+  readonly server: string | undefined
+  readonly outcome: Outcome | undefined
+  /** Epoch milliseconds. */
+  readonly since: number | undefined
+  /** So many at most: the newest. */
+  readonly limit: number
+}
+
+/** There is no trail, or it cannot be read. */
 export class AuditUnreadable extends Schema.TaggedError<AuditUnreadable>()("AuditUnreadable", {
   path: Schema.String,
-  /** None: there is no such file. */
-  reason: Schema.optionalKey(Schema.String)
+  reason: Schema.String
 }) {
-  override readonly [Runtime.errorExitCode] = 1
   override get message(): string {
-    return this.reason === undefined
-      ? `There is no audit trail: ${this.path} does not exist. A proxy makes it when it starts; is MCP_DATA_DIR set as for the proxy?`
-      : `The audit trail ${this.path} cannot be read: ${this.reason}`
+    return `No audit trail can be read at ${this.path}: ${this.reason}`
   }
 }
 
-/** Which records are wanted. Texts may contain `*` for any characters; case does not count. */
-export interface Query {
-  /** E-mail, name or subject. */
-  readonly user?: string | undefined
-  /** Tool, prompt or resource, as clients see it. */
-  readonly target?: string | undefined
-  readonly server?: string | undefined
-  readonly kind?: Kind | undefined
-  readonly outcome?: Outcome | undefined
-  /** Epoch milliseconds. */
-  readonly since?: number | undefined
-  /** The latest so many. */
-  readonly limit?: number | undefined
-}
+const NONE = "there is no such file. Is MCP_DATA_DIR that of the proxy, and has the proxy run with MCP_AUDIT?"
 
-const like = (pattern: string): string => pattern.replace(/[\\%_]/gu, "\\$&").replaceAll("*", "%")
+/** `*` for any text, all else for itself. */
+const globOf = (pattern: string): string => pattern.replace(/[?[]/gu, "[$&]")
 
-type Condition = readonly [sql: string, ...values: Array<string | number>]
+const conditions = ({
+  outcome,
+  server,
+  since,
+  tool,
+  user
+}: Query): ReadonlyArray<readonly [string, string | number]> => [
+  ...(since === undefined ? [] : [["time >= :since", since] as const]),
+  ...(user === undefined
+    ? []
+    : [
+        [
+          `(subject = :user OR lower(record ->> '$.principal.email') = lower(:user)
+            OR lower(record ->> '$.principal.name') = lower(:user))`,
+          user
+        ] as const
+      ]),
+  ...(tool === undefined ? [] : [["record ->> '$.target' GLOB :tool", globOf(tool)] as const]),
+  ...(server === undefined ? [] : [["record ->> '$.server' = :server", server] as const]),
+  ...(outcome === undefined ? [] : [["record ->> '$.outcome' = :outcome", outcome] as const])
+]
 
-const conditions = ({ kind, outcome, server, since, target, user }: Query): ReadonlyArray<Condition> => {
-  const matches = (column: string): string => `${column} LIKE ? ESCAPE '\\'`
-  return [
-    ...(user === undefined
-      ? []
-      : [[`(${["email", "name", "subject"].map(matches).join(" OR ")})`, like(user), like(user), like(user)] as const]),
-    ...(target === undefined ? [] : [[matches("target"), like(target)] as const]),
-    ...(server === undefined ? [] : [[matches("server"), like(server)] as const]),
-    ...(kind === undefined ? [] : [["kind = ?", kind] as const]),
-    ...(outcome === undefined ? [] : [["outcome = ?", outcome] as const]),
-    ...(since === undefined ? [] : [["time >= ?", since] as const])
-  ]
-}
+const decode = Schema.decodeUnknownSync(Schema.fromJsonString(AuditRecord))
 
-const select = (database: DatabaseSync, query: Query): Iterable<AuditRecord> => {
-  const wanted = conditions(query)
-  const where = wanted.length === 0 ? "" : `WHERE ${wanted.map(([sql]) => sql).join(" AND ")}`
-  const all = `SELECT * FROM records ${where}`
-  const values = wanted.flatMap(([, ...rest]) => rest)
-  const rows =
-    query.limit === undefined
-      ? database.prepare(`${all} ORDER BY time, seq`).iterate(...values)
-      : database
-          .prepare(`SELECT * FROM (${all} ORDER BY time DESC, seq DESC LIMIT ?) ORDER BY time, seq`)
-          .iterate(...values, query.limit)
-  return Iterable.map(rows, (row) => Table.fromRow(row as Table.Row))
-}
+const unreadable = (path: string) => (error: unknown) =>
+  new AuditUnreadable({ path, reason: error instanceof Error ? error.message : String(error) })
 
-const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
-
-/** The records of the database in this file, oldest first, for as long as the scope lives. */
-export const read = Effect.fnUntraced(function* (path: string, query: Query) {
-  const fs = yield* FileSystem.FileSystem
-  const unreadable = (cause: unknown) => new AuditUnreadable({ path, reason: reasonOf(cause) })
-  if (!(yield* Effect.mapError(fs.exists(path), unreadable))) return yield* new AuditUnreadable({ path })
-  const { DatabaseSync } = yield* Effect.tryPromise({ try: () => import("node:sqlite"), catch: unreadable })
-  const database = yield* Effect.acquireRelease(
-    Effect.try({ try: () => new DatabaseSync(path, { readOnly: true, timeout: 5000 }), catch: unreadable }),
-    (opened) => Effect.sync(() => opened.close())
-  )
-  return yield* Effect.try({ try: () => select(database, query), catch: unreadable })
+/** The records that answer a query, oldest first. */
+export const read = Effect.fn("AuditReader.read")(function* (path: string, query: Query) {
+  if (!existsSync(path)) return yield* new AuditUnreadable({ path, reason: NONE })
+  // Imported here, for older platforms of this program's own launcher lack it.
+  const { DatabaseSync } = yield* Effect.promise(() => import("node:sqlite"))
+  return yield* Effect.try({
+    try: (): ReadonlyArray<AuditRecord> => {
+      const database = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
+      try {
+        const asked = conditions(query)
+        const where = asked.length === 0 ? "" : `WHERE ${asked.map(([condition]) => condition).join(" AND ")}`
+        const parameters = asked.map(([condition, value]) => [/:(\w+)/u.exec(condition)?.[1] ?? "", value] as const)
+        return database
+          .prepare(`SELECT record FROM records ${where} ORDER BY time DESC, id DESC LIMIT :limit`)
+          .all({ ...Object.fromEntries(parameters), limit: query.limit })
+          .map(({ record }) => decode(record))
+          .reverse()
+      } finally {
+        database.close()
+      }
+    },
+    catch: unreadable(path)
+  })
 })

@@ -1,45 +1,36 @@
-/** What is recorded of who did what, where, and for how long. */
-import * as Result from "effect/Result"
+/** What the audit trail keeps, where and for how long. */
 import * as Setting from "../settings/Setting.ts"
-import type { Values } from "../settings/Settings.ts"
-
-const MASK = "password,passwd,passphrase,secret,token,authorization,apikey,credential,privatekey,cookie"
 
 export const settings = {
+  enabled: Setting.flag({
+    name: "MCP_AUDIT",
+    description: "Keep a record of every call, refusal and sign-in, in audit.db in MCP_DATA_DIR.",
+    fallback: true
+  }),
   arguments: Setting.flag({
     name: "MCP_AUDIT_ARGUMENTS",
-    description: "Record the arguments of tools and prompts too, what MCP_AUDIT_MASK names masked."
+    description: "Keep the arguments of calls too, those masked that MCP_AUDIT_MASK names."
   }),
-  mask: Setting.custom<ReadonlyArray<string>>({
+  mask: Setting.list({
     name: "MCP_AUDIT_MASK",
     description:
-      "Recorded arguments whose key contains one of these words are masked, at any depth, comma-separated; case and punctuation of keys do not count.",
-    fallback: MASK,
-    absent: Setting.items(MASK),
-    decode: (value) => Result.succeed(Setting.items(value))
+      "Arguments whose key contains one of these words, at any depth, are kept as ***. Case and punctuation do not count.",
+    fallback: "password,passwd,secret,token,authorization,api_key,credential,private_key,cookie",
+    item: /[\p{L}\p{N}]/u,
+    expected: "words, comma-separated"
   }),
   path: Setting.optional({
     name: "MCP_AUDIT_PATH",
-    description: "A file to append every record to as JSON Lines, beside the database in MCP_DATA_DIR."
+    description: "A file to which each record is appended as a line of JSON too. It may be rotated by moving it away."
   }),
   retention: Setting.duration({
     name: "MCP_AUDIT_RETENTION",
-    description: "How long records are kept in the database.",
+    description: "How long records are kept in audit.db.",
     fallback: "90 d"
   }),
   maxSize: Setting.bytes({
     name: "MCP_AUDIT_MAX_SIZE",
-    description: "How large the database may become; the oldest records go first.",
-    fallback: "1 GB",
-    minimum: "1 MB"
-  }),
-  queue: Setting.integer({
-    name: "MCP_AUDIT_QUEUE",
-    description: "How many records may wait to be written. When so many wait, further ones are lost, and counted.",
-    fallback: 10_000,
-    minimum: 1,
-    maximum: 1_000_000
+    description: "How large audit.db may grow; the oldest records go first.",
+    fallback: "1 GB"
   })
 }
-
-export type AuditSettings = Values<typeof settings>

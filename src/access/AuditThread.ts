@@ -1,117 +1,55 @@
-/**
- * The thread that writes the audit trail, so that no call waits for a disk. It runs apart from everything else: from a
- * text inside the bundle, and from this file where the sources are run. So it imports nothing but values and Node.
- */
-import { parentPort, workerData } from "node:worker_threads"
-import { auditLine } from "../domain/AuditLine.ts"
-import type { AuditRecord } from "../domain/AuditRecord.ts"
-import { AuditDatabase, type Retention } from "./AuditDatabase.ts"
-import { AuditLines } from "./AuditLines.ts"
+/** The thread on which the audit trail is written. */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { Worker } from "node:worker_threads"
+import { type Place, type Reply, type Request, work } from "./AuditWorker.ts"
 
-/** What the thread is started with. */
-export interface Assignment {
-  readonly database: string
-  /** The file of JSON Lines, where one is wanted. */
-  readonly lines: string | undefined
-  readonly retention: Retention
-  /** Names this process, so that a batch that is sent twice is written once. */
-  readonly writer: string
-  /** The last batch that an earlier thread of this process has seen to, as far as the lines go. */
-  readonly appended: number
-}
-
-/** An order. Each but the last is answered by one report. */
-export type Order =
-  | { readonly _tag: "Write"; readonly batch: number; readonly records: string; readonly now: number }
-  | { readonly _tag: "Tend"; readonly now: number }
-  | { readonly _tag: "Close" }
-
-export interface Report {
-  /** Why the database did not take it. */
-  readonly problem: string | undefined
-  /** The last batch that was appended to the lines; or that they did not take, and then they never get it. */
-  readonly appended: number
-  /** Why the lines did not take the last batch. */
-  readonly linesProblem: string | undefined
-  /** How many records the lines miss since the last report. */
-  readonly linesMissed: number
-}
-
-const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
-
-const serve = (assignment: Assignment, report: (report: Report) => void): ((order: Order) => void) => {
-  const lines = assignment.lines === undefined ? undefined : new AuditLines(assignment.lines)
-  let { appended } = assignment
-  let database: AuditDatabase | undefined
-  let linesProblem: string | undefined
-  /** What the next gap in the lines has to tell of. */
-  let gap = 0
-
-  /** The number of records that the lines do not get. */
-  const append = (batch: number, records: ReadonlyArray<AuditRecord>, now: number): number => {
-    if (lines === undefined || batch <= appended) return 0
-    appended = batch
-    const lost: AuditRecord = {
-      time: now,
-      kind: "gap",
-      outcome: "error",
-      lost: gap,
-      detail: "this file could not be written"
-    }
-    try {
-      lines.append((gap === 0 ? records : [lost, ...records]).map(auditLine))
-      gap = 0
-      linesProblem = undefined
-      return 0
-    } catch (cause) {
-      gap += records.length
-      linesProblem = `${assignment.lines}: ${reasonOf(cause)}`
-      lines.close()
-      return records.length
-    }
-  }
-
-  const giveUp = (): void => {
-    try {
-      database?.close()
-    } catch {
-      // What was wrong with it has been said.
-    }
-    database = undefined
-  }
-
-  /** Opens the database where need be: again after a failure, for what was wrong may have been mended. */
-  const attempt = (run: (database: AuditDatabase) => void): string | undefined => {
-    try {
-      database ??= new AuditDatabase(assignment.database, assignment.writer, assignment.retention)
-      run(database)
-      return undefined
-    } catch (cause) {
-      giveUp()
-      return `${assignment.database}: ${reasonOf(cause)}`
-    }
-  }
-
-  return (order) => {
-    switch (order._tag) {
-      case "Write": {
-        const { batch, now } = order
-        const records = JSON.parse(order.records) as ReadonlyArray<AuditRecord>
-        const linesMissed = append(batch, records, now)
-        const problem = attempt((to) => to.write(batch, records, now))
-        return report({ problem, appended, linesProblem, linesMissed })
-      }
-      case "Tend":
-        return report({ problem: attempt((to) => to.tend(order.now)), appended, linesProblem, linesMissed: 0 })
-      case "Close":
-        giveUp()
-        lines?.close()
-        return parentPort?.close()
-    }
+/** The thread is no more. */
+export class ThreadDied extends Schema.TaggedError<ThreadDied>()("ThreadDied", { reason: Schema.String }) {
+  override get message(): string {
+    return this.reason
   }
 }
 
-parentPort?.on(
-  "message",
-  serve(workerData as Assignment, (report) => parentPort?.postMessage(report))
-)
+/** A running thread. One request at a time. */
+export interface Thread {
+  /** Waits for the reply; for ever, if the thread dies before it. */
+  readonly ask: (request: Request) => Effect.Effect<Reply>
+  readonly died: Effect.Effect<never, ThreadDied>
+}
+
+/** Starts a thread, which ends with the scope. */
+export type Start = (place: Place) => Effect.Effect<Thread, never, Scope.Scope>
+
+const start: Start = Effect.fnUntraced(function* (place) {
+  const end = Deferred.makeUnsafe<never, ThreadDied>()
+  const worker = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      // Neither our environment nor our flags are its business.
+      const options = { eval: true, workerData: place, env: {}, execArgv: [], name: "audit" }
+      return new Worker(`(${work.toString()})()`, options)
+    }),
+    (running) => Effect.promise(() => running.terminate())
+  )
+  const died = (reason: string) => Deferred.doneUnsafe(end, Effect.fail(new ThreadDied({ reason })))
+  worker.on("error", (error) => died(error instanceof Error ? error.message : String(error)))
+  worker.on("exit", (code) => died(`it ended with code ${code}`))
+  return {
+    ask: (request) =>
+      Effect.callback((resume) => {
+        const answered = (reply: Reply): void => resume(Effect.succeed(reply))
+        worker.once("message", answered)
+        // Threads know no origins.
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin
+        worker.postMessage(request)
+        return Effect.sync(() => worker.off("message", answered))
+      }),
+    died: Deferred.await(end)
+  }
+})
+
+/** How threads are started; tests have their own. */
+export const AuditThread = Context.Reference<Start>("mcp-proxy/access/AuditThread", { defaultValue: () => start })

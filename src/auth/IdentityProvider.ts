@@ -59,6 +59,8 @@ export class IdentityProvider extends Context.Service<
   {
     /** For people: "Google". */
     readonly name: string
+    /** The person goes to a page of ours and types a name, which nobody proves. */
+    readonly isDemo: boolean
     /** Whether accounts are rechecked with a refresh token: then a sign-in that brings none asks for one, once. */
     readonly rechecks: boolean
     readonly begin: (options: {
@@ -76,9 +78,12 @@ export class IdentityProvider extends Context.Service<
       readonly redirectUri: string
       readonly memory: string
     }) => Effect.Effect<SignedIn, SignInRefused | ProviderUnavailable>
-    /** Does the account still stand? `SignInRefused` if the provider says no. */
+    /**
+     * Does the account still stand? `SignInRefused` if the provider says no. Gives the refresh token to keep from now
+     * on, where the provider has exchanged it for another.
+     */
     readonly recheck: (
       refreshToken: Redacted.Redacted<string>
-    ) => Effect.Effect<void, SignInRefused | ProviderUnavailable>
+    ) => Effect.Effect<Option.Option<Redacted.Redacted<string>>, SignInRefused | ProviderUnavailable>
   }
 >()("mcp-proxy/auth/IdentityProvider") {}

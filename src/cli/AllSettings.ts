@@ -1,10 +1,14 @@
 /** The settings of every room: what `.env.example` and docs/configuration.md list, and what the start reads. */
 import type * as Effect from "effect/Effect"
+import * as AccessSettings from "../access/AccessSettings.ts"
 import * as AuditSettings from "../access/AuditSettings.ts"
 import * as Exposure from "../auth/Exposure.ts"
+import * as MachineCredentials from "../auth/MachineCredentials.ts"
+import * as ProviderSettings from "../auth/ProviderSettings.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import * as Proxy from "../gateway/Proxy.ts"
 import * as HttpSettings from "../http/HttpSettings.ts"
+import * as KeySource from "../keys/KeySource.ts"
 import * as Logging from "../observability/Logging.ts"
 import * as Settings from "../settings/Settings.ts"
 import * as DataDirectory from "../storage/DataDirectory.ts"
@@ -15,6 +19,10 @@ export const groups = {
   config: ConfigFile.settings,
   http: HttpSettings.settings,
   auth: Exposure.settings,
+  providers: ProviderSettings.settings,
+  machines: MachineCredentials.settings,
+  keys: KeySource.settings,
+  access: AccessSettings.settings,
   audit: AuditSettings.settings,
   gateway: Proxy.settings,
   upstream: RestartPolicy.settings,

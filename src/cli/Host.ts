@@ -3,13 +3,15 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import * as AccessPolicy from "../access/AccessPolicy.ts"
 import * as Audit from "../access/Audit.ts"
+import * as AuditTrail from "../access/AuditTrail.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import { Behaviour } from "../gateway/Proxy.ts"
+import * as KeySource from "../keys/KeySource.ts"
 import { RootKey } from "../keys/RootKey.ts"
-import { DataDirectory } from "../storage/DataDirectory.ts"
+import { DataDirectory, type DataDirectoryError } from "../storage/DataDirectory.ts"
 import * as SqliteStore from "../storage/SqliteStore.ts"
 import * as Store from "../storage/Store.ts"
 import { HttpAgent } from "../upstream/HttpAgent.ts"
@@ -26,23 +28,30 @@ export const platform = (settings: AllSettings, listWait: Duration.Duration) =>
     Layer.succeed(Behaviour, { listWait })
   ).pipe(Layer.provideMerge(NodeServices.layer))
 
-/** The file of the audit trail in the data directory. */
-export const AUDIT_FILE = "audit.db"
-
-/** Keys, state and audit trail in the data directory. */
-export const durable = (settings: AllSettings) =>
+/** State in the data directory, and keys: there too, unless the settings have them from elsewhere. */
+export const durable = (settings: AllSettings, keys: KeySource.KeySource) =>
   Layer.unwrap(
-    Effect.gen(function* () {
-      const { file } = yield* DataDirectory
-      const path = yield* Path.Path
-      const lines = Option.map(settings.audit.path, (relative) => path.resolve(relative))
-      return Layer.mergeAll(
-        RootKey.layerFile(file("key")),
-        SqliteStore.layer(file("state.db")),
-        Audit.layer(settings.audit, { database: file(AUDIT_FILE), lines: Option.getOrUndefined(lines) })
-      )
-    })
+    Effect.map(DataDirectory, ({ file }) =>
+      Layer.merge(KeySource.layer(keys, file("key")), SqliteStore.layer(file("state.db")))
+    )
   ).pipe(Layer.provide(DataDirectory.layer(settings.storage.dataDirectory)), Layer.provide(NodeServices.layer))
+
+/** Who may do what, as the environment and users.json say. */
+export const access = (settings: AllSettings) =>
+  AccessPolicy.layer(settings.access, settings.storage.dataDirectory).pipe(Layer.provide(NodeServices.layer))
+
+/** The audit trail's file in the data directory. */
+export const AUDIT_DATABASE = "audit.db"
+
+/** Who did what, kept in the data directory unless the settings would have none. */
+export const audit = (settings: AllSettings): Layer.Layer<Audit.Audit, DataDirectoryError> =>
+  settings.audit.enabled
+    ? Layer.unwrap(
+        Effect.map(DataDirectory, ({ file }) =>
+          AuditTrail.layer({ settings: settings.audit, database: file(AUDIT_DATABASE) })
+        )
+      ).pipe(Layer.provide(DataDirectory.layer(settings.storage.dataDirectory)), Layer.provide(NodeServices.layer))
+    : Audit.layerNone
 
 /** Keys and state that end with the process, for commands that serve nobody. */
 export const ephemeral = Layer.merge(RootKey.layerRandom, Store.layerMemory)

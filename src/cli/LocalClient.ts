@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as AccessPolicy from "../access/AccessPolicy.ts"
 import * as Audit from "../access/Audit.ts"
 import * as ClientMessage from "../domain/ClientMessage.ts"
 import * as Json from "../domain/Json.ts"
@@ -33,7 +34,7 @@ export const restrict = (config: GatewayConfig, wanted: (id: ServerId) => boolea
 /** A gateway for this process alone. First lists wait until every server has been tried. */
 const layer = (settings: AllSettings, config: GatewayConfig) =>
   Gateway.layer(config).pipe(
-    Layer.provide(Layer.merge(Host.ephemeral, Audit.layerNone)),
+    Layer.provide(Layer.mergeAll(Host.ephemeral, AccessPolicy.layerEveryone, Audit.layerNone)),
     Layer.provide(Host.platform(settings, Duration.minutes(10)))
   )
 
@@ -61,7 +62,7 @@ const connect = Effect.gen(function* () {
       principal: anonymous,
       endpoint: { _tag: "All" },
       revision: LATEST_LEGACY,
-      client: "command line",
+      client: { name: "command line" },
       capabilities: {}
     })
   )

@@ -22,19 +22,12 @@ const CODE = /\u001b\[\d+m/gu
 /** The columns that a text takes on a terminal. */
 const width = (text: string): number => CliOutput.displayWidth(text.replace(CODE, ""))
 
-// oxlint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/gu
-
-/** A text of a stranger's, on one line, its control characters shown and not obeyed. */
-export const plain = (text: string): string =>
-  text.replace(CONTROL, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`)
-
 /** Rows as aligned columns; the last one takes what is left. */
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const widths: Array<number> = []
-  for (const row of rows) {
-    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, width(cell))
-  }
+  const columns = Math.max(0, ...rows.map((row) => row.length))
+  const widths = Array.from({ length: columns }, (_, index) =>
+    Math.max(0, ...rows.map((row) => width(row[index] ?? "")))
+  )
   return rows
     .map((row) =>
       row

@@ -14,6 +14,9 @@ import * as Host from "./Host.ts"
 
 const SILENCE = Duration.minutes(5)
 
+const UNSIGNED =
+  "it asks who is calling (HTTP 401). Give an access token, or a machine credential of its MCP_API_KEYS, with --token"
+
 const serverAt = (url: string, token: Redacted.Redacted<string> | undefined): ServerConfig => ({
   id: ServerId.make(url),
   transport: {
@@ -42,7 +45,9 @@ const connect = Effect.fnUntraced(function* (url: string, token: Redacted.Redact
       duration: server.startTimeout,
       orElse: () => Effect.fail({ message: `no answer within ${Duration.format(server.startTimeout)}` })
     }),
-    Effect.mapError(({ message }) => failed("initialize", message))
+    Effect.mapError(({ message }) =>
+      failed("initialize", token === undefined && message.includes("HTTP 401") ? UNSIGNED : message)
+    )
   )
   const client: Client = {
     request: (method, params, heard = () => {}) =>

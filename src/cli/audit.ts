@@ -1,9 +1,9 @@
 /** `audit`: who did what. */
 import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Iterable from "effect/Iterable"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Runtime from "effect/Runtime"
@@ -11,100 +11,117 @@ import * as Schema from "effect/Schema"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as AuditReader from "../access/AuditReader.ts"
-import { auditLine, isoTime } from "../domain/AuditLine.ts"
-import { type AuditRecord, KINDS, OUTCOMES } from "../domain/AuditRecord.ts"
+import { type AuditRecord, OUTCOMES } from "../domain/AuditRecord.ts"
 import * as DurationText from "../domain/Duration.ts"
-import * as AllSettings from "./AllSettings.ts"
 import * as Host from "./Host.ts"
 import * as Output from "./Output.ts"
+import { quietly } from "./quietly.ts"
 import * as Terminal from "./Terminal.ts"
 
-/** `--since` is neither a time nor a duration. */
-export class BadTime extends Schema.TaggedError<BadTime>()("BadTime", { text: Schema.String }) {
+/** `--since` says no time. */
+export class NoTime extends Schema.TaggedError<NoTime>()("NoTime", { text: Schema.String }) {
   override readonly [Runtime.errorExitCode] = 1
   override get message(): string {
-    return `--since ${JSON.stringify(this.text)}: expected how long ago, such as 30m, 2h or 7d, or a time such as 2026-11-24 or 2026-11-24T10:00:00Z`
+    return `--since: expected how long ago, as 2h or "30 m", or a day or time, as 2026-11-24 or 2026-11-24T08:00, not ${JSON.stringify(this.text)}`
   }
 }
 
-/** The moment that `--since` means: so long before now, or a date, in UTC unless it says otherwise. */
-export const moment = (text: string, now: number): Effect.Effect<number, BadTime> =>
-  DurationText.parse(text).pipe(
-    Option.map((ago) => now - Duration.toMillis(ago)),
-    Option.orElse(() => (/^\d{4}-\d\d-\d\d/u.test(text) ? DateTime.make(text) : Option.none())),
-    Option.map((time) => (typeof time === "number" ? time : DateTime.toEpochMillis(time))),
-    Effect.fromOption,
-    Effect.mapError(() => new BadTime({ text }))
-  )
-
-const GOOD = new Set<AuditRecord["outcome"]>(["ok"])
-
-const HEAD = ["TIME (UTC)", "WHO", "CLIENT", "WHAT", "SERVER", "TARGET", "OUTCOME", "MS", ""]
-
-const row = (record: AuditRecord): ReadonlyArray<string> => {
-  const { client, code, detail, kind, method, millis, outcome, principal, server, target, time } = record
-  const said = code === undefined ? outcome : `${outcome} (${code})`
-  return [
-    isoTime(time).replace("T", " ").replace("Z", ""),
-    principal?.email ?? principal?.name ?? principal?.subject ?? "-",
-    [client?.name ?? client?.id ?? "-", client?.version ?? ""].join(" ").trim(),
-    kind === "call" && method !== undefined ? method : [kind, method ?? ""].join(" ").trim(),
-    server ?? "-",
-    target ?? "-",
-    Output.paint(said, GOOD.has(outcome) ? "green" : "red"),
-    millis === undefined ? "-" : String(millis),
-    detail ?? ""
-  ].map((cell, index) => (index === 6 ? cell : Output.plain(cell)))
+/** When records are to begin, epoch milliseconds: so long ago, or a time of this machine's. */
+export const sinceOf = (text: string, now: number): Effect.Effect<number, NoTime> => {
+  const ago = DurationText.parse(text)
+  if (Option.isSome(ago)) return Effect.succeed(now - Duration.toMillis(ago.value))
+  // A day alone would be taken as one of Greenwich's.
+  const time = /^\d{4}-\d\d-\d\d/u.test(text) ? Date.parse(text.length === 10 ? `${text}T00:00` : text) : Number.NaN
+  return Number.isNaN(time) ? Effect.fail(new NoTime({ text })) : Effect.succeed(time)
 }
 
-/** Without --json, so many records are shown unless --limit asks for more. */
-const SCREENFUL = 100
+/** The time of this machine, with its day, so that a table may be sorted by it. */
+const timeOf = (time: number): string =>
+  DateTime.makeUnsafe(time).pipe(DateTime.setZone(DateTime.zoneMakeLocal()), (local) =>
+    DateTime.formatIsoOffset(local).slice(0, 19).replace("T", " ")
+  )
 
-const choice = <const A extends ReadonlyArray<string>>(name: string, choices: A, description: string) =>
-  Flag.Literals(name, choices).pipe(Flag.withDescription(description), Flag.optional)
+const colourOf = (outcome: string) => (outcome === "ok" ? "green" : outcome === "denied" ? "yellow" : "red")
 
-const pattern = (name: string, metavar: string, description: string) =>
-  Flag.String(name).pipe(Flag.withDescription(description), Flag.withMetavar(metavar), Flag.optional)
+/** What is done: the target, or what kind of thing it was. */
+const whatOf = ({ detail, kind, lost, method, target }: AuditRecord): string => {
+  if (kind === "gap") return `${lost ?? 0} records are missing here`
+  if (method !== undefined) return target ?? method
+  const about = detail ?? target
+  return about === undefined ? kind : `${kind}: ${about}`
+}
+
+/** Records hold what clients say of themselves, which must not move the cursor. */
+// oxlint-disable-next-line no-control-regex
+const plain = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/gu, "?")
+
+const row = (record: AuditRecord): ReadonlyArray<string> => {
+  const { client, millis, outcome, principal, server, time } = record
+  return [
+    Output.paint(timeOf(time), "dim"),
+    plain(principal?.email ?? principal?.name ?? principal?.subject ?? "-"),
+    plain(client?.name ?? client?.id ?? "-"),
+    plain(server ?? "-"),
+    plain(whatOf(record)),
+    Output.paint(outcome, colourOf(outcome)),
+    millis === undefined ? "-" : String(Math.round(millis))
+  ]
+}
+
+const HEAD = ["TIME", "WHO", "CLIENT", "SERVER", "WHAT", "OUTCOME", "MS"]
+
+/** One line for a machine, as MCP_AUDIT_PATH has it. */
+const line = (record: AuditRecord): string =>
+  JSON.stringify({ ...record, time: DateTime.formatIso(DateTime.makeUnsafe(record.time)) })
+
+const text = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withDescription(description), Flag.optional)
 
 export const audit = Command.make(
   "audit",
   {
-    user: pattern("user", "EMAIL", "Only this person: e-mail, name or subject; * stands for any characters"),
-    tool: pattern("tool", "NAME", "Only this tool, prompt or resource, as clients see it; * stands for any characters"),
-    server: pattern("server", "NAME", "Only this server; * stands for any characters"),
-    kind: choice("kind", KINDS, "Only records of this kind"),
-    outcome: choice("outcome", OUTCOMES, "Only records with this outcome"),
-    since: pattern("since", "2h", "Only since then: a duration before now (30m, 2h, 7d), or a time (2026-11-24)"),
+    user: text("user", "Only of this person: e-mail, name or subject"),
+    tool: text("tool", "Only this tool, prompt or URI, as clients see it; * stands for any text"),
+    server: text("server", "Only of this server"),
+    outcome: Flag.Literals("outcome", OUTCOMES).pipe(Flag.withDescription("Only with this outcome"), Flag.optional),
+    since: text("since", "Only what is no older: 2h, 30m, 2026-11-24"),
     limit: Flag.Int("limit").pipe(
-      Flag.withDescription(`Only the latest so many; ${SCREENFUL} by default, with --json all`),
-      Flag.optional
+      Flag.withDescription("So many at most: the newest"),
+      Flag.withSchema(Schema.Int.check(Schema.isGreaterThan(0))),
+      Flag.withDefault(100)
     ),
-    json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON Lines, for programs"), Flag.withDefault(false))
+    json: Flag.Boolean("json").pipe(
+      Flag.withDescription("Print each record as a line of JSON, for programs"),
+      Flag.withDefault(false)
+    )
   },
-  Effect.fnUntraced(function* ({ json, kind, limit, outcome, server, since, tool, user }) {
-    const { storage } = yield* AllSettings.load
-    const paths = yield* Path.Path
-    const now = yield* Clock.currentTimeMillis
-    const query: AuditReader.Query = {
-      user: Option.getOrUndefined(user),
-      target: Option.getOrUndefined(tool),
-      server: Option.getOrUndefined(server),
-      kind: Option.getOrUndefined(kind),
-      outcome: Option.getOrUndefined(outcome),
-      since: Option.isSome(since) ? yield* moment(since.value, now) : undefined,
-      limit: Option.getOrElse(limit, () => (json ? undefined : SCREENFUL))
-    }
-    const records = yield* AuditReader.read(paths.resolve(storage.dataDirectory, Host.AUDIT_FILE), query)
-    if (json) return yield* Terminal.writeLines(Iterable.map(records, auditLine))
-    const rows = [...records].map(row)
-    const text = rows.length === 0 ? "Nothing of that kind is recorded." : Output.table([HEAD, ...rows])
-    yield* Terminal.writeLines(text.split("\n"))
-  }, Effect.scoped)
+  ({ json, limit, outcome, server, since, tool, user }) =>
+    quietly((settings) =>
+      Effect.gen(function* () {
+        const paths = yield* Path.Path
+        const now = yield* Clock.currentTimeMillis
+        const records = yield* AuditReader.read(paths.resolve(settings.storage.dataDirectory, Host.AUDIT_DATABASE), {
+          user: Option.getOrUndefined(user),
+          tool: Option.getOrUndefined(tool),
+          server: Option.getOrUndefined(server),
+          outcome: Option.getOrUndefined(outcome),
+          since: Option.isSome(since) ? yield* sinceOf(since.value, now) : undefined,
+          limit
+        })
+        yield* Effect.sync(Terminal.mayBeClosed)
+        if (json) return yield* Effect.forEach(records, (record) => Console.log(line(record)), { discard: true })
+        yield* Output.print(
+          records.length === 0
+            ? "No such records"
+            : Output.table([HEAD.map((name) => Output.paint(name, "bold")), ...records.map(row)])
+        )
+      })
+    )
 ).pipe(
-  Command.withDescription("Show who did what: the audit trail of the proxy whose data directory this is"),
+  Command.withDescription("Show who did what, from the audit trail of this environment's data directory"),
   Command.withExamples([
-    { command: "mcp-proxy-server audit --since 2h", description: "The last two hours" },
-    { command: "mcp-proxy-server audit --user ada@example.com --outcome denied", description: "What Ada was refused" },
-    { command: "mcp-proxy-server audit --tool 'github_*' --json", description: "Calls of one server, for a program" }
+    { command: "mcp-proxy-server audit --since 2h", description: "What happened in the last two hours" },
+    { command: "mcp-proxy-server audit --user ada@example.com --outcome denied", description: "What she may not do" },
+    { command: "mcp-proxy-server audit --tool 'github_*' --json", description: "For a program" }
   ])
 )

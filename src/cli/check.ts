@@ -6,12 +6,16 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Summary from "../access/Summary.ts"
+import * as UsersSource from "../access/UsersSource.ts"
 import * as Catalogue from "../domain/Catalogue.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import { format } from "../config/Problem.ts"
+import type { GatewayConfig } from "../domain/ServerConfig.ts"
 import * as Fleet from "../fleet/Fleet.ts"
 import type { ServerReport } from "../http/HealthApi.ts"
 import { report } from "../http/HealthRoutes.ts"
+import type { AllSettings } from "./AllSettings.ts"
 import * as Flags from "./Flags.ts"
 import * as Host from "./Host.ts"
 import * as Output from "./Output.ts"
@@ -42,6 +46,13 @@ const tryServers = Effect.gen(function* () {
   )
 })
 
+/** What there is to remark about users.json; fails with everything that is wrong with it. */
+const checkPolicy = Effect.fnUntraced(function* (settings: AllSettings, config: GatewayConfig) {
+  const { rules, source } = yield* UsersSource.load(settings.access, settings.storage.dataDirectory)
+  const servers = config.servers.map(({ id }) => id)
+  return Summary.strangers(rules, servers).map((remark) => `${source.path}: ${remark}`)
+})
+
 const reasonOf = (server: ServerReport): string => server.detail.replace(/^[^:]*: /u, "")
 
 const row = (server: ServerReport): ReadonlyArray<string> => {
@@ -65,6 +76,7 @@ export const check = Command.make(
     quietly((settings) =>
       Effect.gen(function* () {
         const loaded = yield* Host.loadConfig(settings)
+        const policy = yield* checkPolicy(settings, loaded.config)
         const unknownKeys = loaded.unknownKeys.map(format)
         yield* ConfigFile.requireAll(loaded.path, loaded, strict ? unknownKeys : [])
         const servers = yield* tryServers.pipe(
@@ -73,7 +85,7 @@ export const check = Command.make(
           )
         )
         const failed = servers.filter(({ status }) => status !== "ready").map(({ name }) => name)
-        const notes = [...unknownKeys, ...loaded.notes.map(format)]
+        const notes = [...unknownKeys, ...loaded.notes.map(format), ...policy]
         if (json) yield* Output.json({ ok: failed.length === 0, config: loaded.path, notes, servers })
         else {
           yield* Output.print(Output.table(servers.map(row)))

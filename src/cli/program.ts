@@ -22,11 +22,10 @@ const complain = (cause: Cause.Cause<unknown>) =>
     Terminal.stderr.write(texts.length > 0 ? texts.join("\n") : Cause.pretty(cause))
   })
 
-const program = Command.run(root, { version: VERSION }).pipe(
-  Effect.tapCause((cause) => (isReported(cause) ? Effect.void : complain(cause))),
-  untilToldOtherwise,
-  Effect.provide(Layer.provideMerge(Settings.layerDotEnv, NodeServices.layer))
-)
+const platform = Layer.provideMerge(Settings.layerDotEnv, NodeServices.layer)
+
+/** What the arguments of this process ask for. */
+export const commandLine = Command.run(root, { version: VERSION })
 
 /** The command-line parser has told the person itself what was wrong with the arguments. */
 function isReported(cause: Cause.Cause<unknown>): boolean {
@@ -36,9 +35,16 @@ function isReported(cause: Cause.Cause<unknown>): boolean {
 const isShowHelp = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && error._tag === "ShowHelp"
 
-NodeRuntime.runMain(program, {
-  disableErrorReporting: true,
-  // Being told to stop, and having stopped, is success.
-  teardown: (exit, onExit) =>
-    Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? onExit(0) : Runtime.defaultTeardown(exit, onExit)
-})
+/** Runs a program as the whole of this process. */
+export const run = <E>(program: Effect.Effect<void, E, Layer.Success<typeof platform>>): void =>
+  program.pipe(
+    Effect.tapCause((cause) => (isReported(cause) ? Effect.void : complain(cause))),
+    untilToldOtherwise,
+    Effect.provide(platform),
+    NodeRuntime.runMain({
+      disableErrorReporting: true,
+      // Being told to stop, and having stopped, is success.
+      teardown: (exit, onExit) =>
+        Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? onExit(0) : Runtime.defaultTeardown(exit, onExit)
+    })
+  )

@@ -3,7 +3,16 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import { AccessPolicy } from "../access/AccessPolicy.ts"
 import * as Exposure from "../auth/Exposure.ts"
+import type { IdentityProvider } from "../auth/IdentityProvider.ts"
+import * as KeyChange from "../auth/KeyChange.ts"
+import * as MachineCredentials from "../auth/MachineCredentials.ts"
+import * as Metadata from "../auth/Metadata.ts"
+import * as Outgoing from "../auth/providers/Outgoing.ts"
+import * as Providers from "../auth/providers/Providers.ts"
+import type { Provider } from "../auth/ProviderSettings.ts"
+import * as PublicUrl from "../auth/PublicUrl.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import type { GatewayConfig } from "../domain/ServerConfig.ts"
 import { Fleet } from "../fleet/Fleet.ts"
@@ -13,21 +22,28 @@ import * as ClientLines from "../http/ClientLines.ts"
 import { Draining } from "../http/Draining.ts"
 import { isLoopback } from "../http/Guard.ts"
 import * as Listener from "../http/Listener.ts"
-import * as Server from "../http/Server.ts"
+import type { KeySource } from "../keys/KeySource.ts"
 import { logger } from "../observability/Logging.ts"
 import { DESCRIPTION } from "../observability/Version.ts"
 import * as Remnants from "../settings/Remnants.ts"
 import { SettingsError } from "../settings/Settings.ts"
 import type { AllSettings } from "./AllSettings.ts"
 import * as Host from "./Host.ts"
+import * as Served from "./Served.ts"
 
 const log = logger("main")
 
-/** Says, once every server has been tried, what there is. */
-const summarize = Effect.gen(function* () {
+/** Waits until every server has been tried. */
+export const settled = Effect.gen(function* () {
   const fleet = yield* Fleet
   const upstreams = fleet.config.servers.flatMap(({ id }) => fleet.shared(id) ?? [])
   yield* Effect.forEach(upstreams, (upstream) => upstream.settled, { concurrency: "unbounded", discard: true })
+  return upstreams
+})
+
+/** Says, once every server has been tried, what there is. */
+const summarize = Effect.gen(function* () {
+  const upstreams = yield* settled
   const states = upstreams.map(({ state }) => SubscriptionRef.getUnsafe(state))
   const ready = states.filter(({ status }) => status._tag === "Ready")
   const tools = ready.reduce((sum, { catalogue }) => sum + catalogue.lists.tools.length, 0)
@@ -41,20 +57,47 @@ const announce = Effect.fnUntraced(function* (address: AddressOptions) {
   yield* log.info(`Other clients: ${ClientLines.json(url)}`)
 })
 
+/** What has to be set up elsewhere, and who may come in. */
+const announceSignIn = Effect.fnUntraced(function* (address: AddressOptions, provider: Provider) {
+  const url = PublicUrl.make(address.baseUrl, address.pathPrefix)
+  const policy = yield* AccessPolicy
+  const fleet = yield* Fleet
+  if (provider._tag !== "Demo") {
+    yield* log.info(
+      `Sign-in with ${provider._tag === "Google" ? "Google" : provider.name}. Its callback URL, to be registered there: ${PublicUrl.of(url, "/auth/callback")}`
+    )
+  }
+  const routes = Metadata.outerRoutes(url)
+  if (routes.length > 0) {
+    const host = new URL(url.issuer).origin
+    yield* log.info(
+      `${address.baseUrl} has a path, which an outer proxy has to strip. These, and what is below them, have to reach this proxy too, as they are: ${routes.map((route) => `${host}${route}`).join(", ")}`
+    )
+  }
+  const summary = policy.summary()
+  yield* log[summary.level](summary.text)
+  for (const remark of policy.remarks(fleet.config.servers.map(({ id }) => id))) yield* log.warning(remark)
+})
+
 /** Serves a configuration until interrupted. `afterwards` runs once requests are served. */
-export const run = Effect.fnUntraced(function* <E, R>(options: {
+export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
   readonly settings: AllSettings
   readonly config: GatewayConfig
   readonly address: AddressOptions
+  readonly keys: KeySource
+  /** Who signs people in; undefined: nobody, everyone may come. */
+  readonly provider: Layer.Layer<IdentityProvider> | undefined
+  readonly access: Layer.Layer<AccessPolicy, E2>
   /** Wait for a busy port, as after a restart. */
   readonly waitForPort: boolean
   readonly afterwards: Effect.Effect<void, E, R>
 }) {
-  const { address, afterwards, config, settings, waitForPort } = options
+  const { access, address, afterwards, config, keys, provider, settings, waitForPort } = options
   // The socket first: where it cannot be had, nothing else need be started.
-  const server = Server.layer(settings.http).pipe(
+  const server = Layer.merge(Served.layer(settings, address, provider), KeyChange.layer).pipe(
     Layer.provideMerge(Gateway.layer(config)),
-    Layer.provide(Host.durable(settings)),
+    Layer.provideMerge(Layer.merge(access, Host.audit(settings))),
+    Layer.provide(Host.durable(settings, keys)),
     Layer.provide(Host.platform(settings, settings.gateway.listWait)),
     Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),
     Layer.provide(Listener.layer({ host: address.host, port: address.port, wait: waitForPort }))
@@ -63,11 +106,24 @@ export const run = Effect.fnUntraced(function* <E, R>(options: {
   return yield* Effect.scoped(Effect.provide(running, server))
 })
 
+/** What the settings come to; or all that is wrong with them. */
+const decide = ({ auth, http, keys, providers }: AllSettings) =>
+  Result.mapError(
+    Exposure.decide(auth, {
+      host: http.host,
+      baseUrl: http.baseUrl,
+      pathPrefix: http.pathPrefix,
+      port: http.port,
+      isLoopback,
+      providers,
+      keys
+    }),
+    (problems) => new SettingsError({ problems })
+  )
+
 /** Runs until interrupted. Fails where the environment or the configuration file cannot be meant. */
 export const serve = Effect.fnUntraced(function* (settings: AllSettings) {
-  const { auth, http } = settings
-  const exposure = Exposure.decide(auth, { host: http.host, baseUrl: http.baseUrl, port: http.port, isLoopback })
-  if (Result.isFailure(exposure)) return yield* new SettingsError({ problems: exposure.failure })
+  const { baseUrl, host, keys, mode, warnings } = yield* Effect.fromResult(decide(settings))
   for (const warning of yield* Remnants.warnings) yield* log.warning(warning)
   if (settings.config.liveReload) {
     yield* log.warning("MCP_LIVE_RELOAD is not used yet: restart the proxy after changing its configuration.")
@@ -75,8 +131,13 @@ export const serve = Effect.fnUntraced(function* (settings: AllSettings) {
   const loaded = yield* Host.loadConfig(settings)
   yield* ConfigFile.logRemarks(loaded)
   if (settings.config.strict) yield* ConfigFile.requireAll(loaded.path, loaded)
-  const { baseUrl, host, warning } = exposure.success
-  const address: AddressOptions = { host, port: http.port, baseUrl, pathPrefix: http.pathPrefix }
-  const afterwards = Effect.andThen(log.warning(warning), announce(address))
-  return yield* run({ settings, config: loaded.config, address, waitForPort: true, afterwards })
+  const address: AddressOptions = { host, port: settings.http.port, baseUrl, pathPrefix: settings.http.pathPrefix }
+  const said = [...warnings, ...(mode._tag === "None" ? MachineCredentials.unused(settings.machines) : [])]
+  const afterwards = Effect.forEach(said, (warning) => log.warning(warning), { discard: true }).pipe(
+    Effect.andThen(announce(address)),
+    Effect.andThen(mode._tag === "None" ? Effect.void : announceSignIn(address, mode.provider))
+  )
+  const access = Host.access(settings)
+  const provider = mode._tag === "None" ? undefined : Providers.layer(mode.provider).pipe(Layer.provide(Outgoing.layer))
+  return yield* run({ settings, config: loaded.config, address, keys, provider, access, waitForPort: true, afterwards })
 })

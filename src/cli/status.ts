@@ -39,9 +39,17 @@ const ask = Effect.fnUntraced(function* (url: string) {
   )
 })
 
+/** What is wrong with the audit trail; nothing, if nothing is. */
+const troubleOf = ({ audit }: Readiness): string => {
+  if (audit === undefined) return ""
+  const { fault, lost } = audit
+  const parts = [...(lost > 0 ? [`${lost} records are lost`] : []), ...(typeof fault === "string" ? [fault] : [])]
+  return parts.length === 0 ? "" : `\n${Output.paint(`Audit trail: ${parts.join("; ")}`, "red")}`
+}
+
 const show = (readiness: Readiness): string => {
   const { servers, sessions, status, upstreams = [], version } = readiness
-  const head = `mcp-proxy ${version} is ${status}: ${servers.ready} of ${servers.total} servers ready, ${sessions} sessions`
+  const head = `mcp-proxy ${version} is ${status}: ${servers.ready} of ${servers.total} servers ready, ${sessions} sessions${troubleOf(readiness)}`
   const rows = upstreams.map((server) => [
     Output.paint("●", Output.statusColour(server.status)),
     server.name,

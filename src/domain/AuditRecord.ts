@@ -1,5 +1,6 @@
 /** One line of the audit trail: who did what, when, and what came of it. */
 import * as Schema from "effect/Schema"
+import type { Principal } from "./Principal.ts"
 
 /**
  * `call`: a request of an MCP client's. `refusal`: one that the policy, or the door, turned down. `gap`: records were lost;
@@ -58,6 +59,9 @@ export const Who = Schema.Struct({
   email: text
 })
 export type Who = typeof Who.Type
+
+/** A principal as records name it. */
+export const whoOf = ({ displayName, email, subject }: Principal): Who => ({ subject, name: displayName, email })
 
 /** The program through which they did it. Name and version are what it says of itself. */
 export const Client = Schema.Struct({

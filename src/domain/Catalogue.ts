@@ -1,6 +1,7 @@
 /** What one server offers, as it said it: each item's bytes, and the one value in it by which it is called. */
 import type * as Frame from "./Frame.ts"
 import * as Json from "./Json.ts"
+import { matches } from "./Pattern.ts"
 import { reveal, type ServerConfig } from "./ServerConfig.ts"
 
 /** The four lists of MCP. */
@@ -131,23 +132,6 @@ export class Shelf {
     this.remembered.push(new WeakRef(made))
     return made
   }
-}
-
-/** Does a pattern, in which `*` stands for any characters, match the whole name? */
-const matches = (pattern: string, name: string): boolean => {
-  const parts = pattern.split("*")
-  const [first = "", ...rest] = parts
-  if (rest.length === 0) return pattern === name
-  const last = rest.at(-1) ?? ""
-  if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false
-  let from = first.length
-  const until = name.length - last.length
-  for (const part of rest.slice(0, -1)) {
-    const found = name.indexOf(part, from)
-    if (found < 0 || found + part.length > until) return false
-    from = found + part.length
-  }
-  return true
 }
 
 /** Is a tool of that name offered under the configured filters? A disabled one never is. */

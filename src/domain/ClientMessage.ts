@@ -32,8 +32,6 @@ export interface Request {
   readonly requestId: Frame.RequestId
   readonly method: string
   readonly params: Params | undefined
-  /** How long it is, in bytes. */
-  readonly size: number
 }
 
 export interface Notification {
@@ -131,7 +129,7 @@ const readOne = (bytes: Uint8Array, span: Json.Span, value: unknown): ClientMess
     const method = value["method"]
     return idSpan === undefined
       ? { _tag: "Notification", method, params }
-      : { _tag: "Request", id, requestId: requestId as Frame.RequestId, method, params, size: span.end - span.start }
+      : { _tag: "Request", id, requestId: requestId as Frame.RequestId, method, params }
   }
   const outcome = "result" in value ? "result" : "error"
   const body = Json.lookup(all, outcome)?.value

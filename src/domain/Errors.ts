@@ -134,37 +134,59 @@ export interface Verdict {
   readonly code: number
   readonly message: string
   readonly data?: unknown
-  /** For the audit trail, which tells what was denied from what does not exist. Not for the client. */
-  readonly outcome: Outcome
 }
 
 /** The one mapping; a failure without a case does not compile. */
 export const verdict = (error: ProxyError): Verdict => {
-  const { message } = error
   switch (error._tag) {
     case "UnknownName":
-      return { code: CODE.invalidParams, message, outcome: error.denied === true ? "denied" : "not-found" }
-    case "UnknownResource": {
-      const outcome = error.denied === true ? "denied" : "not-found"
-      return { code: CODE.resourceNotFound, message, data: { uri: error.uri }, outcome }
-    }
+      return { code: CODE.invalidParams, message: error.message }
+    case "UnknownResource":
+      return { code: CODE.resourceNotFound, message: error.message, data: { uri: error.uri } }
     case "UnknownMethod":
-      return { code: CODE.methodNotFound, message, outcome: "not-found" }
+      return { code: CODE.methodNotFound, message: error.message }
     case "BadParams":
-      return { code: CODE.invalidParams, message, outcome: "invalid" }
+      return { code: CODE.invalidParams, message: error.message }
     case "LimitReached":
-      return { code: 1429, message, outcome: "limited" }
+      return { code: 1429, message: error.message }
     case "Cancelled":
-      return { code: 1499, message, outcome: "cancelled" }
+      return { code: 1499, message: error.message }
     case "OutcomeUnknown":
-      return { code: 1502, message, outcome: "unknown" }
+      return { code: 1502, message: error.message }
     case "BadAnswer":
-      return { code: 1502, message, outcome: "bad-answer" }
+      return { code: 1502, message: error.message }
     case "UpstreamRefused":
-      return { code: 1502, message, outcome: "refused" }
+      return { code: 1502, message: error.message }
     case "UpstreamDown":
-      return { code: 1503, message, outcome: "unavailable" }
+      return { code: 1503, message: error.message }
     case "CallTimeout":
-      return { code: 1504, message, outcome: "timeout" }
+      return { code: 1504, message: error.message }
+  }
+}
+
+/** What the audit trail calls a failure. It may say what no client is told. */
+export const outcome = (error: ProxyError): Outcome => {
+  switch (error._tag) {
+    case "UnknownName":
+    case "UnknownResource":
+      return error.denied === true ? "denied" : "not-found"
+    case "UnknownMethod":
+      return "not-found"
+    case "BadParams":
+      return "invalid"
+    case "LimitReached":
+      return "limited"
+    case "Cancelled":
+      return "cancelled"
+    case "OutcomeUnknown":
+      return "unknown"
+    case "BadAnswer":
+      return "bad-answer"
+    case "UpstreamRefused":
+      return "refused"
+    case "UpstreamDown":
+      return "unavailable"
+    case "CallTimeout":
+      return "timeout"
   }
 }

@@ -12,9 +12,19 @@ export interface Principal {
   readonly email?: string
   /** The organisation that vouches for a person's account (Google's `hd`), in lower case. */
   readonly hostedDomain?: string
-  /** The OAuth client through which they act: as registered, or the URL of its metadata. */
+  /** The OAuth client through which a person calls. */
   readonly clientId?: string
 }
+
+/** Is the same known of both? */
+export const sameAccount = (a: Principal, b: Principal): boolean =>
+  a === b ||
+  (a.subject === b.subject &&
+    a.kind === b.kind &&
+    a.displayName === b.displayName &&
+    a.email === b.email &&
+    a.hostedDomain === b.hostedDomain &&
+    a.clientId === b.clientId)
 
 /** Everyone, where sign-in is switched off. */
 export const anonymous: Principal = {

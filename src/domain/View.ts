@@ -110,6 +110,10 @@ export const merge = (parts: ReadonlyArray<Part>, scheme: Scheme): View => {
 export const serverByPrefix = (servers: ReadonlyArray<ServerId>, name: string): ServerId | undefined =>
   servers.filter((server) => name.startsWith(`${slug(server)}_`)).sort((a, b) => slug(b).length - slug(a).length)[0]
 
+/** What follows the server's prefix in a public name. */
+export const withoutPrefix = (server: ServerId, name: string): string | undefined =>
+  name.startsWith(`${slug(server)}_`) ? name.slice(slug(server).length + 1) : undefined
+
 /** Whose resource a public URI names, and how that server calls it. Schemes and hosts may have been lower-cased. */
 export const resourceOwner = (
   servers: ReadonlyArray<ServerId>,

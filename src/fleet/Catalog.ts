@@ -4,21 +4,25 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import type { Catalogue } from "../domain/Catalogue.ts"
+import { AccessPolicy } from "../access/AccessPolicy.ts"
+import type { Catalogue, Kind } from "../domain/Catalogue.ts"
 import type { Caller } from "../domain/Lane.ts"
+import { everything, isUnrestricted, type Permissions } from "../domain/Permissions.ts"
+import type { Principal } from "../domain/Principal.ts"
 import type { Capabilities } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import * as View from "../domain/View.ts"
 import { logger } from "../observability/Logging.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Fleet } from "./Fleet.ts"
+import { Selection } from "./Selection.ts"
 
 const log = logger("fleet")
 
 /** Which endpoint a caller talks to: the merged one, or one server's own. */
 export type Endpoint = { readonly _tag: "All" } | { readonly _tag: "One"; readonly server: ServerId }
 
-/** The servers of an endpoint, and how they are named there. */
+/** The servers of an endpoint that somebody may use, and how they are named there. */
 export interface Section {
   readonly servers: ReadonlyArray<ServerId>
   readonly scheme: View.Scheme
@@ -27,7 +31,18 @@ export interface Section {
 export class Catalog extends Context.Service<
   Catalog,
   {
-    readonly section: (endpoint: Endpoint) => Section
+    /** Is there such an endpoint for them? Of a server of which they may use nothing there is none. */
+    readonly exists: (endpoint: Endpoint, principal: Principal) => boolean
+    readonly section: (endpoint: Endpoint, principal: Principal) => Section
+    readonly scheme: (endpoint: Endpoint) => View.Scheme
+    /** May they use what the server itself calls by that name or URI, whether or not it offers it at present? */
+    readonly mayUse: (principal: Principal, kind: Kind, server: ServerId, own: string) => boolean
+    /** May they use everything of it? */
+    readonly mayUseAll: (principal: Principal, server: ServerId) => boolean
+    /** The servers of an endpoint, whoever may use them. No answer may depend on this. */
+    readonly allServers: (endpoint: Endpoint) => ReadonlyArray<ServerId>
+    /** Does the endpoint offer that tool or prompt to those who may use everything? No answer may depend on this. */
+    readonly isOffered: (endpoint: Endpoint, caller: Caller, kind: "tools" | "prompts", name: string) => boolean
     /** The view of what the caller's open connections and, where it has none, the shared ones have said so far. */
     readonly known: (endpoint: Endpoint, caller: Caller) => View.View
     /** The same once every server of the endpoint is connected for this caller, or `patience` has passed. */
@@ -39,7 +54,7 @@ export class Catalog extends Context.Service<
       patience: Duration.Duration
     ) => Effect.Effect<Capabilities>
     /** The servers' instructions, each under its name where there are several. */
-    readonly instructions: (endpoint: Endpoint) => string | undefined
+    readonly instructions: (endpoint: Endpoint, principal: Principal) => string | undefined
   }
 >()("mcp-proxy/fleet/Catalog") {}
 
@@ -50,14 +65,27 @@ const stateOf = (upstream: Upstream["Service"]) => SubscriptionRef.getUnsafe(ups
 
 const make = Effect.gen(function* () {
   const fleet = yield* Fleet
+  const policy = yield* AccessPolicy
   const everyone = fleet.config.servers.map(({ id }) => id)
   const merged: Section = { servers: everyone, scheme: View.schemeFor(fleet.config.naming, everyone.length) }
   const sections = new Map(everyone.map((id): [ServerId, Section] => [id, { servers: [id], scheme: View.plain }]))
+  const selection = new Selection(merged.scheme)
   const views = new Map<string, View.View>()
   const warned = new Set<string>()
 
-  const section = (endpoint: Endpoint): Section =>
+  const whole = (endpoint: Endpoint): Section =>
     endpoint._tag === "All" ? merged : (sections.get(endpoint.server) ?? { servers: [], scheme: View.plain })
+
+  const isUsable = (permissions: Permissions, server: ServerId): boolean => {
+    const upstream = fleet.shared(server)
+    return upstream !== undefined && selection.hasAny(permissions, server, stateOf(upstream))
+  }
+
+  const section = (endpoint: Endpoint, principal: Principal): Section => {
+    const { scheme, servers } = whole(endpoint)
+    const permissions = policy.permissions(principal)
+    return { scheme, servers: servers.filter((server) => isUsable(permissions, server)) }
+  }
 
   const warn = Effect.fnUntraced(function* (view: View.View) {
     for (const { hidden, kept, name } of view.collisions) {
@@ -67,12 +95,15 @@ const make = Effect.gen(function* () {
     }
   })
 
-  const viewOf = (
-    endpoint: Endpoint,
-    upstreams: ReadonlyArray<readonly [ServerId, Upstream["Service"]]>
-  ): View.View => {
-    const parts = upstreams.map(([server, upstream]) => ({ server, catalogue: stateOf(upstream).catalogue }))
-    const { scheme } = section(endpoint)
+  type Connected = ReadonlyArray<readonly [ServerId, Upstream["Service"]]>
+
+  const viewOf = (endpoint: Endpoint, upstreams: Connected, permissions: Permissions): View.View => {
+    // What may not be used is left out before names are given, so that it has no part in them.
+    const parts = upstreams.map(([server, upstream]) => ({
+      server,
+      catalogue: selection.of(permissions, server, stateOf(upstream).catalogue)
+    }))
+    const { scheme } = whole(endpoint)
     const key = `${scheme.names} ${scheme.uris} ${parts.map(({ catalogue, server }) => `${server} ${catalogue.version}`).join(", ")}`
     const found = views.get(key)
     if (found !== undefined) return found
@@ -84,25 +115,31 @@ const make = Effect.gen(function* () {
   }
 
   /** For each server the caller's own connection, or the shared one while its own has not said anything. */
-  const upstreamsOf = (endpoint: Endpoint, caller: Caller) =>
-    section(endpoint).servers.flatMap((server) => {
+  const upstreamsOf = (servers: ReadonlyArray<ServerId>, caller: Caller): Connected =>
+    servers.flatMap((server) => {
       const own = fleet.peek(server, caller)
       const upstream = own !== undefined && stateOf(own).peer !== undefined ? own : fleet.shared(server)
       return upstream === undefined ? [] : [[server, upstream] as const]
     })
 
-  /** The view that a caller was last given, and of which catalogues it was made: every call asks for it. */
-  const latest = new WeakMap<Caller, { readonly catalogues: ReadonlyArray<Catalogue>; readonly view: View.View }>()
+  /** The view that a caller was last given, and what it was made of: every call asks for it. */
+  const latest = new WeakMap<
+    Caller,
+    { readonly permissions: Permissions; readonly catalogues: ReadonlyArray<Catalogue>; readonly view: View.View }
+  >()
 
   const known = (endpoint: Endpoint, caller: Caller): View.View => {
-    const upstreams = upstreamsOf(endpoint, caller)
+    const permissions = policy.permissions(caller.principal)
+    const upstreams = upstreamsOf(whole(endpoint).servers, caller)
     const last = latest.get(caller)
     const isCurrent =
-      last?.catalogues.length === upstreams.length &&
+      last?.permissions === permissions &&
+      last.catalogues.length === upstreams.length &&
       upstreams.every(([, upstream], index) => stateOf(upstream).catalogue === last.catalogues[index])
-    if (last !== undefined && isCurrent) return last.view
-    const view = viewOf(endpoint, upstreams)
-    latest.set(caller, { catalogues: upstreams.map(([, upstream]) => stateOf(upstream).catalogue), view })
+    if (isCurrent) return last.view
+    const view = viewOf(endpoint, upstreams, permissions)
+    const catalogues = upstreams.map(([, upstream]) => stateOf(upstream).catalogue)
+    latest.set(caller, { permissions, catalogues, view })
     return view
   }
 
@@ -115,10 +152,20 @@ const make = Effect.gen(function* () {
     ).pipe(Effect.timeoutOption(patience), Effect.asVoid)
 
   return Catalog.of({
+    exists: (endpoint, principal) => {
+      const permissions = policy.permissions(principal)
+      return endpoint._tag === "All" ? permissions.admitted : isUsable(permissions, endpoint.server)
+    },
     section,
+    scheme: (endpoint) => whole(endpoint).scheme,
+    mayUse: (principal, kind, server, own) => selection.mayUse(policy.permissions(principal), kind, server, own),
+    isOffered: (endpoint, caller, kind, name) =>
+      viewOf(endpoint, upstreamsOf(whole(endpoint).servers, caller), everything).byName[kind].has(name),
+    mayUseAll: (principal, server) => isUnrestricted(policy.permissions(principal), server),
+    allServers: (endpoint) => whole(endpoint).servers,
     known,
     complete: Effect.fnUntraced(function* (endpoint, caller, patience) {
-      const { servers } = section(endpoint)
+      const { servers } = section(endpoint, caller.principal)
       yield* Effect.forEach(
         servers,
         // A caller that gets no connection of its own is shown what the shared one knows.
@@ -134,27 +181,35 @@ const make = Effect.gen(function* () {
       return view
     }),
     capabilities: Effect.fnUntraced(function* (endpoint, caller, patience) {
-      const upstreams = upstreamsOf(endpoint, caller).map(([, upstream]) => upstream)
-      yield* settle(upstreams, patience)
-      const peers = upstreams.map((upstream) => stateOf(upstream).peer)
-      const declared = (name: string) => peers.some((peer) => peer?.capabilities[name] !== undefined)
-      // Of a server that has never been up nothing is known: its lists may yet come, and list_changed with them.
-      const unknown = peers.includes(undefined)
-      const subscribe = peers.some(
+      const asked = upstreamsOf(section(endpoint, caller.principal).servers, caller)
+      yield* settle(
+        asked.map(([, upstream]) => upstream),
+        patience
+      )
+      // Being up, a server may turn out to have nothing for them.
+      const permissions = policy.permissions(caller.principal)
+      const upstreams = upstreamsOf(section(endpoint, caller.principal).servers, caller)
+      const declaring = (name: string) =>
+        upstreams.flatMap(([server, upstream]) => {
+          const { peer } = stateOf(upstream)
+          return selection.declares(permissions, server, peer, name) ? [peer] : []
+        })
+      const declared = (name: string) => declaring(name).length > 0
+      const subscribe = declaring("resources").some(
         (peer) => (peer?.capabilities["resources"] as { subscribe?: unknown })?.subscribe === true
       )
       return {
-        ...(declared("tools") || unknown ? { tools: { listChanged: true } } : {}),
-        ...(declared("prompts") || unknown ? { prompts: { listChanged: true } } : {}),
-        ...(declared("resources") || unknown
+        ...(declared("tools") ? { tools: { listChanged: true } } : {}),
+        ...(declared("prompts") ? { prompts: { listChanged: true } } : {}),
+        ...(declared("resources")
           ? { resources: { ...(subscribe ? { subscribe: true } : {}), listChanged: true } }
           : {}),
         ...(declared("completions") ? { completions: {} } : {}),
         ...(declared("logging") ? { logging: {} } : {})
       }
     }),
-    instructions: (endpoint) => {
-      const { servers } = section(endpoint)
+    instructions: (endpoint, principal) => {
+      const { servers } = section(endpoint, principal)
       const texts = servers.flatMap((server) => {
         const upstream = fleet.shared(server)
         const text = upstream === undefined ? undefined : stateOf(upstream).peer?.instructions
@@ -165,4 +220,4 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<Catalog, never, Fleet> = Layer.effect(Catalog, make)
+export const layer: Layer.Layer<Catalog, never, Fleet | AccessPolicy> = Layer.effect(Catalog, make)

@@ -21,10 +21,7 @@ export const failure = (id: Uint8Array, error: object): Uint8Array =>
   Json.join([HEAD, id, Json.utf8(`,"error":${JSON.stringify(error)}}`)])
 
 /** What a failure of the gateway's is to its client. */
-export const proxyError = (id: Uint8Array, error: ProxyError): Uint8Array => {
-  const { code, data, message } = verdict(error)
-  return failure(id, { code, message, data })
-}
+export const proxyError = (id: Uint8Array, error: ProxyError): Uint8Array => failure(id, verdict(error))
 
 /** A server's answer: its bytes, the id the client's, and the URIs in it made public. */
 export const forwarded = (

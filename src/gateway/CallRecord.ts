@@ -1,62 +1,105 @@
-/** A client's request as the audit trail has it. */
-import { tooLarge, MAX_ARGUMENTS } from "../access/AuditBounds.ts"
-import type { AuditRecord, Outcome } from "../domain/AuditRecord.ts"
+/** What the audit trail keeps of one request. */
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import { type AuditEvent, type Outcome, whoOf } from "../domain/AuditRecord.ts"
 import type { Request } from "../domain/ClientMessage.ts"
-import type { Principal } from "../domain/Principal.ts"
-import type { ClientInfo } from "./Session.ts"
+import { outcome, type ProxyError, verdict } from "../domain/Errors.ts"
+import type * as Frame from "../domain/Frame.ts"
+import * as Json from "../domain/Json.ts"
+import type { Session } from "./Session.ts"
 
-/** What came of a request. */
-export interface Result {
-  readonly outcome: Outcome
-  readonly code?: number | undefined
-  readonly server?: string | undefined
-  readonly detail?: string | undefined
-  readonly bytesOut: number
+/** What is asked every few seconds, or by the protocol itself, and concerns nobody. */
+const UNRECORDED = new Set(["ping", "logging/setLevel"])
+
+export const isRecorded = ({ method }: Request): boolean => !UNRECORDED.has(method)
+
+const IS_ERROR = Buffer.from('"isError":true')
+const IS_ERROR_SPACED = Buffer.from('"isError": true')
+
+/**
+ * Does a tool say that it failed? Quotes within strings are escaped, so the bytes can only be a member; only where they
+ * are found, which is seldom, is the result read to see whose.
+ */
+const saysError = ({ bytes, result }: Frame.Frame): boolean => {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (result === undefined || !(buffer.includes(IS_ERROR) || buffer.includes(IS_ERROR_SPACED))) return false
+  const said = Json.parse(bytes, result)
+  return Predicate.isReadonlyObject(said) && said["isError"] === true
 }
 
-/** Who asked, and when it began and ended. */
-export interface Asked {
-  readonly principal: Principal
-  readonly client: ClientInfo
-  readonly session: string | undefined
-  readonly began: number
-  readonly now: number
+const codeOf = (bytes: Uint8Array, error: Json.Span): number | undefined => {
+  const said = Json.parse(bytes, error)
+  return Predicate.isReadonlyObject(said) && typeof said["code"] === "number" ? said["code"] : undefined
 }
 
-const field = (value: unknown, key: string): unknown =>
-  typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined
-
-/** What a request asks for, under its public name: a tool, a prompt, a resource, or what is to be completed. */
-const targetOf = (request: Request): string | undefined => {
-  const values = request.params?.values
-  const target = values?.["name"] ?? values?.["uri"] ?? field(values?.["ref"], "name") ?? field(values?.["ref"], "uri")
-  return typeof target === "string" ? target : undefined
+/** How it went: by the server's answer, or by the failure of ours. */
+const result = (
+  exit: Exit.Exit<Uint8Array, ProxyError>,
+  answer: Frame.Frame | undefined
+): { readonly outcome: Outcome; readonly code?: number | undefined; readonly detail?: string } => {
+  if (Exit.isSuccess(exit)) {
+    if (answer?.error !== undefined) return { outcome: "error", code: codeOf(answer.bytes, answer.error) }
+    return { outcome: answer !== undefined && saysError(answer) ? "tool-error" : "ok" }
+  }
+  const failure = Option.getOrUndefined(Exit.findErrorOption(exit))
+  if (failure !== undefined) {
+    return { outcome: outcome(failure), code: verdict(failure).code, detail: failure.message }
+  }
+  return { outcome: Exit.hasInterrupts(exit) ? "cancelled" : "internal" }
 }
 
-const argumentsOf = ({ params }: Request): unknown => {
-  const member = params?.members.find(({ key }) => key === "arguments")
-  if (member === undefined) return undefined
-  return member.bytes.length > MAX_ARGUMENTS ? tooLarge(member.bytes.length) : params?.values["arguments"]
+const TARGETS = ["name", "uri"]
+
+/** A tool, a prompt, or the URI of a resource, as the client calls it. */
+const targetOf = ({ params }: Request): string | undefined => {
+  const values = params?.values ?? {}
+  const direct = TARGETS.map((key) => values[key]).find(Predicate.isString)
+  if (direct !== undefined) return direct
+  const { ref } = values
+  return Predicate.isReadonlyObject(ref) ? TARGETS.map((key) => ref[key]).find(Predicate.isString) : undefined
 }
 
-export const callRecord = (request: Request, asked: Asked, result: Result, keepsArguments: boolean): AuditRecord => {
-  const { began, client, now, principal, session } = asked
+const sizeOf = ({ params }: Request): number => {
+  let size = 0
+  for (const { bytes } of params?.members ?? []) size += bytes.length
+  return size
+}
+
+export interface Call {
+  readonly session: Session
+  readonly request: Request
+  /** Epoch milliseconds. */
+  readonly started: number
+  readonly ended: number
+  /** The server that it was for, where that was found out. */
+  readonly server: string | undefined
+  /** What the server answered. */
+  readonly answer: Frame.Frame | undefined
+  readonly exit: Exit.Exit<Uint8Array, ProxyError>
+  /** Arguments as they may be kept. */
+  readonly argumentsOf: (value: unknown) => unknown
+}
+
+export const make = (call: Call): AuditEvent => {
+  const { answer, ended, exit, request, server, session, started } = call
+  const how = result(exit, answer)
+  const given = request.params?.values["arguments"]
+  const kept = given === undefined ? undefined : call.argumentsOf(given)
   return {
-    time: began,
-    kind: result.outcome === "denied" ? "refusal" : "call",
-    outcome: result.outcome,
-    principal: { subject: principal.subject, name: principal.displayName, email: principal.email },
-    client: { id: principal.clientId, name: client.name, version: client.version },
-    session,
-    server: result.server,
+    kind: how.outcome === "denied" ? "refusal" : "call",
+    time: started,
+    principal: whoOf(session.caller.principal),
+    client: { ...session.client, id: session.caller.principal.clientId },
+    session: session.caller.session,
+    server,
     method: request.method,
     target: targetOf(request),
-    code: result.code,
-    millis: now - began,
-    bytesIn: request.size,
-    bytesOut: result.bytesOut,
+    millis: ended - started,
+    bytesIn: sizeOf(request),
+    bytesOut: Exit.isSuccess(exit) ? exit.value.length : undefined,
     request: request.requestId,
-    arguments: keepsArguments ? argumentsOf(request) : undefined,
-    detail: result.detail
+    ...how,
+    ...(kept === undefined ? {} : { arguments: kept })
   }
 }

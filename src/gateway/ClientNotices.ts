@@ -31,7 +31,7 @@ export const make = Effect.gen(function* () {
       }
       case "notifications/roots/list_changed":
         return Effect.forEach(
-          catalog.section(session.endpoint).servers,
+          catalog.section(session.endpoint, session.caller.principal).servers,
           (server) => {
             const upstream = fleet.peek(server, session.caller)
             return upstream !== undefined && mayAsk(upstream.lane, "roots")

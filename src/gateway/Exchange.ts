@@ -2,13 +2,12 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type { Outcome } from "../domain/AuditRecord.ts"
 import type { Request } from "../domain/ClientMessage.ts"
-import { type ProxyError, verdict } from "../domain/Errors.ts"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { isAtLeast, isLogLevel, isSince, QUESTION_CAPABILITY } from "../domain/Protocol.ts"
 import * as Rewrite from "../domain/Rewrite.ts"
+import type { ServerId } from "../domain/ServerId.ts"
 import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
 import type { ReplyChannel } from "./ReplyChannel.ts"
 import type { Session } from "./Session.ts"
@@ -85,48 +84,27 @@ export const notificationFor = (
   return Json.join(Json.splice(frame.bytes, edits))
 }
 
-const IS_ERROR = Buffer.from('"isError"')
-
-/** Does the tool say that it failed? Most results do not speak of it, and are not looked at closely. */
-const isToolError = ({ bytes, result }: Frame.Frame): boolean => {
-  if (result === undefined || !Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(IS_ERROR))
-    return false
-  return Json.tryParse(bytes, Json.at(bytes, result, "isError")) === true
-}
+/** For requests of ours on a session's behalf, of which its client is to hear nothing. */
+export const quiet = (session: Session): CallHandlers => ({
+  session: session.caller.session,
+  notify: () => {},
+  ask: () => Effect.never,
+  polling: () => {}
+})
 
 /** One call of a client's, from its POST to its answer. */
 export class Exchange {
   readonly session: Session
   readonly channel: ReplyChannel
-  /** The server that is asked, once that is known. */
-  server: string | undefined
-  /** What came of it, and the code of the error that the client was told, if it was. */
-  outcome: Outcome = "ok"
-  code: number | undefined
+  /** The server that it is for, once that is found out; and what that answered. */
+  server: ServerId | undefined
+  answer: Frame.Frame | undefined
   private readonly request: Request
 
   constructor(session: Session, request: Request, channel: ReplyChannel) {
     this.session = session
-    this.server = session.endpoint._tag === "One" ? session.endpoint.server : undefined
     this.request = request
     this.channel = channel
-  }
-
-  /** Notes what the server answered. */
-  heard(frame: Frame.Frame): void {
-    if (frame.error !== undefined) {
-      const code = Json.tryParse(frame.bytes, Json.at(frame.bytes, frame.error, "code"))
-      this.outcome = "error"
-      this.code = typeof code === "number" ? code : undefined
-    } else if (this.request.method === "tools/call" && isToolError(frame)) this.outcome = "tool-error"
-  }
-
-  /** Notes why there is no answer of a server's. */
-  failed(error: ProxyError): void {
-    const { code, outcome } = verdict(error)
-    this.outcome = outcome
-    this.code = code
-    if ("server" in error) this.server = error.server
   }
 
   /** What the server of the call has to say to this client meanwhile. `toServer` takes notifications for the server. */

@@ -5,17 +5,20 @@ import * as Catalog from "../fleet/Catalog.ts"
 import * as Fleet from "../fleet/Fleet.ts"
 import { EventIds } from "./EventIds.ts"
 import { Streams } from "./EventLog.ts"
+import * as PolicyChanges from "./PolicyChanges.ts"
 import * as Proxy from "./Proxy.ts"
 import { Sessions } from "./Sessions.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 
+/** All of it, before a fleet that is there already. */
+export const overFleet = Layer.merge(Subscriptions.layer, PolicyChanges.layer).pipe(
+  Layer.provideMerge(Proxy.layer),
+  Layer.provideMerge(Layer.mergeAll(Sessions.layer, Catalog.layer, Streams.layer, EventIds.layer))
+)
+
 /**
  * Runs the servers of a configuration and stands before them. It cannot fail: a server that is down is a status. It needs
- * a platform to run servers on, a root key to seal with, a store for what outlives the process, and an audit trail.
+ * a platform to run servers on, a root key to seal with, a store for what outlives the process, and a policy that says who
+ * may do what.
  */
-export const layer = (config: GatewayConfig) =>
-  Subscriptions.layer.pipe(
-    Layer.provideMerge(Proxy.layer),
-    Layer.provideMerge(Layer.mergeAll(Sessions.layer, Catalog.layer, Streams.layer, EventIds.layer)),
-    Layer.provideMerge(Fleet.layer(config))
-  )
+export const layer = (config: GatewayConfig) => overFleet.pipe(Layer.provideMerge(Fleet.layer(config)))

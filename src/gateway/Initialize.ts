@@ -1,21 +1,20 @@
 /** Beginning a legacy session (2025-11-25, basic/lifecycle). */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { Audit } from "../access/Audit.ts"
+import { whoOf } from "../domain/AuditRecord.ts"
 import type { Request } from "../domain/ClientMessage.ts"
-import { BadParams, verdict } from "../domain/Errors.ts"
+import { BadParams } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
 import type { Principal } from "../domain/Principal.ts"
-import { CODE, negotiate } from "../domain/Protocol.ts"
+import { negotiate } from "../domain/Protocol.ts"
 import { Catalog, type Endpoint } from "../fleet/Catalog.ts"
 import { logger } from "../observability/Logging.ts"
 import { NAME, VERSION } from "../observability/Version.ts"
 import * as Answers from "./Answers.ts"
-import { callRecord, type Result } from "./CallRecord.ts"
 import { Behaviour } from "./Proxy.ts"
-import type { ClientInfo, Session } from "./Session.ts"
+import type { ClientName, Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
 
 const log = logger("gateway")
@@ -26,23 +25,22 @@ export interface Begun {
   readonly answer: Uint8Array
 }
 
-const TOO_LARGE = { code: CODE.invalidRequest, outcome: "invalid" } as const
-
-const clientOf = (info: unknown): ClientInfo => {
+const clientName = (info: unknown): ClientName => {
   const { name, version } = Predicate.isReadonlyObject(info) ? info : {}
   return {
     name: typeof name === "string" ? name : "unnamed client",
-    version: typeof version === "string" ? version : undefined
+    ...(typeof version === "string" ? { version } : {})
   }
 }
 
 export const make = Effect.gen(function* () {
   const sessions = yield* Sessions
-  const catalog = yield* Catalog
   const audit = yield* Audit
+  const catalog = yield* Catalog
   const { listWait } = yield* Behaviour
 
-  const begin = Effect.fnUntraced(function* (principal: Principal, endpoint: Endpoint, request: Request) {
+  /** Begins a session and opens its connections meanwhile. */
+  return Effect.fnUntraced(function* (principal: Principal, endpoint: Endpoint, request: Request) {
     const values = request.params?.values ?? {}
     const { capabilities = {}, clientInfo, protocolVersion } = values
     if (typeof protocolVersion !== "string") {
@@ -51,21 +49,26 @@ export const make = Effect.gen(function* () {
     if (!Predicate.isReadonlyObject(capabilities)) {
       return yield* new BadParams({ reason: "initialize needs params.capabilities, an object" })
     }
-    const { name, version } = clientOf(clientInfo)
+    const client = clientName(clientInfo)
     const revision = negotiate(protocolVersion)
-    const session = yield* sessions.begin({
-      principal,
-      endpoint,
-      revision,
-      client: name,
-      clientVersion: version,
-      capabilities
-    })
+    const session = yield* sessions.begin({ principal, endpoint, revision, client, capabilities })
     const offered = yield* catalog.capabilities(endpoint, session.caller, listWait)
-    const instructions = catalog.instructions(endpoint)
+    const instructions = catalog.instructions(endpoint, principal)
     const where = endpoint._tag === "All" ? "" : ` at /mcp/${endpoint.server}`
-    const client = version === undefined ? name : `${name} ${version}`
-    yield* log.info(`${client} began a session${where} (${revision})`)
+    yield* log.info(
+      `${client.name}${client.version === undefined ? "" : ` ${client.version}`} began a session${where} (${revision})`,
+      { principal: principal.displayName }
+    )
+    yield* audit.record({
+      kind: "call",
+      outcome: "ok",
+      principal: whoOf(principal),
+      client: { ...client, id: principal.clientId },
+      session: session.caller.session,
+      server: endpoint._tag === "All" ? undefined : endpoint.server,
+      method: request.method,
+      request: request.requestId
+    })
     // Its own connections start now, so that its first list need not wait for all of it.
     yield* Effect.forkDetach(catalog.complete(endpoint, session.caller, Duration.zero))
     const result = {
@@ -75,24 +78,5 @@ export const make = Effect.gen(function* () {
       ...(instructions === undefined ? {} : { instructions })
     }
     return { session, answer: Answers.result(request.id, [Json.encode(result)]) } satisfies Begun
-  })
-
-  /** Begins a session and opens its connections meanwhile. */
-  return Effect.fnUntraced(function* (principal: Principal, endpoint: Endpoint, request: Request) {
-    const began = yield* Clock.currentTimeMillis
-    const client = clientOf(request.params?.values["clientInfo"])
-    const server = endpoint._tag === "One" ? endpoint.server : undefined
-    const record = (session: string | undefined, result: Omit<Result, "server">) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        audit.record(callRecord(request, { principal, client, session, began, now }, { ...result, server }, false))
-      )
-    return yield* begin(principal, endpoint, request).pipe(
-      Effect.tap(({ answer, session }) => record(session.caller.session, { outcome: "ok", bytesOut: answer.length })),
-      Effect.tapError((error) => {
-        const { code, outcome } = error._tag === "BadParams" ? verdict(error) : TOO_LARGE
-        return record(undefined, { outcome, code, detail: error.message, bytesOut: 0 })
-      }),
-      Effect.annotateLogs({ principal: principal.displayName, request: request.requestId })
-    )
   })
 })

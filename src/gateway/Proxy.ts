@@ -1,4 +1,4 @@
-/** The one way through: route -> borrow -> call -> names restored -> answer -> record. */
+/** The one way through: route -> borrow -> call -> names restored -> answer. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -6,12 +6,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Audit } from "../access/Audit.ts"
 import * as ClientMessage from "../domain/ClientMessage.ts"
 import { BadParams, Cancelled, type ProxyError, UnknownMethod } from "../domain/Errors.ts"
+import type * as Frame from "../domain/Frame.ts"
+import * as Json from "../domain/Json.ts"
 import { CODE, isLogLevel } from "../domain/Protocol.ts"
 import * as ResourceUri from "../domain/ResourceUri.ts"
 import type { ServerId } from "../domain/ServerId.ts"
@@ -20,11 +23,10 @@ import { Fleet } from "../fleet/Fleet.ts"
 import { logger } from "../observability/Logging.ts"
 import * as Setting from "../settings/Setting.ts"
 import { encodeRequest } from "../upstream/Connection.ts"
-import type { CallHandlers } from "../upstream/Rpc.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import * as Answers from "./Answers.ts"
-import { callRecord } from "./CallRecord.ts"
-import { Exchange } from "./Exchange.ts"
+import * as CallRecord from "./CallRecord.ts"
+import { Exchange, quiet } from "./Exchange.ts"
 import * as Lists from "./Lists.ts"
 import type { ReplyChannel } from "./ReplyChannel.ts"
 import * as Router from "./Router.ts"
@@ -63,19 +65,18 @@ export class Proxy extends Context.Service<
 /** How long a call may be unanswered before its reply becomes a stream. */
 const SILENT_SECONDS = 10
 
-const quiet = (session: Session): CallHandlers => ({
-  session: session.caller.session,
-  notify: () => {},
-  ask: () => Effect.never,
-  polling: () => {}
-})
+/** Is it the server's word that there is no such resource? Revisions and servers differ in how they say it. */
+const saysUnknown = (frame: Frame.Frame): boolean => {
+  if (frame.error === undefined) return false
+  const code = Json.tryParse(frame.bytes, Json.at(frame.bytes, frame.error, "code"))
+  return code === CODE.resourceNotFound || code === CODE.invalidParams
+}
 
 const make = Effect.gen(function* () {
+  const audit = yield* Audit
   const fleet = yield* Fleet
   const catalog = yield* Catalog
   const sessions = yield* Sessions
-  const audit = yield* Audit
-  const clock = yield* Clock.Clock
   const { listWait } = yield* Behaviour
   const lists = yield* Lists.make(listWait, fleet.config.pageSize)
   const router = yield* Router.make
@@ -83,9 +84,7 @@ const make = Effect.gen(function* () {
   const fork = yield* FiberSet.runtime(calls)()
 
   const renamer = (session: Session, server: ServerId): ((uri: string) => string) | undefined =>
-    catalog.section(session.endpoint).scheme.uris === "prefixed"
-      ? (uri) => ResourceUri.toPublic(server, uri)
-      : undefined
+    catalog.scheme(session.endpoint).uris === "prefixed" ? (uri) => ResourceUri.toPublic(server, uri) : undefined
 
   /** Tells a connection that is new to this session what the session has asked for so far. */
   const prepare = Effect.fnUntraced(function* (session: Session, upstream: Upstream["Service"]) {
@@ -108,7 +107,7 @@ const make = Effect.gen(function* () {
   const forward = Effect.fnUntraced(function* (
     exchange: Exchange,
     request: ClientMessage.Request,
-    { overrides, server }: Router.Route
+    { overrides, server, unknown }: Router.Route
   ): Effect.fn.Return<Uint8Array, ProxyError, Scope.Scope> {
     const { session } = exchange
     exchange.server = server
@@ -131,7 +130,8 @@ const make = Effect.gen(function* () {
       if (!upstream.unwatch(uri, session.caller.session)) return Answers.done(request.id)
     }
     const frame = yield* upstream.call(encode, handlers)
-    exchange.heard(frame)
+    exchange.answer = frame
+    if (unknown !== undefined && saysUnknown(frame)) return yield* unknown
     if (request.method === "resources/subscribe" && typeof uri === "string" && frame.error === undefined) {
       upstream.watch(uri, session.caller.session)
       session.watched.add(String(request.params?.values["uri"]))
@@ -148,7 +148,7 @@ const make = Effect.gen(function* () {
     session.logLevel = level
     yield* sessions.save(session)
     yield* Effect.forEach(
-      catalog.section(session.endpoint).servers,
+      catalog.section(session.endpoint, session.caller.principal).servers,
       (server) => fleet.peek(server, session.caller)?.setLogLevel(level) ?? Effect.void,
       { concurrency: "unbounded", discard: true }
     )
@@ -170,18 +170,13 @@ const make = Effect.gen(function* () {
   })
 
   const answerFor = (
-    exchange: Exchange,
     request: ClientMessage.Request,
-    exit: Exit.Exit<Uint8Array>
+    exit: Exit.Exit<Uint8Array, ProxyError>
   ): Effect.Effect<Uint8Array> => {
     if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
-    if (Exit.hasInterrupts(exit)) {
-      const cancelled = new Cancelled()
-      exchange.failed(cancelled)
-      return Effect.succeed(Answers.proxyError(request.id, cancelled))
-    }
-    exchange.outcome = "internal"
-    exchange.code = CODE.internalError
+    const failure = Exit.findErrorOption(exit)
+    if (Option.isSome(failure)) return Effect.succeed(Answers.proxyError(request.id, failure.value))
+    if (Exit.hasInterrupts(exit)) return Effect.succeed(Answers.proxyError(request.id, new Cancelled()))
     const error = { code: CODE.internalError, message: "Internal error; the proxy's log says more" }
     return Effect.as(
       log.error(`${request.method} failed unexpectedly`, {}, exit.cause),
@@ -189,15 +184,20 @@ const make = Effect.gen(function* () {
     )
   }
 
-  /** The one place where a request becomes a record. That somebody asked whether we live is not worth one. */
-  const record = (exchange: Exchange, request: ClientMessage.Request, began: number, bytesOut: number) => {
-    if (request.method === "ping") return Effect.void
-    const { caller, client } = exchange.session
-    const { principal, session } = caller
-    const asked = { principal, client, session, began, now: clock.currentTimeMillisUnsafe() }
-    const { code, outcome, server } = exchange
-    return audit.record(callRecord(request, asked, { outcome, code, server, bytesOut }, audit.keepsArguments))
-  }
+  /** Puts into the audit trail how a request went. */
+  const record = (
+    { answer, server, session }: Exchange,
+    request: ClientMessage.Request,
+    started: number,
+    exit: Exit.Exit<Uint8Array, ProxyError>
+  ): Effect.Effect<void> =>
+    CallRecord.isRecorded(request)
+      ? Effect.flatMap(Clock.currentTimeMillis, (ended) =>
+          audit.record(
+            CallRecord.make({ session, request, started, ended, server, answer, exit, argumentsOf: audit.argumentsOf })
+          )
+        )
+      : Effect.void
 
   // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
   const unanswered = new Map<ReplyChannel, number>()
@@ -212,25 +212,22 @@ const make = Effect.gen(function* () {
     idle: FiberSet.awaitEmpty(calls),
     abort: FiberSet.clear(calls),
     accept: (session, request, channel) =>
-      Effect.sync(() => {
+      Effect.map(Clock.currentTimeMillis, (started) => {
         unanswered.set(channel, 0)
-        const began = clock.currentTimeMillisUnsafe()
         const exchange = new Exchange(session, request, channel)
         const fiber = fork(
           handle(exchange, request).pipe(
             Effect.scoped,
-            Effect.catch((error) => {
-              exchange.failed(error)
-              return Effect.succeed(Answers.proxyError(request.id, error))
-            }),
             Effect.onExit((exit) =>
-              Effect.flatMap(answerFor(exchange, request, exit), (message) => {
+              Effect.flatMap(answerFor(request, exit), (message) => {
                 session.calls.delete(request.requestId)
                 unanswered.delete(channel)
                 channel.answer(message)
-                return record(exchange, request, began, message.length)
+                return record(exchange, request, started, exit)
               })
             ),
+            // The client has been told, and so has the trail.
+            Effect.ignore,
             Effect.annotateLogs({ principal: session.caller.principal.displayName, request: request.requestId })
           )
         )

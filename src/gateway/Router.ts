@@ -18,6 +18,11 @@ import type { Session } from "./Session.ts"
 export interface Route {
   readonly server: ServerId
   readonly overrides: Readonly<Record<string, unknown>>
+  /**
+   * What stands for the server's own word that there is no such resource, where the caller may not use everything of it:
+   * what is denied must not be told from what does not exist.
+   */
+  readonly unknown?: UnknownResource | undefined
 }
 
 const stringParam = (request: Request, name: string): Effect.Effect<string, BadParams> => {
@@ -32,16 +37,39 @@ export const make = Effect.gen(function* () {
   const catalog = yield* Catalog
   const fleet = yield* Fleet
 
-  /** A server that has never said what it offers cannot be said not to offer this: its status is the answer. */
-  const silentOwner = (session: Session, name: string): ServerId | undefined => {
-    const { scheme, servers } = catalog.section(session.endpoint)
-    const silent = servers.filter((server) => {
-      const upstream = fleet.shared(server)
-      return upstream !== undefined && SubscriptionRef.getUnsafe(upstream.state).peer === undefined
-    })
-    if (scheme.names === "prefixed") return View.serverByPrefix(silent, name)
-    return silent.length === servers.length ? silent[0] : undefined
+  /** Has it never said what it offers? */
+  const isSilent = (server: ServerId): boolean => {
+    const upstream = fleet.shared(server)
+    return upstream !== undefined && SubscriptionRef.getUnsafe(upstream.state).peer === undefined
   }
+
+  /**
+   * A server that has never said what it offers cannot be said not to offer this: its status is the answer, for those who
+   * might use such a thing of it.
+   */
+  const silentOwner = (session: Session, kind: "tools" | "prompts", name: string): ServerId | undefined => {
+    const { principal } = session.caller
+    const { scheme, servers } = catalog.section(session.endpoint, principal)
+    const silent = servers.filter(isSilent)
+    const mayBeTheirs = (server: ServerId): boolean => {
+      const own = View.withoutPrefix(server, name)
+      return (
+        (own !== undefined && catalog.mayUse(principal, kind, server, own)) ||
+        (scheme.names !== "prefixed" && catalog.mayUse(principal, kind, server, name))
+      )
+    }
+    const possible = silent.filter(mayBeTheirs)
+    if (scheme.names === "prefixed") return View.serverByPrefix(possible, name)
+    return silent.length === servers.length ? possible[0] : undefined
+  }
+
+  /** Is there such a thing, or, of a server that has never been up, might there be? */
+  const isDenied = (session: Session, kind: "tools" | "prompts", name: string): boolean =>
+    catalog.isOffered(session.endpoint, session.caller, kind, name) ||
+    catalog.allServers(session.endpoint).some((server) => {
+      const own = isSilent(server) ? View.withoutPrefix(server, name) : undefined
+      return own !== undefined && !catalog.mayUse(session.caller.principal, kind, server, own)
+    })
 
   const byName = Effect.fnUntraced(function* (
     session: Session,
@@ -56,7 +84,7 @@ export const make = Effect.gen(function* () {
     const view = yield* catalog.complete(endpoint, caller, patience)
     const found = view.byName[list].get(name)
     if (found !== undefined) return found
-    const silent = silentOwner(session, name)
+    const silent = silentOwner(session, list, name)
     const upstream = silent === undefined ? undefined : fleet.shared(silent)
     if (silent !== undefined && upstream !== undefined) {
       yield* upstream.retry
@@ -66,13 +94,29 @@ export const make = Effect.gen(function* () {
       const status = Status.describe(SubscriptionRef.getUnsafe(upstream.state).status, now)
       return yield* new UpstreamDown({ server: silent, status })
     }
-    return yield* new UnknownName({ kind, name, nearest: nearest(name, view.byName[list].keys()) })
+    const denied = isDenied(session, list, name)
+    return yield* new UnknownName({
+      kind,
+      name,
+      nearest: nearest(name, view.byName[list].keys()),
+      ...(denied ? { denied } : {})
+    })
   })
 
-  const byUri = (session: Session, uri: string): Effect.Effect<{ server: ServerId; uri: string }, UnknownResource> => {
-    const { scheme, servers } = catalog.section(session.endpoint)
+  const byUri = (
+    session: Session,
+    uri: string
+  ): Effect.Effect<{ server: ServerId; uri: string; unknown?: UnknownResource | undefined }, UnknownResource> => {
+    const { principal } = session.caller
+    const { scheme, servers } = catalog.section(session.endpoint, principal)
     const owner = View.resourceOwner(servers, scheme, uri)
-    return owner === undefined ? Effect.fail(new UnknownResource({ uri })) : Effect.succeed(owner)
+    if (owner !== undefined && catalog.mayUseAll(principal, owner.server)) return Effect.succeed(owner)
+    const unknown = new UnknownResource({ uri })
+    if (owner !== undefined && catalog.mayUse(principal, "resources", owner.server, owner.uri)) {
+      return Effect.succeed({ ...owner, unknown })
+    }
+    const exists = View.resourceOwner(catalog.allServers(session.endpoint), scheme, uri) !== undefined
+    return Effect.fail(exists ? new UnknownResource({ uri, denied: true }) : unknown)
   }
 
   const byReference = Effect.fnUntraced(function* (
@@ -86,8 +130,8 @@ export const make = Effect.gen(function* () {
       return { server: entry.server, overrides: { ref: { ...ref, name: entry.original } } }
     }
     if (Predicate.isReadonlyObject(ref) && ref["type"] === "ref/resource" && typeof ref["uri"] === "string") {
-      const owner = yield* byUri(session, ref["uri"])
-      return { server: owner.server, overrides: { ref: { ...ref, uri: owner.uri } } }
+      const { server, unknown, uri } = yield* byUri(session, ref["uri"])
+      return { server, unknown, overrides: { ref: { ...ref, uri } } }
     }
     const reason = `${request.method} needs params.ref, a ref/prompt with a name or a ref/resource with a uri`
     return yield* new BadParams({ reason })
@@ -113,7 +157,7 @@ export const make = Effect.gen(function* () {
       case "resources/unsubscribe":
         return stringParam(request, "uri").pipe(
           Effect.flatMap((uri) => byUri(session, uri)),
-          Effect.map(({ server, uri }) => ({ server, overrides: { uri } }))
+          Effect.map(({ server, unknown, uri }) => ({ server, unknown, overrides: { uri } }))
         )
       case "completion/complete":
         return byReference(session, request, patience)

@@ -13,8 +13,8 @@ import type { EventLog } from "./EventLog.ts"
 /** A client that never listens must not make us remember for ever. */
 const MAX_UNTOLD = 64
 
-/** Name and version of a program. */
-export interface ClientInfo {
+/** `clientInfo` of initialize. */
+export interface ClientName {
   readonly name: string
   readonly version?: string | undefined
 }
@@ -36,10 +36,10 @@ export interface OpenQuestion {
 export class Session {
   /** The sealed id, as it stands in the header. */
   readonly id: string
-  readonly caller: Caller
+  caller: Caller
   readonly endpoint: Endpoint
   /** What the client says of itself. */
-  readonly client: ClientInfo
+  readonly client: ClientName
   /** What the client asked to be told: the public URIs that it watches. */
   readonly watched = new Set<string>()
   readonly calls = new Map<RequestId, Cancellable>()
@@ -60,7 +60,7 @@ export class Session {
   private readonly untold = new Set<string>()
   private lastQuestion = 0
 
-  constructor(id: string, caller: Caller, endpoint: Endpoint, client: ClientInfo, now: number) {
+  constructor(id: string, caller: Caller, endpoint: Endpoint, client: ClientName, now: number) {
     this.id = id
     this.caller = caller
     this.endpoint = endpoint

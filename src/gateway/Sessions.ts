@@ -10,7 +10,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { randomBytes } from "node:crypto"
 import { type Caller, carried } from "../domain/Lane.ts"
-import type { Principal } from "../domain/Principal.ts"
+import { type Principal, sameAccount } from "../domain/Principal.ts"
 import { type Capabilities, LEGACY_REVISIONS, type LegacyRevision, LOG_LEVELS } from "../domain/Protocol.ts"
 import { ServerId, SessionKey, Subject } from "../domain/ServerId.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
@@ -19,7 +19,7 @@ import * as Seal from "../keys/Seal.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
 import { Store } from "../storage/Store.ts"
-import { type ClientInfo, Session } from "./Session.ts"
+import { type ClientName, Session } from "./Session.ts"
 
 const log = logger("gateway")
 
@@ -30,8 +30,7 @@ const Sealed = Schema.Struct({
   /** `undefined`: the merged endpoint. */
   server: Schema.optionalKey(ServerId),
   revision: Schema.Literals(LEGACY_REVISIONS),
-  client: Schema.String,
-  clientVersion: Schema.optionalKey(Schema.String),
+  client: Schema.Struct({ name: Schema.String, version: Schema.optional(Schema.String) }),
   capabilities: Schema.Record(Schema.String, Schema.Unknown),
   /** Epoch milliseconds. */
   created: Schema.Finite
@@ -78,8 +77,7 @@ export class Sessions extends Context.Service<
       readonly principal: Principal
       readonly endpoint: Endpoint
       readonly revision: LegacyRevision
-      readonly client: string
-      readonly clientVersion?: string | undefined
+      readonly client: ClientName
       readonly capabilities: Capabilities
     }) => Effect.Effect<Session, SessionTooLarge>
     /** The session of an id, for who may use it: the same principal at the same endpoint. None means 404. */
@@ -120,8 +118,6 @@ export class Sessions extends Context.Service<
       const endpointOf = (sealed: Sealed): Endpoint =>
         sealed.server === undefined ? { _tag: "All" } : { _tag: "One", server: sealed.server }
 
-      const clientOf = ({ client, clientVersion }: Sealed): ClientInfo => ({ name: client, version: clientVersion })
-
       const callerOf = (sealed: Sealed, principal: Principal): Caller => ({
         principal,
         session: sealed.key,
@@ -143,7 +139,7 @@ export class Sessions extends Context.Service<
         if (isDeleted || now - lastUsed > Duration.toMillis(IDLE)) return Option.none<Session>()
         const raced = sessions.get(id)
         if (raced !== undefined) return Option.some(raced)
-        const session = new Session(id, callerOf(sealed, principal), endpointOf(sealed), clientOf(sealed), now)
+        const session = new Session(id, callerOf(sealed, principal), endpointOf(sealed), sealed.client, now)
         session.savedAt = lastUsed
         if (Option.isSome(row)) {
           session.logLevel = row.value.logLevel
@@ -197,22 +193,20 @@ export class Sessions extends Context.Service<
       ).pipe(Effect.repeat(Schedule.spaced("1 minute")), Effect.forkScoped)
 
       return Sessions.of({
-        begin: Effect.fnUntraced(function* (options) {
-          const { capabilities, client, clientVersion, endpoint, principal, revision } = options
+        begin: Effect.fnUntraced(function* ({ capabilities, client, endpoint, principal, revision }) {
           const now = yield* Clock.currentTimeMillis
           const sealed: Sealed = {
             key: SessionKey.make(randomBytes(16).toString("base64url")),
             subject: principal.subject,
             revision,
-            client: client.slice(0, 200),
+            client: { name: client.name.slice(0, 200), version: client.version?.slice(0, 100) },
             capabilities: carried(capabilities),
             created: now,
-            ...(clientVersion === undefined ? {} : { clientVersion: clientVersion.slice(0, 50) }),
             ...(endpoint._tag === "One" ? { server: endpoint.server } : {})
           }
           const id = yield* seal.seal(sealed)
           if (id.length > MAX_ID_LENGTH) return yield* new SessionTooLarge()
-          const session = new Session(id, callerOf(sealed, principal), endpoint, clientOf(sealed), now)
+          const session = new Session(id, callerOf(sealed, principal), endpoint, sealed.client, now)
           sessions.set(id, session)
           yield* makeRoom()
           return session
@@ -224,7 +218,13 @@ export class Sessions extends Context.Service<
             found,
             ({ caller, endpoint: own }) => caller.principal.subject === principal.subject && sameEndpoint(own, endpoint)
           )
-          if (Option.isSome(session)) yield* touch(session.value)
+          if (Option.isSome(session)) {
+            // The session is its subject's; what else is known of them is as of this request.
+            if (!sameAccount(session.value.caller.principal, principal)) {
+              session.value.caller = { ...session.value.caller, principal }
+            }
+            yield* touch(session.value)
+          }
           return session
         }),
         end: (session) => Effect.andThen(write(session, true), forget(session)),

@@ -33,35 +33,41 @@ const isOn = (session: Session, { lane }: LaneEvent): boolean => {
   }
 }
 
+/** Tells a session, once, of each list that is no longer as it was shown. */
+export const listsChanged = (
+  catalog: Catalog["Service"],
+  session: Session,
+  kinds: ReadonlyArray<Catalogue.Kind>
+): void => {
+  const told = new Set<string>()
+  for (const kind of kinds) {
+    const shown = session.shown.get(kind)
+    if (shown === undefined) continue
+    if (sameEntries(shown, catalog.known(session.endpoint, session.caller).lists[kind])) continue
+    session.shown.delete(kind)
+    told.add(Catalogue.LIST[kind].changed)
+  }
+  for (const method of told) session.tell(Json.encode({ jsonrpc: "2.0", method }))
+}
+
 const make = Effect.gen(function* () {
   const fleet = yield* Fleet
   const catalog = yield* Catalog
   const sessions = yield* Sessions
 
-  /** Tells a session, once, of each list that is no longer as it was shown. */
-  const listsChanged = (session: Session, kinds: ReadonlyArray<Catalogue.Kind>): void => {
-    const told = new Set<string>()
-    for (const kind of kinds) {
-      const shown = session.shown.get(kind)
-      if (shown === undefined) continue
-      if (sameEntries(shown, catalog.known(session.endpoint, session.caller).lists[kind])) continue
-      session.shown.delete(kind)
-      told.add(Catalogue.LIST[kind].changed)
-    }
-    for (const method of told) session.tell(Json.encode({ jsonrpc: "2.0", method }))
-  }
-
   const dispatch = (laneEvent: LaneEvent): void => {
     const { event, server } = laneEvent
     for (const session of sessions.all()) {
-      const { scheme, servers } = catalog.section(session.endpoint)
+      const { scheme, servers } = catalog.section(session.endpoint, session.caller.principal)
       if (!servers.includes(server) || !isOn(session, laneEvent)) continue
       if (event._tag === "ListChanged") {
-        listsChanged(session, event.kinds)
+        listsChanged(catalog, session, event.kinds)
         continue
       }
       const rename = scheme.uris === "prefixed" ? (uri: string) => ResourceUri.toPublic(server, uri) : undefined
       if (event._tag === "ResourceUpdated" && !session.watched.has(rename?.(event.uri) ?? event.uri)) continue
+      if (event._tag === "ResourceUpdated" && !catalog.mayUse(session.caller.principal, "resources", server, event.uri))
+        continue
       const message = notificationFor(session, event.frame, rename)
       if (message !== undefined) session.tell(message)
     }

@@ -1,43 +1,83 @@
-/** The frame that all pages for people share. */
+/** The frame that all pages for people share, and the headers that they are sent with. */
 import { html, Html } from "./Html.ts"
+import { STYLE, STYLE_SOURCE } from "./Style.ts"
 
-const STYLE = `
-:root { color-scheme: light dark; --text: #1c1e21; --muted: #5d636b; --back: #f6f7f9; --card: #fff; --line: #d9dde3; --accent: #0b57d0 }
-@media (prefers-color-scheme: dark) { :root { --text: #e8eaed; --muted: #a4abb5; --back: #16181b; --card: #1f2226; --line: #363b42; --accent: #8ab4f8 } }
-* { box-sizing: border-box }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem; background: var(--back); color: var(--text); font: 1rem/1.55 system-ui, sans-serif }
-main { width: min(44rem, 100%); background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: clamp(1.25rem, 4vw, 2.5rem) }
-h1 { margin: 0; font-size: 1.5rem; line-height: 1.25 }
-h2 { margin: 2rem 0 .5rem; font-size: 1.05rem }
-p { margin: .5rem 0 }
-.muted { color: var(--muted) }
-a { color: var(--accent) }
-pre { margin: .5rem 0; padding: .85rem 1rem; overflow-x: auto; background: var(--back); border: 1px solid var(--line); border-radius: 8px; font: .875rem/1.5 ui-monospace, monospace }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
-`
+/** Whose page this is, as it stands at its head. */
+export interface Site {
+  readonly name: string
+  /** As in the address bar: `mcp.example.com`, `localhost:8080`. */
+  readonly host: string
+}
 
-/** What keeps a page from loading or running anything; the style is inline. */
-export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  "content-security-policy":
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+/** Where the forms of a page lead: it has none, they stay on this server, or what follows them leaves it. */
+export type Forms = "none" | "here" | "onward"
+
+/**
+ * Browsers apply `form-action` to the redirects that follow a form too, not to its target alone. Consent goes on to the
+ * identity provider and to clients on any site, any loopback port and any private-use scheme, so a page whose forms lead
+ * "onward" must not carry the directive at all: a list of its targets would be wrong for some client, silently.
+ */
+const FORM_ACTION: Readonly<Record<Forms, string>> = {
+  none: "; form-action 'none'",
+  here: "; form-action 'self'",
+  onward: ""
+}
+
+/**
+ * What keeps a page from loading or running anything, from being framed, and from being kept by a cache.
+ *
+ * The referrer stays on this server rather than being cut off altogether: under `no-referrer` browsers send
+ * `Origin: null` with our own forms, which the Origin check must refuse. There is no Cross-Origin-Opener-Policy: web
+ * clients open sign-in in a pop-up, and their callback page, which comes after ours, speaks to its opener.
+ */
+export const securityHeaders = (forms: Forms): Readonly<Record<string, string>> => ({
+  "content-security-policy": `default-src 'none'; style-src ${STYLE_SOURCE}; base-uri 'none'; frame-ancestors 'none'${FORM_ACTION[forms]}`,
+  "x-frame-options": "DENY",
   "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer"
+  "referrer-policy": "same-origin",
+  "cache-control": "no-store"
+})
+
+/** Many lines come in, one goes out. */
+const mark = html`<svg viewBox="0 0 32 32" fill="none" stroke-width="2.5" stroke-linecap="round" aria-hidden="true">
+  <rect width="32" height="32" rx="9" fill="currentColor" />
+  <path d="M7 9h1.5c5.5 0 4.5 7 9 7M7 16h18M7 23h1.5c5.5 0 4.5-7 9-7" />
+</svg>`
+
+export interface PageOptions {
+  /** Never words of a stranger's: it names the tab. */
+  readonly title: string
+  readonly site: Site
+  readonly body: Html
+  /** For pages to read rather than to answer. */
+  readonly wide?: boolean
+  /** Stands at the right of the head. */
+  readonly aside?: Html
 }
 
 /** A whole document. */
-export const page = (title: string, body: Html): string =>
-  `<!doctype html>${
+export const page = ({ aside, body, site, title, wide }: PageOptions): string => {
+  // A server that was given no name of its own is called by its host.
+  const host = site.name === site.host ? html`` : html`<small>${site.host}</small>`
+  return `<!doctype html>${
     html`<html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title}</title>
-        <style>
-          ${new Html(STYLE)}
-        </style>
+        <meta name="color-scheme" content="light dark" />
+        <title>${title} – ${site.name}</title>
+        ${new Html(`<style>${STYLE}</style>`)}
       </head>
       <body>
-        <main>${body}</main>
+        <div class="card${wide === true ? " wide" : ""}">
+          <header>
+            ${mark}
+            <div>${site.name}${host}</div>
+            ${aside ?? html``}
+          </header>
+          <main>${body}</main>
+        </div>
       </body>
     </html>`.markup
   }`
+}

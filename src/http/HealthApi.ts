@@ -31,17 +31,13 @@ export type ServerReport = typeof ServerReport.Type
 
 /** How the audit trail is doing. */
 export const AuditReport = Schema.Struct({
-  status: Schema.Literals(["ok", "failing", "off"]),
-  /** Records that are not written yet. */
-  waiting: Schema.Finite,
-  /** Records that the database will never have, since the start. */
+  /** Records that are not on disk yet. */
+  waiting: Schema.optionalKey(Schema.Finite),
+  /** Records that were lost since the start. */
   lost: Schema.Finite,
-  /** Records that the file of MCP_AUDIT_PATH misses beside those. */
-  missed: Schema.Finite,
-  /** What is wrong. For callers on this machine only. */
-  problem: Schema.optionalKey(Schema.String)
+  /** Why the disk takes none at present. */
+  fault: Schema.optionalKey(Schema.NullOr(Schema.String))
 })
-export type AuditReport = typeof AuditReport.Type
 
 export const Readiness = Schema.Struct({
   status: Schema.Literals(["ready", "draining"]),
@@ -55,8 +51,9 @@ export const Readiness = Schema.Struct({
     failed: Schema.Finite
   }),
   sessions: Schema.Finite,
-  audit: AuditReport,
-  /** For callers on this machine only. */
+  /** In full for callers on this machine and administrators; for others only the number of lost records, if there are any. */
+  audit: Schema.optionalKey(AuditReport),
+  /** For callers on this machine and administrators only. */
   upstreams: Schema.optionalKey(Schema.Array(ServerReport))
 })
 export type Readiness = typeof Readiness.Type

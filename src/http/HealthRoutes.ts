@@ -2,10 +2,13 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
-import { Audit } from "../access/Audit.ts"
+import { AccessPolicy } from "../access/AccessPolicy.ts"
+import { Audit, type AuditStatus } from "../access/Audit.ts"
+import { Gatekeeper } from "../auth/Gatekeeper.ts"
 import * as Catalogue from "../domain/Catalogue.ts"
 import { display, type ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
@@ -15,7 +18,7 @@ import { VERSION } from "../observability/Version.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Draining } from "./Draining.ts"
 import { isLoopback } from "./Guard.ts"
-import { type AuditReport, HealthApi, type Readiness, type ServerReport } from "./HealthApi.ts"
+import { HealthApi, type Readiness, type ServerReport } from "./HealthApi.ts"
 
 const TRANSPORT = { Stdio: "stdio", Http: "http", Sse: "sse", Unusable: "-" } as const
 
@@ -47,6 +50,12 @@ export const isLocal = (request: HttpServerRequest.HttpServerRequest): boolean =
   return isLoopback(address) && (!isDirect || FORWARDED.every((name) => request.headers[name] === undefined))
 }
 
+/** What of the audit trail's state is shown. */
+export const auditReport = ({ fault, lost, waiting }: AuditStatus, mayKnow: boolean): Pick<Readiness, "audit"> => {
+  if (mayKnow) return { audit: { waiting, lost, fault: fault ?? null } }
+  return lost > 0 ? { audit: { lost } } : {}
+}
+
 export const layer = HttpApiBuilder.group(
   HealthApi,
   "health",
@@ -55,18 +64,25 @@ export const layer = HttpApiBuilder.group(
     const sessions = yield* Sessions
     const draining = yield* Draining
     const audit = yield* Audit
-    const auditReport = (forLocal: boolean): Effect.Effect<AuditReport> =>
-      Effect.map(audit.status, ({ lost, missed, problem, state, waiting }) => ({
-        status: state,
-        waiting,
-        lost,
-        missed,
-        ...(forLocal && problem !== undefined ? { problem } : {})
-      }))
+    const gatekeeper = yield* Gatekeeper
+    const policy = yield* AccessPolicy
+
+    /** Whoever runs this machine, and whoever has the role `admin`, may see what is wrong with which server. */
+    const isOperator = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<boolean> => {
+      const { authorization } = request.headers
+      if (isLocal(request)) return Effect.succeed(true)
+      if (authorization === undefined) return Effect.succeed(false)
+      return Effect.map(
+        gatekeeper.admit(authorization, undefined),
+        (verdict) => Result.isSuccess(verdict) && policy.permissions(verdict.success).isAdmin
+      )
+    }
+
     return handlers.handleAll({
       health: () => Effect.succeed({ status: "healthy", service: "mcp-proxy" } as const),
       ready: Effect.fnUntraced(function* ({ request }) {
         const now = yield* Clock.currentTimeMillis
+        const mayKnow = yield* isOperator(request)
         const upstreams = fleet.config.servers.flatMap((config) => {
           const upstream = fleet.shared(config.id)
           return upstream === undefined ? [] : [report(config, upstream, now)]
@@ -88,8 +104,8 @@ export const layer = HttpApiBuilder.group(
             failed: count("Failed")
           },
           sessions: [...sessions.all()].length,
-          audit: yield* auditReport(isLocal(request)),
-          ...(isLocal(request) ? { upstreams } : {})
+          ...auditReport(audit.status(), mayKnow),
+          ...(mayKnow ? { upstreams } : {})
         }
         return yield* draining.isOn() ? Effect.fail(readiness) : Effect.succeed(readiness)
       })

@@ -4,32 +4,38 @@ import type * as Layer from "effect/Layer"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { html } from "../html/Html.ts"
-import { page, SECURITY_HEADERS } from "../html/Page.ts"
+import { page, securityHeaders } from "../html/Page.ts"
 import { NAME, VERSION } from "../observability/Version.ts"
-import { Address, endpointUrl } from "./Address.ts"
+import { Address, type AddressOptions, endpointUrl } from "./Address.ts"
 import * as ClientLines from "./ClientLines.ts"
 
-const render = (url: string): string =>
-  page(
-    "MCP Proxy Server",
-    html`
-      <h1>MCP Proxy Server</h1>
-      <p class="muted">${NAME} ${VERSION} is running.</p>
-      <h2>Connect</h2>
-      <p>Add this address to your MCP client:</p>
+/** The page itself. */
+export const homePage = (address: AddressOptions): string => {
+  const url = endpointUrl(address)
+  return page({
+    title: "Connect",
+    site: { name: "MCP Proxy Server", host: new URL(address.baseUrl).host },
+    wide: true,
+    body: html`
+      <h1>One address for all your tools</h1>
+      <p>Add it to your MCP client:</p>
       <pre>${url}</pre>
-      <p>Claude Code:</p>
+      <h2>Claude Code</h2>
       <pre>${ClientLines.claudeCode(url)}</pre>
-      <p>Clients with a configuration file:</p>
+      <h2>Clients with a configuration file</h2>
       <pre>${ClientLines.json(url)}</pre>
+      <p class="foot fine soft">${NAME} ${VERSION} is running.</p>
     `
-  )
+  })
+}
 
 export const layer: Layer.Layer<never, never, HttpRouter.HttpRouter | Address> = HttpRouter.use((router) =>
   Effect.gen(function* () {
     const address = yield* Address
-    const body = render(endpointUrl(address))
-    const home = HttpServerResponse.text(body, { contentType: "text/html; charset=utf-8", headers: SECURITY_HEADERS })
+    const home = HttpServerResponse.text(homePage(address), {
+      contentType: "text/html; charset=utf-8",
+      headers: securityHeaders("none")
+    })
     const below = address.pathPrefix === "" ? router : router.prefixed(address.pathPrefix)
     yield* below.add("GET", "/", home)
   })

@@ -8,6 +8,7 @@ import type * as HttpServerError from "effect/http/HttpServerError"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ClientMessage from "../domain/ClientMessage.ts"
+import { verdict } from "../domain/Errors.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { CODE, HEADER, isLegacyRevision, isSince, LEGACY_REVISIONS, type LegacyRevision } from "../domain/Protocol.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
@@ -110,7 +111,7 @@ export const make = Effect.gen(function* () {
     return yield* begin(principal, endpoint, initialize).pipe(
       Effect.map(({ answer, session }) => message(answer, { headers: { [HEADER.sessionId]: session.id } })),
       Effect.catchTags({
-        BadParams: (error) => Effect.succeed(message(Answers.proxyError(initialize.id, error), { status: 200 })),
+        BadParams: (error) => Effect.succeed(message(Answers.failure(initialize.id, verdict(error)), { status: 200 })),
         SessionTooLarge: (error) =>
           Effect.succeed(refuse(400, CODE.invalidRequest, error.message, { id: initialize.id }))
       })

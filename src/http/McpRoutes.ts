@@ -1,57 +1,63 @@
 /** Where the MCP endpoint is found: `/mcp` for all servers, `/mcp/{server}` for one alone. */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import { anonymous } from "../domain/Principal.ts"
-import { CODE } from "../domain/Protocol.ts"
-import { slug } from "../domain/ServerId.ts"
+import { Gatekeeper } from "../auth/Gatekeeper.ts"
+import type { Principal } from "../domain/Principal.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
-import { Fleet } from "../fleet/Fleet.ts"
 import { Address } from "./Address.ts"
 import * as Cors from "./Cors.ts"
+import * as Endpoints from "./Endpoints.ts"
+import * as HostGuard from "./HostGuard.ts"
 import * as McpEndpoint from "./McpEndpoint.ts"
-import { refuse } from "./Responses.ts"
+import { unadmitted } from "./Responses.ts"
 
 const ALL: Endpoint = { _tag: "All" }
-
-const decode = (segment: string): string => {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return segment
-  }
-}
 
 export const layer = HttpRouter.use((router) =>
   Effect.gen(function* () {
     const { pathPrefix } = yield* Address
-    const fleet = yield* Fleet
+    const endpointOf = yield* Endpoints.make
+    const gatekeeper = yield* Gatekeeper
+    const guard = yield* HostGuard.HostGuard
     const serve = yield* McpEndpoint.make
     const below = pathPrefix === "" ? router : router.prefixed(pathPrefix)
 
-    const endpointOf = (name: string): Endpoint | undefined => {
-      const found = fleet.config.servers.find(({ id }) => slug(id) === name || id === name)
-      return found === undefined ? undefined : { _tag: "One", server: found.id }
-    }
-
-    const handle = (request: HttpServerRequest.HttpServerRequest, endpoint: Endpoint) =>
+    /** Who calls is the first question; what is asked of whom is not looked at before. */
+    const admitted = (
+      request: HttpServerRequest.HttpServerRequest,
+      server: string | undefined,
+      handle: (principal: Principal) => Effect.Effect<HttpServerResponse.HttpServerResponse>
+    ): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
       request.method === "OPTIONS"
         ? Effect.succeed(Cors.preflight(request))
-        : Effect.map(serve(request, anonymous, endpoint), (response) => Cors.allow(request, response))
+        : gatekeeper.admit(request.headers["authorization"], server).pipe(
+            Effect.flatMap((verdict) => {
+              if (Result.isFailure(verdict)) return Effect.succeed(unadmitted(verdict.failure))
+              const refused = guard(request)
+              return refused === undefined ? handle(verdict.success) : Effect.succeed(refused)
+            }),
+            Effect.map((response) => Cors.allow(request, response))
+          )
+
+    const all = (request: HttpServerRequest.HttpServerRequest) =>
+      admitted(request, undefined, (principal) => serve(request, principal, ALL))
 
     const one = (request: HttpServerRequest.HttpServerRequest) =>
-      Effect.flatMap(HttpRouter.params, ({ server = "" }) => {
-        const endpoint = endpointOf(decode(server))
-        if (endpoint !== undefined) return handle(request, endpoint)
-        return Effect.succeed(
-          refuse(404, CODE.invalidRequest, `There is no server named ${JSON.stringify(server)} here`)
-        )
-      })
+      Effect.flatMap(HttpRouter.params, ({ server = "" }) =>
+        admitted(request, Endpoints.nameIn(server), (principal) => {
+          const endpoint = endpointOf(server, principal)
+          return endpoint === undefined
+            ? Effect.succeed(Endpoints.unknownServer(server))
+            : serve(request, principal, endpoint)
+        })
+      )
 
     // The router takes a trailing slash for the same path, so clients that add one are answered and not redirected.
-    yield* below.add("*", "/mcp", (request) => handle(request, ALL))
+    yield* below.add("*", "/mcp", all)
     yield* below.add("*", "/mcp/:server", one)
   })
 )

@@ -1,6 +1,9 @@
 /** The HTTP answers that are no result of a call. */
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Challenge from "../auth/Challenge.ts"
+import type { Refused } from "../auth/Gatekeeper.ts"
 import * as Json from "../domain/Json.ts"
+import { CODE } from "../domain/Protocol.ts"
 import * as Answers from "../gateway/Answers.ts"
 
 const JSON_TYPE = "application/json"
@@ -22,6 +25,12 @@ export const refuse = (
   message(Answers.failure(options.id ?? NO_ID, { code, message: text }), {
     status,
     ...(options.headers === undefined ? {} : { headers: options.headers })
+  })
+
+/** A request of nobody who may make it. */
+export const unadmitted = ({ challenge, header, status }: Refused): HttpServerResponse.HttpServerResponse =>
+  refuse(status, CODE.invalidRequest, Challenge.message(challenge), {
+    headers: { "www-authenticate": header, "cache-control": "no-store" }
   })
 
 /** What was sent has been taken; there is nothing to say to it. */

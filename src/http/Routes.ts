@@ -4,46 +4,34 @@ import * as Layer from "effect/Layer"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpRouter from "effect/http/HttpRouter"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
-import { CODE } from "../domain/Protocol.ts"
+import type { PublicUrl } from "../auth/PublicUrl.ts"
 import { Address } from "./Address.ts"
-import * as Guard from "./Guard.ts"
 import { HealthApi } from "./HealthApi.ts"
+import * as AccountRoutes from "./AccountRoutes.ts"
 import * as HealthRoutes from "./HealthRoutes.ts"
 import * as HomeRoutes from "./HomeRoutes.ts"
+import * as HostGuard from "./HostGuard.ts"
 import * as McpRoutes from "./McpRoutes.ts"
-import { refuse } from "./Responses.ts"
+import * as MetadataRoutes from "./MetadataRoutes.ts"
+import * as OAuthRoutes from "./OAuthRoutes.ts"
+import * as SignInRoutes from "./SignInRoutes.ts"
 
-/** Whom the routes serve beside those whom the address itself lets in. */
-export interface RouteOptions {
-  readonly allowedHosts: ReadonlyArray<string>
-  readonly allowedOrigins: ReadonlyArray<string>
-}
+export type RouteOptions = HostGuard.HostGuardOptions
 
 /** Liveness is asked for by machines that call us whatever they like. */
 const isHealth = (url: string): boolean => /\/health(\?|$)/u.test(url)
 
 /** Refuses requests whose Host or Origin is not one of ours; for the routes that it is provided to. */
-const guard = ({ allowedHosts, allowedOrigins }: RouteOptions) =>
-  HttpRouter.middleware(
-    Effect.map(
-      Address,
-      ({ baseUrl, host }) =>
-        (handled) =>
-          Effect.flatMap(HttpServerRequest, (request) => {
-            if (isHealth(request.originalUrl)) return handled
-            const { headers } = request
-            const verdict = Guard.check(headers["host"], headers["origin"], {
-              host,
-              baseUrl,
-              allowedHosts,
-              allowedOrigins
-            })
-            return verdict._tag === "Allowed"
-              ? handled
-              : Effect.succeed(refuse(403, CODE.invalidRequest, verdict.reason))
-          })
-    )
-  ).layer
+const guard = HttpRouter.middleware(
+  Effect.map(
+    HostGuard.HostGuard,
+    (refusal) => (handled) =>
+      Effect.flatMap(HttpServerRequest, (request) => {
+        const refused = isHealth(request.originalUrl) ? undefined : refusal(request)
+        return refused === undefined ? handled : Effect.succeed(refused)
+      })
+  )
+).layer
 
 const health = HttpApiBuilder.layer(HealthApi).pipe(Layer.provide(HealthRoutes.layer))
 
@@ -61,4 +49,10 @@ const healthRoutes = Layer.unwrap(
 
 /** `/mcp`, `/mcp/{server}`, `/health`, `/ready` and the page at the root, below the address's prefix. */
 export const layer = (options: RouteOptions) =>
-  Layer.mergeAll(McpRoutes.layer, HomeRoutes.layer, healthRoutes).pipe(Layer.provide(guard(options)))
+  Layer.merge(McpRoutes.layer, Layer.merge(HomeRoutes.layer, healthRoutes).pipe(Layer.provide(guard))).pipe(
+    Layer.provide(HostGuard.layer(options))
+  )
+
+/** What sign-in needs besides: metadata, the OAuth endpoints, and the pages that people visit. */
+export const signIn = (url: PublicUrl) =>
+  Layer.mergeAll(MetadataRoutes.layer(url), OAuthRoutes.layer(url), SignInRoutes.layer(url), AccountRoutes.layer(url))

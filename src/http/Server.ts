@@ -3,8 +3,10 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerError from "effect/http/HttpServerError"
 import type * as IpNetwork from "effect/net/IpNetwork"
 import { Proxy } from "../gateway/Proxy.ts"
 import { logger } from "../observability/Logging.ts"
@@ -47,11 +49,20 @@ const drain = (grace: Duration.Duration) =>
     )
   })
 
+/** A path that the router cannot read is the sender's fault: it must not fill the log. */
+const isNowhere = (cause: Cause.Cause<unknown>): boolean =>
+  Option.exists(
+    Cause.findErrorOption(cause),
+    (error) => HttpServerError.isHttpServerError(error) && error.reason._tag === "RouteNotFound"
+  )
+
 /** What nobody foresaw is ours to know, whatever the client is told. */
 const logDefects = HttpRouter.middleware(
   (handled) =>
     Effect.tapCause(handled, (cause) =>
-      Cause.hasInterruptsOnly(cause) ? Effect.void : log.error("A request failed unexpectedly", {}, cause)
+      Cause.hasInterruptsOnly(cause) || isNowhere(cause)
+        ? Effect.void
+        : log.error("A request failed unexpectedly", {}, cause)
     ),
   { global: true }
 )
@@ -59,14 +70,14 @@ const logDefects = HttpRouter.middleware(
 const QUIET = { disableLogger: true, disableListenLog: true } as const
 
 /** The routes on the listening socket. Without trusted proxies no request pays for the question. */
-const served = (options: ServerOptions) => {
-  const all = Layer.mergeAll(Routes.layer(options), notFound, logDefects)
+const served = <E, R>(options: ServerOptions, more: Layer.Layer<never, E, R>) => {
+  const all = Layer.mergeAll(Routes.layer(options), more, notFound, logDefects)
   const { trustedProxies } = options
   return trustedProxies.length === 0
     ? HttpRouter.serve(all, QUIET)
     : HttpRouter.serve(all, { ...QUIET, middleware: HttpMiddleware.xForwardedHeaders({ trustedProxies }) })
 }
 
-/** Serves, until its scope closes. */
-export const layer = (options: ServerOptions) =>
-  Layer.effectDiscard(drain(options.shutdownGrace)).pipe(Layer.provideMerge(served(options)))
+/** Serves, until its scope closes. `more`: further routes, such as those of sign-in. */
+export const layer = <E, R>(options: ServerOptions, more: Layer.Layer<never, E, R>) =>
+  Layer.effectDiscard(drain(options.shutdownGrace)).pipe(Layer.provideMerge(served(options, more)))

@@ -1,4 +1,5 @@
 /** The one secret from which all others are derived. */
+import * as Array from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -6,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { hkdfSync, randomBytes } from "node:crypto"
+import * as KeyText from "./KeyText.ts"
 
 const BYTES = 32
 
@@ -19,13 +21,23 @@ export class RootKeyError extends Schema.TaggedError<RootKeyError>()("RootKeyErr
   }
 }
 
-/** `derive(purpose)` gives 32 bytes (HKDF-SHA256, RFC 5869) that say nothing of the root or of another purpose's key. */
+/** The newest first: it makes things; the others only open what was made with them. */
+type Roots = Array.NonEmptyReadonlyArray<Uint8Array>
+
+/** 32 bytes each (HKDF-SHA256, RFC 5869) that say nothing of the root, or of another purpose's key. */
+export interface Derived {
+  readonly current: Redacted.Redacted<Uint8Array>
+  /** From the former roots that are still to be understood. */
+  readonly previous: ReadonlyArray<Redacted.Redacted<Uint8Array>>
+}
+
+/** `derive(purpose)` waits for as long as a key is still being stretched. */
 export class RootKey extends Context.Service<
   RootKey,
-  { readonly derive: (purpose: string) => Redacted.Redacted<Uint8Array> }
+  { readonly derive: (purpose: string) => Effect.Effect<Derived> }
 >()("mcp-proxy/keys/RootKey") {
   /** The key in this file, which is made, readable by its owner only, if it does not exist. */
-  static readonly layerFile = (path: string) =>
+  static readonly layerFile = (path: string, previous: ReadonlyArray<Redacted.Redacted<string>> = []) =>
     Layer.effect(
       RootKey,
       Effect.gen(function* () {
@@ -37,12 +49,21 @@ export class RootKey extends Context.Service<
         if (bytes.length !== BYTES) {
           return yield* new RootKeyError({ path, reason: `it holds ${bytes.length} bytes, not ${BYTES}` })
         }
-        return make(bytes)
+        return yield* make(Effect.succeed(bytes), previous)
       })
     )
 
+  /** The key that this text is; a text that could be guessed is stretched meanwhile, without delaying anybody. */
+  static readonly layerText = (
+    text: Redacted.Redacted<string>,
+    previous: ReadonlyArray<Redacted.Redacted<string>> = []
+  ): Layer.Layer<RootKey> => Layer.effect(RootKey, make(KeyText.bytes(text), previous))
+
   /** A key for this process alone: sessions end with it. */
-  static readonly layerRandom = Layer.sync(RootKey, () => make(randomBytes(BYTES)))
+  static readonly layerRandom: Layer.Layer<RootKey> = Layer.effect(
+    RootKey,
+    Effect.suspend(() => make(Effect.succeed(randomBytes(BYTES)), []))
+  )
 }
 
 /** The file appears whole or not at all; of two processes that make it at once, the slower uses the faster's. */
@@ -58,6 +79,20 @@ const create = Effect.fnUntraced(function* (path: string) {
   )
 })
 
-const make = (root: Uint8Array): RootKey["Service"] => ({
-  derive: (purpose) => Redacted.make(new Uint8Array(hkdfSync("sha256", root, "mcp-proxy", purpose, BYTES)))
-})
+const derived = (root: Uint8Array, purpose: string): Redacted.Redacted<Uint8Array> =>
+  Redacted.make(new Uint8Array(hkdfSync("sha256", root, "mcp-proxy", purpose, BYTES)))
+
+const make = (current: Effect.Effect<Uint8Array>, previous: ReadonlyArray<Redacted.Redacted<string>>) =>
+  Effect.gen(function* () {
+    const all: Effect.Effect<Roots> = Effect.all([current, ...previous.map(KeyText.bytes)])
+    const roots = yield* Effect.cached(all)
+    // Begun at once, so that it is done when it is needed.
+    yield* Effect.forkScoped(roots)
+    return RootKey.of({
+      derive: (purpose) =>
+        Effect.map(roots, (ready) => ({
+          current: derived(Array.headNonEmpty(ready), purpose),
+          previous: Array.tailNonEmpty(ready).map((root) => derived(root, purpose))
+        }))
+    })
+  })

@@ -27,9 +27,9 @@ export type LoggerName = (typeof LOGGERS)[number]
 
 /** Logger names of the Python proxy, and which of ours say the same. */
 const ALIASES: ReadonlyMap<string, ReadonlyArray<LoggerName>> = new Map([
-  ["fastmcp", ["gateway", "fleet", "upstream"]],
+  ["fastmcp", ["gateway", "fleet", "upstream", "auth"]],
   ["fastmcp.server.auth", ["auth"]],
-  ["httpx", ["upstream"]],
+  ["httpx", ["upstream", "auth"]],
   ["proxy_server", ["main", "config"]],
   ["uvicorn", ["http"]]
 ] as const)

@@ -19,26 +19,19 @@ export const PLACEHOLDERS: ReadonlySet<string> = new Set([
   "changeme"
 ])
 
-const SIGN_IN = "sign-in is not part of this version; it runs with MCP_AUTH_PROVIDER=none on a loopback address"
-
 const NONE = "there is no equivalent, and none is needed"
 
 /** Variable → its equivalent, as the end of the sentence "NAME is not used: …". */
 export const REMNANTS: Readonly<Record<string, string>> = {
-  GOOGLE_CLIENT_ID: SIGN_IN,
-  GOOGLE_CLIENT_SECRET: SIGN_IN,
-  GOOGLE_JWT_KEY: SIGN_IN,
-  AUTH0_DOMAIN: SIGN_IN,
-  AUTH0_CLIENT_ID: SIGN_IN,
-  AUTH0_CLIENT_SECRET: SIGN_IN,
-  AUTH0_AUDIENCE: SIGN_IN,
-  MCP_AUTH_CONFIG_PATH: SIGN_IN,
-  MCP_AUTH_TOKEN: SIGN_IN,
-  MCP_API_KEYS: SIGN_IN,
-  MCP_API_KEYS_PATH: SIGN_IN,
-  MCP_USERS_PATH: SIGN_IN,
-  MCP_BEARER_TOKEN: SIGN_IN,
+  MCP_AUTH_CONFIG_PATH:
+    "set MCP_AUTH_PROVIDER=oidc with OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET; for Auth0, MCP_AUTH_PROVIDER=oauth_proxy with AUTH0_DOMAIN, AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET",
+  MCP_BEARER_TOKEN: "set MCP_AUTH_TOKEN",
   MCP_AUTH_DEBUG: "set MCP_LOG_LEVELS=auth:DEBUG",
+  FASTMCP_SERVER_AUTH: "set MCP_AUTH_PROVIDER",
+  FASTMCP_SERVER_AUTH_GOOGLE_CLIENT_ID: "set GOOGLE_CLIENT_ID",
+  FASTMCP_SERVER_AUTH_GOOGLE_CLIENT_SECRET: "set GOOGLE_CLIENT_SECRET",
+  FASTMCP_SERVER_AUTH_GOOGLE_BASE_URL: "set MCP_BASE_URL",
+  FASTMCP_SERVER_AUTH_GOOGLE_REQUIRED_SCOPES: "openid, e-mail and profile are asked for",
   FASTMCP_HOME: "state is kept in MCP_DATA_DIR",
   FASTMCP_LOG_LEVEL: "set MCP_LOG_LEVEL",
   FASTMCP_LOG_ENABLED: "set MCP_LOG_LEVEL=NONE",

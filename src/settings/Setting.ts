@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import * as ByteText from "../domain/Bytes.ts"
+import * as ByteSize from "../domain/ByteSize.ts"
 import * as DurationText from "../domain/Duration.ts"
 
 export interface Setting<A> {
@@ -38,10 +38,14 @@ export const text = (doc: Doc & { readonly fallback: string }): Setting<string> 
 export const optional = (doc: Doc): Setting<Option.Option<string>> =>
   make(doc, "", Option.none(), (value) => Result.succeed(Option.some(value)))
 
-/** A text without default that must never be shown. */
-export const secret = (doc: Doc): Setting<Option.Option<Redacted.Redacted<string>>> => ({
+/** A text without default that must never be shown; of so many characters at least. */
+export const secret = (
+  doc: Doc & { readonly minimum?: number }
+): Setting<Option.Option<Redacted.Redacted<string>>> => ({
   ...make(doc, "", Option.none<Redacted.Redacted<string>>(), (value) =>
-    Result.succeed(Option.some(Redacted.make(value)))
+    value.length < (doc.minimum ?? 0)
+      ? Result.fail(`${doc.minimum} characters or more`)
+      : Result.succeed(Option.some(Redacted.make(value)))
   ),
   secret: true
 })
@@ -49,8 +53,9 @@ export const secret = (doc: Doc): Setting<Option.Option<Redacted.Redacted<string
 const TRUE = new Set(["true", "1", "yes", "on"])
 const FALSE = new Set(["false", "0", "no", "off"])
 
-export const flag = (doc: Doc): Setting<boolean> =>
-  make(doc, "false", false, (value) => {
+/** False by default, unless the default is given. */
+export const flag = (doc: Doc & { readonly fallback?: boolean }): Setting<boolean> =>
+  make(doc, String(doc.fallback ?? false), doc.fallback ?? false, (value) => {
     const word = value.toLowerCase()
     if (TRUE.has(word)) return Result.succeed(true)
     return FALSE.has(word) ? Result.succeed(false) : Result.fail("true, 1, yes or on; or false, 0, no or off")
@@ -78,22 +83,18 @@ const decodeDuration = (value: string): Result.Result<Duration.Duration, string>
 export const duration = (doc: Doc & { readonly fallback: string }): Setting<Duration.Duration> =>
   make(doc, doc.fallback, Result.getOrThrow(decodeDuration(doc.fallback)), decodeDuration)
 
+const decodeBytes = (value: string): Result.Result<number, string> => {
+  const bytes = /^\d+$/u.test(value) ? Option.some(Number(value)) : ByteSize.parse(value)
+  return Option.match(bytes, { onNone: () => Result.fail(`bytes, or ${ByteSize.EXPECTED}`), onSome: Result.succeed })
+}
+
+/** A size in bytes: a plain number means bytes. */
+export const bytes = (doc: Doc & { readonly fallback: string }): Setting<number> =>
+  make(doc, doc.fallback, Result.getOrThrow(decodeBytes(doc.fallback)), decodeBytes)
+
 /** A duration that has no default. */
 export const optionalDuration = (doc: Doc): Setting<Option.Option<Duration.Duration>> =>
   make(doc, "", Option.none(), (value) => Result.map(decodeDuration(value), Option.some))
-
-const decodeBytes = (value: string): Result.Result<number, string> =>
-  Option.match(ByteText.parse(value), { onNone: () => Result.fail(ByteText.EXPECTED), onSome: Result.succeed })
-
-/** A number of bytes, typed with its unit. */
-export const bytes = (doc: Doc & { readonly fallback: string; readonly minimum: string }): Setting<number> => {
-  const minimum = Result.getOrThrow(decodeBytes(doc.minimum))
-  return make(doc, doc.fallback, Result.getOrThrow(decodeBytes(doc.fallback)), (value) =>
-    Result.flatMap(decodeBytes(value), (size) =>
-      size < minimum ? Result.fail(`at least ${doc.minimum}`) : Result.succeed(size)
-    )
-  )
-}
 
 export const choice = <const A extends string>(
   doc: Doc & { readonly fallback: A | ""; readonly choices: ReadonlyArray<A> }
@@ -110,18 +111,24 @@ export const items = (value: string): ReadonlyArray<string> =>
     .map((item) => item.trim())
     .filter((item) => item !== "")
 
-/** Comma-separated items, each of a form that `expected` describes. */
-export const list = (doc: Doc & { readonly item: RegExp; readonly expected: string }): Setting<ReadonlyArray<string>> =>
-  make(doc, "", [], (value) => {
+/** Comma-separated items, each of a form that `expected` describes; none by default, unless the default is given. */
+export const list = (
+  doc: Doc & { readonly item: RegExp; readonly expected: string; readonly fallback?: string }
+): Setting<ReadonlyArray<string>> =>
+  make(doc, doc.fallback ?? "", items(doc.fallback ?? ""), (value) => {
     const found = items(value)
     return found.every((item) => doc.item.test(item)) ? Result.succeed(found) : Result.fail(doc.expected)
   })
 
-/** A setting whose text needs a decoder of its room's. */
+/** A setting whose text needs a decoder of its room's. What a secret one says of its text must not quote it. */
 export const custom = <A>(
   doc: Doc & {
     readonly fallback: string
     readonly absent: A
     readonly decode: (text: string) => Result.Result<A, string>
+    readonly secret?: boolean
   }
-): Setting<A> => make(doc, doc.fallback, doc.absent, doc.decode)
+): Setting<A> => ({
+  ...make(doc, doc.fallback, doc.absent, doc.decode),
+  secret: doc.secret ?? false
+})

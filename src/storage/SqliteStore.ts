@@ -53,6 +53,10 @@ const value = (row: unknown): Option.Option<string> =>
 
 const make = (database: DatabaseSync): Store["Service"] => {
   const put = database.prepare("INSERT OR REPLACE INTO rows (tbl, key, value, expires_at) VALUES (?, ?, ?, ?)")
+  const add = database.prepare(
+    `INSERT INTO rows (tbl, key, value, expires_at) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at WHERE rows.expires_at <= ?`
+  )
   const get = database.prepare("SELECT value FROM rows WHERE tbl = ? AND key = ? AND expires_at > ?")
   const take = database.prepare("DELETE FROM rows WHERE tbl = ? AND key = ? RETURNING value, expires_at")
   const remove = database.prepare("DELETE FROM rows WHERE tbl = ? AND key = ?")
@@ -63,6 +67,13 @@ const make = (database: DatabaseSync): Store["Service"] => {
         attempt(`write to ${table}`, () => {
           put.run(table, row.key, row.value, now + Duration.toMillis(timeToLive))
         })
+      ),
+    add: (table, row, timeToLive) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        attempt(
+          `write to ${table}`,
+          () => add.run(table, row.key, row.value, now + Duration.toMillis(timeToLive), now).changes === 1
+        )
       ),
     get: (table, key) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => attempt(`read ${table}`, () => value(get.get(table, key, now)))),

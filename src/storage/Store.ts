@@ -28,6 +28,8 @@ export class Store extends Context.Service<
   {
     /** Writes a row, replacing one of the same key. On return it would survive a crash. */
     readonly put: (table: string, row: Row, timeToLive: Duration.Duration) => Effect.Effect<void, StoreError>
+    /** Writes a row unless there is one of that key; says whether it did. Of two writers, one is told yes. */
+    readonly add: (table: string, row: Row, timeToLive: Duration.Duration) => Effect.Effect<boolean, StoreError>
     readonly get: (table: string, key: string) => Effect.Effect<Option.Option<string>, StoreError>
     /** Reads and removes in one step: of two takers, one gets the value. */
     readonly take: (table: string, key: string) => Effect.Effect<Option.Option<string>, StoreError>
@@ -60,6 +62,14 @@ export const layerMemory: Layer.Layer<Store> = Layer.sync(Store, () => {
       Effect.map(Clock.currentTimeMillis, (now) => {
         table(name).set(row.key, { value: row.value, expiresAt: now + Duration.toMillis(timeToLive) })
       }),
+    add: (name, row, timeToLive) =>
+      Effect.flatMap(read(name, row.key), (found) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          if (Option.isSome(found)) return false
+          table(name).set(row.key, { value: row.value, expiresAt: now + Duration.toMillis(timeToLive) })
+          return true
+        })
+      ),
     get: read,
     take: (name, key) => Effect.tap(read(name, key), () => Effect.sync(() => table(name).delete(key))),
     remove: (name, key) => Effect.sync(() => void table(name).delete(key)),

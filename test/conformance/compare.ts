@@ -20,6 +20,13 @@ export interface Tally {
   readonly checksPassed: number
 }
 
+/** What a run came to. */
+export interface Outcome {
+  readonly tally: Tally
+  /** What is wrong. */
+  readonly remarks: ReadonlyArray<string>
+}
+
 /** What scenarios note of their requests and responses: how many there are is no property of the server. */
 const TRAFFIC = new Set(["outgoing-request", "incoming-response", "incoming-sse-event"])
 

@@ -1,14 +1,16 @@
 /**
  * The official conformance suite against a server directly, and against the same server through the proxy: what the
- * suite finds must be the same, and nothing of it a failure.
+ * suite finds must be the same, and nothing of it a failure. Then against the proxy as an authorization server.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { join } from "node:path"
-import { fixture, nobodyLeft, projectRoot, startProxy } from "../integration/harness.ts"
-import { format, remarks, type Results, sum, type Tally, tally } from "./compare.ts"
+import { fixture, freePort, nobodyLeft, projectRoot, startProxy } from "../integration/harness.ts"
+import { ask, browser, deploy, register } from "../integration/signIn.ts"
+import { callbackOf, checkAuthorization } from "./authorization.ts"
+import { format, type Outcome, remarks, type Results, sum, tally } from "./compare.ts"
 import { startServer } from "./server.ts"
 import { run, scenarios, type Suite, suites } from "./suite.ts"
 
@@ -27,11 +29,6 @@ const startProxyFor = Effect.fnUntraced(function* (url: string, others: Record<s
   yield* proxy.printed(/\b(\d+) of \1 servers are ready/u)
   return proxy.url
 })
-
-interface Outcome {
-  readonly tally: Tally
-  readonly remarks: ReadonlyArray<string>
-}
 
 /** Runs a suite against one address; compares with the direct run, if this is not it. */
 const check = Effect.fnUntraced(function* (
@@ -64,6 +61,25 @@ const compare = Effect.fnUntraced(function* (suite: Suite, url: string, proxied:
   } satisfies Outcome
 })
 
+/** The proxy as an authorization server, asked for tokens for one of its resources. */
+const authorize = Effect.fnUntraced(function* (pathPrefix: string, resource: string | undefined) {
+  const deployment = yield* deploy({ pathPrefix })
+  const { issuer } = deployment
+  const port = yield* freePort
+  const { body } = yield* register(issuer, { redirect_uris: [callbackOf(port)] })
+  const person = yield* browser(deployment)
+  const outcome = yield* checkAuthorization({
+    name: `${pathPrefix}${resource ?? ""}` || "/",
+    issuer,
+    clientId: String(body["client_id"]),
+    port,
+    ...(resource === undefined ? {} : { resource: `${issuer}${resource}` }),
+    visit: (url) => Effect.flatMap(person.allow(url), ({ href }) => Effect.asVoid(ask(href)))
+  })
+  yield* Console.log(`${outcome.title}: ${format(outcome.tally)}`)
+  return outcome
+}, Effect.scoped)
+
 const outcome = Effect.gen(function* () {
   const url = yield* startServer(fixture("conformance-server.ts"))
   const beside = {
@@ -74,7 +90,9 @@ const outcome = Effect.gen(function* () {
     concurrency: "unbounded"
   })
   const endpoints = { "/mcp": alone, "/mcp/conformance": `${among}/conformance` }
-  const outcomes = yield* Effect.forEach(suites, (suite) => compare(suite, url, endpoints))
+  const compared = yield* Effect.forEach(suites, (suite) => compare(suite, url, endpoints))
+  // At the root of its host, without a word about resources; and below a path, for one server.
+  const outcomes = [...compared, yield* authorize("", undefined), yield* authorize("/gate", "/mcp/raw")]
   return {
     tally: sum(outcomes.map(({ tally }) => tally)),
     remarks: outcomes.flatMap(({ remarks }) => remarks)

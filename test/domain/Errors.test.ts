@@ -1,7 +1,6 @@
 /** What a client is told of each failure. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Errors from "../../src/domain/Errors.ts"
-import * as Answers from "../../src/gateway/Answers.ts"
 
 describe("what a client is told", () => {
   it.each([
@@ -47,33 +46,5 @@ describe("what a client is told", () => {
     const error = new Errors.UnknownName({ kind: "tool", name: 'x". Did\nyou', nearest: ['y"'] })
     assert.include(error.message, '"x\\". Did\\nyou"')
     assert.include(error.message, '"y\\""')
-  })
-})
-
-describe("what is recorded", () => {
-  it.each([
-    [new Errors.UnknownName({ kind: "tool", name: "x", nearest: [] }), "not-found"],
-    [new Errors.UnknownName({ kind: "tool", name: "x", nearest: [], denied: true }), "denied"],
-    [new Errors.UnknownResource({ uri: "a://b" }), "not-found"],
-    [new Errors.UnknownResource({ uri: "a://b", denied: true }), "denied"],
-    [new Errors.UnknownMethod({ method: "x" }), "not-found"],
-    [new Errors.BadParams({ reason: "x" }), "invalid"],
-    [new Errors.LimitReached({ limit: "x" }), "limited"],
-    [new Errors.Cancelled(), "cancelled"],
-    [new Errors.OutcomeUnknown({ server: "fs", reason: "x" }), "unknown"],
-    [new Errors.BadAnswer({ server: "fs", reason: "x" }), "bad-answer"],
-    [new Errors.UpstreamRefused({ server: "fs", reason: "x" }), "refused"],
-    [new Errors.UpstreamDown({ server: "fs", status: "failed" }), "unavailable"],
-    [new Errors.CallTimeout({ server: "fs", seconds: 1 }), "timeout"]
-  ] satisfies ReadonlyArray<readonly [Errors.ProxyError, string]>)("%s is %s", (error, outcome) => {
-    assert.strictEqual(Errors.verdict(error).outcome, outcome)
-  })
-
-  it("of a denial is not told to the client", () => {
-    const id = new TextEncoder().encode("1")
-    const absent = new Errors.UnknownName({ kind: "tool", name: "x", nearest: [] })
-    const denied = new Errors.UnknownName({ kind: "tool", name: "x", nearest: [], denied: true })
-    assert.deepStrictEqual(Answers.proxyError(id, denied), Answers.proxyError(id, absent))
-    assert.notInclude(Buffer.from(Answers.proxyError(id, denied)).toString(), "outcome")
   })
 })

@@ -1,8 +1,7 @@
 /** Pages in which nothing but what is written here is markup. */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { html, Html } from "../../src/html/Html.ts"
-import { page, SECURITY_HEADERS } from "../../src/html/Page.ts"
+import { html } from "../../src/html/Html.ts"
 
 /** The tag under a name that formatters leave alone, for here each space counts. */
 const write = html
@@ -49,27 +48,5 @@ describe("other values", () => {
     const items = ["<a>", "b"].map((text) => write`<li>${text}</li>`)
     assert.strictEqual(write`<ul>${items}</ul>${write`<hr>`}`.markup, "<ul><li>&lt;a&gt;</li><li>b</li></ul><hr>")
     assert.strictEqual(write`${[]}`.markup, "")
-  })
-})
-
-describe("a page", () => {
-  it("is a whole document, its title escaped", () => {
-    const document = page("</title><script>", write`<h1>${"<b>"}</h1>`)
-    assert.isTrue(document.startsWith("<!doctype html><html"))
-    assert.include(document, "<title>&lt;/title&gt;&lt;script&gt;</title>")
-    assert.include(document, "<main><h1>&lt;b&gt;</h1></main>")
-    assert.notInclude(document, "<script>")
-    assert.instanceOf(write``, Html)
-  })
-
-  it("loads and runs nothing, and is framed by nobody", () => {
-    const policy = SECURITY_HEADERS["content-security-policy"] ?? ""
-    for (const rule of ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"]) {
-      assert.include(policy, rule)
-    }
-    assert.notMatch(policy, /script-src|unsafe-eval|https?:/u)
-    assert.strictEqual(SECURITY_HEADERS["x-content-type-options"], "nosniff")
-    const document = page("x", write``)
-    assert.notMatch(document, /<script|<link|<img|<iframe|url\(|@import|\son\w+=/iu)
   })
 })

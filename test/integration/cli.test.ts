@@ -2,11 +2,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { bundle, fixture, freePort, projectRoot, readyProxy } from "./harness.ts"
+import { DatabaseSync } from "node:sqlite"
+import { bundle, eventually, fixture, freePort, projectRoot, readyProxy } from "./harness.ts"
 
 interface Ran {
   readonly code: number
@@ -92,6 +93,38 @@ describe("check", () => {
       const { code, stderr } = yield* run(folder, ["check"])
       assert.strictEqual(code, 1)
       assert.match(stderr, /mcpServers\.raw\.env\.TOKEN: the variable UNSET_ONE is not set/u)
+    })
+  )
+})
+
+describe("a users.json", () => {
+  it.live("that makes no sense fails check and start, with everything that is wrong with it", () =>
+    Effect.gen(function* () {
+      const folder = folderWith({ mcpServers: { raw } })
+      writeFileSync(join(folder, "users.json"), '{"ann@example.com": {"rolse": []}, "@example.com": []}')
+      const env = { MCP_USERS_PATH: "users.json", MCP_AUTH_PROVIDER: "none", MCP_PORT: String(yield* freePort) }
+      for (const command of ["check", "serve"]) {
+        const { code, stderr, stdout } = yield* run(folder, [command], env)
+        assert.strictEqual(code, 1, command)
+        assert.match(stderr + stdout, /users\.json has 2 problems:/u)
+        assert.include(stderr + stdout, '"ann@example.com".rolse: is not a known key; did you mean "roles"?')
+      }
+      const missing = yield* run(folder, ["serve"], { ...env, MCP_USERS_PATH: "nowhere.json" })
+      assert.strictEqual(missing.code, 1)
+      assert.match(missing.stderr, /MCP_USERS_PATH: there is no file .*nowhere\.json\. Create it/u)
+    })
+  )
+
+  it.live("that names a server that does not exist is remarked upon by check", () =>
+    Effect.gen(function* () {
+      const folder = folderWith({ mcpServers: { raw } })
+      writeFileSync(join(folder, "users.json"), '{"*": {"denied_servers": ["rww"]}}')
+      const { code, stdout } = yield* run(folder, ["check"], { MCP_DATA_DIR: "." })
+      assert.strictEqual(code, 0)
+      assert.match(
+        stdout,
+        /note: .*users\.json: "\*"\.denied_servers\[0\]: there is no server "rww"; did you mean "raw"\?/u
+      )
     })
   )
 })
@@ -224,5 +257,100 @@ describe("the program", () => {
       assert.include(output, `claude mcp add --transport http mcp-proxy ${url?.[1]}`)
       assert.match(output, /exit 0$/u)
     }).pipe(Effect.scoped)
+  )
+})
+
+describe("audit", () => {
+  const said = (stdout: string) => stdout.trim().split("\n")
+
+  it.live("shows who did what, while the proxy runs and after it, and MCP_AUDIT_PATH has the same", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const proxy = yield* readyProxy({
+          config: { mcpServers: { raw } },
+          env: { MCP_AUDIT_PATH: "trail.jsonl", MCP_AUDIT_ARGUMENTS: "true" }
+        })
+        const { folder, url } = proxy
+        yield* run(folder, ["call", "echo", '{"text": "hello", "apiToken": "s3cr3t"}', "--url", url])
+        yield* run(folder, ["call", "nonsense", "{}", "--url", url])
+        yield* eventually("the last call is in the file", () => {
+          const lines = existsSync(join(folder, "trail.jsonl")) ? readFileSync(join(folder, "trail.jsonl"), "utf8") : ""
+          return lines.includes("nonsense")
+        })
+        const table = yield* run(folder, ["audit"])
+        assert.deepStrictEqual([table.code, table.stderr], [0, ""])
+        assert.match(table.stdout, /^TIME +WHO +CLIENT +SERVER +WHAT +OUTCOME +MS\n/u)
+        assert.match(table.stdout, /anonymous +mcp-proxy +raw +echo +ok +\d+\n/u)
+        const one = yield* run(folder, ["audit", "--tool", "ec*", "--server", "raw", "--since", "2h", "--json"])
+        assert.strictEqual(said(one.stdout).length, 1)
+        const record = JSON.parse(one.stdout)
+        assert.deepInclude(record, { kind: "call", outcome: "ok", target: "echo", server: "raw", method: "tools/call" })
+        assert.deepStrictEqual(record.arguments, { text: "hello", apiToken: "***" })
+        const none = yield* run(folder, ["audit", "--user", "nobody@example.com"])
+        assert.deepStrictEqual([none.code, none.stdout], [0, "No such records\n"])
+        const last = yield* run(folder, ["audit", "--json", "--limit", "1"])
+        assert.include(last.stdout, "nonsense")
+        const ready = yield* Effect.promise(() =>
+          fetch(new URL("/ready", url)).then((response) => response.json() as Promise<{ readonly audit: unknown }>)
+        )
+        assert.deepStrictEqual(ready.audit, { waiting: 0, lost: 0, fault: null })
+        yield* proxy.signal("SIGTERM")
+        assert.strictEqual(yield* proxy.exited, 0)
+        const after = yield* run(folder, ["audit", "--json"])
+        const parsed = (text: string) => said(text).map((line) => JSON.parse(line))
+        assert.sameDeepMembers(parsed(after.stdout), parsed(readFileSync(join(folder, "trail.jsonl"), "utf8")))
+      })
+    )
+  )
+
+  it.live("keeps nothing where MCP_AUDIT is off", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { folder, url } = yield* readyProxy({ config: { mcpServers: { raw } }, env: { MCP_AUDIT: "off" } })
+        yield* run(folder, ["call", "echo", "{}", "--url", url])
+        assert.isFalse(existsSync(join(folder, "data", "audit.db")))
+        const { code, stderr, stdout } = yield* run(folder, ["audit"])
+        assert.deepStrictEqual([code, stdout], [1, ""])
+        assert.match(
+          stderr,
+          /^No audit trail can be read at .*data\/audit\.db: there is no such file\. .*MCP_DATA_DIR/u
+        )
+      })
+    )
+  )
+
+  it.live("says of a time that is none what one is", () =>
+    Effect.gen(function* () {
+      const { code, stderr } = yield* run(folderWith({ mcpServers: {} }), ["audit", "--since", "yesterday"])
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /^--since: expected how long ago, .* not "yesterday"/u)
+    })
+  )
+
+  it.live("does not mind a reader that has seen enough", () =>
+    Effect.gen(function* () {
+      const folder = folderWith({ mcpServers: {} })
+      mkdirSync(join(folder, "data"))
+      const database = new DatabaseSync(join(folder, "data", "audit.db"))
+      database.exec("CREATE TABLE records (id INTEGER PRIMARY KEY, time INTEGER, subject TEXT, record TEXT)")
+      const insert = database.prepare("INSERT INTO records (time, record) VALUES (1, ?)")
+      const record = JSON.stringify({ time: 1, kind: "call", outcome: "ok", target: "x".repeat(1000) })
+      database.exec("BEGIN")
+      for (let index = 0; index < 5000; index++) insert.run(record)
+      database.exec("COMMIT")
+      database.close()
+      const child = spawn(
+        "/bin/sh",
+        ["-c", '{ "$0" "$1" audit --json --limit 5000; echo "$?" >code; } | head -1', process.execPath, bundle],
+        { cwd: folder, stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"], HOME: folder } }
+      )
+      let stderr = ""
+      child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()))
+      child.stdout.resume()
+      yield* Effect.callback<void>((resume) => {
+        child.on("close", () => resume(Effect.void))
+      })
+      assert.deepStrictEqual([stderr, readFileSync(join(folder, "code"), "utf8")], ["", "0\n"])
+    })
   )
 })

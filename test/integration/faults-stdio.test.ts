@@ -248,7 +248,11 @@ describe("a stdio server that", () => {
     Effect.gen(function* () {
       const proxy = yield* readyProxy({
         config: { mcpServers: { raw: { ...raw(), env: { OWN: "${GIVEN}" } } } },
-        env: { GIVEN: "given-value", GOOGLE_CLIENT_SECRET: "very secret", MCP_AUTH_TOKEN: "also secret" }
+        env: {
+          GIVEN: "given-value",
+          GOOGLE_CLIENT_SECRET: "very secret",
+          MCP_AUTH_TOKEN: `also secret ${"x".repeat(32)}`
+        }
       })
       const connected = yield* connect(proxy.url)
       const env = JSON.parse(textOf(yield* call(connected, "env"))) as Record<string, string>
@@ -258,6 +262,7 @@ describe("a stdio server that", () => {
         []
       )
       assert.notInclude(proxy.output(), "very secret")
+      assert.notInclude(proxy.output(), "also secret")
       assert.notInclude(proxy.output(), "given-value")
       yield* stopped(proxy)
     }).pipe(Effect.scoped)

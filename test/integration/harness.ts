@@ -25,11 +25,11 @@ export interface ProxyOptions {
   /** The content of mcp_config.json: an object, or text as it stands. */
   readonly config: { readonly mcpServers: Record<string, Record<string, unknown>>; readonly gateway?: unknown } | string
   readonly env?: Readonly<Record<string, string>>
+  /** What is run in place of the bundle. */
+  readonly entry?: string
   readonly args?: ReadonlyArray<string>
   /** The Node that runs it; the tests' own by default. */
   readonly node?: string
-  /** A command that starts it: `["prlimit", "--fsize=1000"]`. */
-  readonly through?: ReadonlyArray<string>
   /** Keep the folder (data, configuration) of an earlier proxy. */
   readonly folder?: string
   readonly port?: number
@@ -125,13 +125,7 @@ export const startProxy = (options: ProxyOptions): Effect.Effect<RunningProxy, n
     const exit = Deferred.makeUnsafe<number | NodeJS.Signals>()
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => {
-        const [command = "", ...args] = [
-          ...(options.through ?? []),
-          options.node ?? process.execPath,
-          bundle,
-          ...(options.args ?? [])
-        ]
-        const spawned = spawn(command, args, {
+        const spawned = spawn(options.node ?? process.execPath, [options.entry ?? bundle, ...(options.args ?? [])], {
           cwd: folder,
           stdio: ["ignore", "pipe", "pipe"],
           env: {

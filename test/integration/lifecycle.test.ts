@@ -93,7 +93,7 @@ describe("a start", () => {
     Effect.gen(function* () {
       const unset = yield* startProxy({ config: { mcpServers: {} }, env: { MCP_AUTH_PROVIDER: "" } })
       assert.strictEqual(yield* unset.exited, 1)
-      assert.match(unset.output(), /Set MCP_AUTH_PROVIDER=none/u)
+      assert.match(unset.output(), /GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET and MCP_BASE_URL.*MCP_AUTH_PROVIDER=none/u)
       const open = yield* startProxy({ config: { mcpServers: {} }, env: { MCP_HOST: "0.0.0.0" } })
       assert.strictEqual(yield* open.exited, 1)
       assert.match(open.output(), /MCP_HOST=0\.0\.0\.0 .*MCP_AUTH_PROVIDER=none.*MCP_ALLOW_INSECURE=true/u)
@@ -165,11 +165,12 @@ describe("a start", () => {
     Effect.gen(function* () {
       const proxy = yield* readyProxy({
         config: { mcpServers: { raw } },
-        env: { FASTMCP_LOG_LEVEL: "DEBUG", FASTMCP_MADE_UP: "1", AUTH0_DOMAIN: "x", MCP_LIVE_RELOAD: "yes" }
+        env: { FASTMCP_LOG_LEVEL: "DEBUG", FASTMCP_MADE_UP: "1", AUTH0_DOMAIN: "x.example", MCP_LIVE_RELOAD: "yes" }
       })
-      for (const name of ["FASTMCP_LOG_LEVEL", "FASTMCP_MADE_UP", "AUTH0_DOMAIN", "MCP_LIVE_RELOAD"]) {
+      for (const name of ["FASTMCP_LOG_LEVEL", "FASTMCP_MADE_UP", "MCP_LIVE_RELOAD"]) {
         assert.strictEqual(proxy.output().split(`${name} is not used`).length, 2, name)
       }
+      assert.include(proxy.output(), "Not used: AUTH0_DOMAIN, for MCP_AUTH_PROVIDER is none.")
     }).pipe(Effect.scoped)
   )
 })

@@ -2,16 +2,30 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { hkdfSync } from "node:crypto"
+import { hkdfSync, scryptSync } from "node:crypto"
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { RootKey } from "../../src/keys/RootKey.ts"
 import { temporaryFolder } from "../support/temporary.ts"
 
 const derive = (purpose: string) =>
-  Effect.map(RootKey, (key) => Buffer.from(Redacted.value(key.derive(purpose))).toString("hex"))
+  Effect.flatMap(RootKey, (key) => Effect.map(key.derive(purpose), ({ current }) => hex(current)))
+
+const hex = (key: Redacted.Redacted<Uint8Array>): string => Buffer.from(Redacted.value(key)).toString("hex")
+
+const Text = (text: string, ...previous: ReadonlyArray<string>) =>
+  Layer.fresh(
+    RootKey.layerText(
+      Redacted.make(text),
+      previous.map((one) => Redacted.make(one))
+    )
+  )
+
+/** 32 bytes drawn at random, as people get them. */
+const STRONG = "3f9c1b7de0a245886b0f4de1c97a253b18e4f6027d5c9ab3416e8f20d7b9c5a4"
 
 const derivedFrom = (path: string, purpose = "x") =>
   Effect.provide(derive(purpose), Layer.provide(RootKey.layerFile(path), NodeFileSystem.layer))
@@ -125,11 +139,54 @@ describe("what is derived", () => {
   it.effect("differs from purpose to purpose, and is not shown", () =>
     Effect.gen(function* () {
       const { derive } = yield* RootKey
-      const [a, b] = [derive("a"), derive("b")]
+      const [{ current: a }, { current: b }] = [yield* derive("a"), yield* derive("b")]
       assert.notDeepEqual(Redacted.value(a), Redacted.value(b))
-      assert.deepStrictEqual(Redacted.value(derive("a")), Redacted.value(a))
+      assert.strictEqual(hex((yield* derive("a")).current), hex(a))
       assert.strictEqual(Redacted.value(a).length, 32)
       assert.strictEqual(JSON.stringify({ a }) + String(a), '{"a":"<redacted>"}<redacted>')
     }).pipe(Effect.provide(RootKey.layerRandom))
+  )
+})
+
+describe("a text as the key", () => {
+  it.effect("that was drawn at random is taken as it is, the same in every version", () =>
+    Effect.gen(function* () {
+      const expected = Buffer.from(hkdfSync("sha256", STRONG, "mcp-proxy", "x", 32)).toString("hex")
+      assert.strictEqual(yield* derive("x"), expected)
+    }).pipe(Effect.provide(Text(STRONG)))
+  )
+
+  it.live("that could be guessed is stretched with scrypt, the same in every version", () =>
+    Effect.gen(function* () {
+      const stretched = scryptSync("correct horse battery", "mcp-proxy root key", 32, {
+        N: 2 ** 16,
+        r: 8,
+        p: 2,
+        maxmem: 2 ** 27
+      })
+      const expected = Buffer.from(hkdfSync("sha256", stretched, "mcp-proxy", "x", 32)).toString("hex")
+      assert.strictEqual(yield* derive("x"), expected)
+    }).pipe(Effect.provide(Text("correct horse battery")))
+  )
+
+  it.live("is stretched meanwhile: its layer is there before the key is", () =>
+    Effect.gen(function* () {
+      const { derive } = yield* RootKey
+      const waiting = yield* Effect.forkChild(derive("x"))
+      assert.isUndefined(waiting.pollUnsafe())
+      assert.strictEqual(Redacted.value((yield* Fiber.join(waiting)).current).length, 32)
+    }).pipe(Effect.provide(Text("correct horse battery")))
+  )
+
+  it.effect("of before still gives its keys, after the current one's", () =>
+    Effect.gen(function* () {
+      const other = [...STRONG].reverse().join("")
+      const mine = yield* Effect.provide(derive("x"), Text(STRONG))
+      const theirs = yield* Effect.provide(derive("x"), Text(other))
+      const root = yield* Effect.provide(RootKey, Text(other, STRONG)).pipe(Effect.flatMap(({ derive }) => derive("x")))
+      assert.strictEqual(hex(root.current), theirs)
+      assert.deepStrictEqual(root.previous.map(hex), [mine])
+      assert.notInclude(JSON.stringify(root), mine)
+    })
   )
 })

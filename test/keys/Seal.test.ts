@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as fc from "fast-check"
 import { RootKey } from "../../src/keys/RootKey.ts"
@@ -150,5 +151,36 @@ describe("what this seal did not make", () => {
         for (const text of junk) assert.deepStrictEqual(yield* open(text), Option.none(), text)
       })
     )
+  )
+})
+
+describe("after a change of key", () => {
+  const ONE = "3f9c1b7de0a245886b0f4de1c97a253b18e4f6027d5c9ab3416e8f20d7b9c5a4"
+  const TWO = [...ONE].reverse().join("")
+  const under = (text: string, ...previous: ReadonlyArray<string>) =>
+    Effect.provide(
+      seal,
+      Layer.fresh(
+        RootKey.layerText(
+          Redacted.make(text),
+          previous.map((one) => Redacted.make(one))
+        )
+      )
+    )
+
+  it.effect("what the previous key sealed opens, and what is sealed now does not open with it", () =>
+    Effect.gen(function* () {
+      const [before, after] = [yield* under(ONE), yield* under(TWO, ONE)]
+      assert.deepStrictEqual(yield* after.open(yield* before.seal(ticket)), Option.some(ticket))
+      assert.deepStrictEqual(yield* after.open(yield* after.seal(ticket)), Option.some(ticket))
+      assert.deepStrictEqual(yield* before.open(yield* after.seal(ticket)), Option.none())
+    })
+  )
+
+  it.effect("what it sealed is lost if nobody kept it", () =>
+    Effect.gen(function* () {
+      const sealed = yield* (yield* under(ONE)).seal(ticket)
+      assert.deepStrictEqual(yield* (yield* under(TWO)).open(sealed), Option.none())
+    })
   )
 })

@@ -94,10 +94,16 @@ describe("levels", () => {
         ["gateway", "Error"],
         ["fleet", "Error"],
         ["upstream", "Error"],
+        ["auth", "Error"],
         ["main", "Warn"],
         ["config", "Warn"]
       ]
     )
+  })
+
+  it("what the predecessor's documentation sets to see sign-in shows sign-in", () => {
+    assert.strictEqual(Result.getOrThrow(levels.decode("fastmcp:DEBUG,httpx:DEBUG")).get("auth"), "Debug")
+    assert.strictEqual(Result.getOrThrow(levels.decode("httpx:DEBUG")).get("auth"), "Debug")
   })
 
   it.each(["http", "http:", "http:LOUD", "nobody:INFO", ":INFO", "http=INFO"])("%s is refused", (text) => {

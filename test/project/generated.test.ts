@@ -2,11 +2,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join, resolve } from "node:path"
 import { text as envExample } from "../../scripts/env-example.ts"
 import { drift } from "../../scripts/generated.ts"
+import * as UsersSchema from "../../src/access/JsonSchema.ts"
+import * as UsersFile from "../../src/access/UsersFile.ts"
 import * as AllSettings from "../../src/cli/AllSettings.ts"
 import * as JsonSchema from "../../src/config/JsonSchema.ts"
 
@@ -21,17 +24,46 @@ describe("a generated file", () => {
   })
 })
 
-describe("mcp_config.schema.json", () => {
-  /** The validator that dclint brings along. */
-  const Ajv = createRequire(createRequire(import.meta.url).resolve("dclint"))("ajv/dist/2020")
-    .default as new (options: { readonly allErrors: boolean }) => {
-    readonly compile: (
-      schema: unknown
-    ) => ((value: unknown) => boolean) & { readonly errors?: ReadonlyArray<{ readonly instancePath: string }> | null }
-  }
-  const validate = new Ajv({ allErrors: true }).compile(JSON.parse(read("mcp_config.schema.json")))
-  const complaints = (value: unknown): ReadonlyArray<string> =>
+/** The validator that dclint brings along. */
+const Ajv = createRequire(createRequire(import.meta.url).resolve("dclint"))("ajv/dist/2020").default as new (options: {
+  readonly allErrors: boolean
+}) => {
+  readonly compile: (
+    schema: unknown
+  ) => ((value: unknown) => boolean) & { readonly errors?: ReadonlyArray<{ readonly instancePath: string }> | null }
+}
+
+/** Where a value is not what the schema in a file says. */
+const validator = (file: string) => {
+  const validate = new Ajv({ allErrors: true }).compile(JSON.parse(read(file)))
+  return (value: unknown): ReadonlyArray<string> =>
     validate(value) ? [] : (validate.errors ?? []).map(({ instancePath }) => instancePath)
+}
+
+describe("docs/users.schema.json", () => {
+  const complaints = validator("docs/users.schema.json")
+
+  it("is what UsersFile says", () => {
+    assert.isUndefined(drift(read("docs/users.schema.json"), UsersSchema.text()))
+  })
+
+  it("finds nothing in the example of the documentation", () => {
+    const [, example = ""] = /```json\n(\{\n {2}"\$schema"[^`]*)```/u.exec(read("docs/permissions.md")) ?? []
+    const value: unknown = JSON.parse(example)
+    assert.deepStrictEqual(complaints(value), [])
+    assert.isTrue(Result.isSuccess(UsersFile.read(example)))
+  })
+
+  it("sees wrong values and unknown keys, in entries and in roles", () => {
+    assert.deepStrictEqual(complaints({ "a@b.c": { allowed_tool: [] } }), ["/a@b.c"])
+    assert.deepStrictEqual(complaints({ "a@b.c": { allowed_tools: "*" } }), ["/a@b.c/allowed_tools"])
+    assert.deepStrictEqual(complaints({ roles: { reader: { roles: [] } } }), ["/roles/reader"])
+    assert.deepStrictEqual(complaints({ "*": [] }), ["/*"])
+  })
+})
+
+describe("mcp_config.schema.json", () => {
+  const complaints = validator("mcp_config.schema.json")
 
   it("is what GatewayConfig says", () => {
     assert.isUndefined(drift(read("mcp_config.schema.json"), JsonSchema.text()))
@@ -66,7 +98,7 @@ describe(".env.example", () => {
 
   it("holds every variable once", () => {
     const names = Object.values(AllSettings.groups).flatMap((group) => Object.values(group).map(({ name }) => name))
-    const held = [...read(".env.example").matchAll(/^([A-Z_]+)=/gmu)].map(([, name]) => name)
+    const held = [...read(".env.example").matchAll(/^([A-Z0-9_]+)=/gmu)].map(([, name]) => name)
     assert.deepStrictEqual(held, names)
     assert.strictEqual(new Set(held).size, held.length)
   })

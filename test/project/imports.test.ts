@@ -110,10 +110,12 @@ describe("every dependency", () => {
       const names = typeof bin === "string" ? [name.replace(/^@[^/]*\//u, "")] : Object.keys(bin)
       return names.some((command) => commands.has(command))
     }
-    const isAmbient = (name: string): boolean =>
-      name.startsWith("@types/") && JSON.parse(read("tsconfig.json")).compilerOptions.types.includes(name.slice(7))
+    /** Types are named in the compiler's settings, or are those of a package that is named. */
+    const isTypes = (name: string): boolean =>
+      name.startsWith("@types/") &&
+      (isNamed(name.slice(7)) || JSON.parse(read("tsconfig.json")).compilerOptions.types.includes(name.slice(7)))
 
-    const unused = declared.map(([name]) => name).filter((name) => !isNamed(name) && !isRun(name) && !isAmbient(name))
+    const unused = declared.map(([name]) => name).filter((name) => !isNamed(name) && !isRun(name) && !isTypes(name))
     assert.deepStrictEqual(unused, [])
   })
 })

@@ -52,7 +52,7 @@ describe("a variable that this program does not act upon", () => {
 
   it.effect("says nothing of its value", () =>
     Effect.gen(function* () {
-      const said = yield* warnings({ GOOGLE_CLIENT_SECRET: "s3cr3t", FASTMCP_SERVER_AUTH_JWT: "s3cr3t" })
+      const said = yield* warnings({ MCP_BEARER_TOKEN: "s3cr3t", FASTMCP_SERVER_AUTH_JWT: "s3cr3t" })
       assert.strictEqual(said.length, 2)
       assert.notInclude(said.join("\n"), "s3cr3t")
     })
@@ -61,7 +61,7 @@ describe("a variable that this program does not act upon", () => {
   it.effect("is no matter while it is empty, or somebody else's", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(
-        yield* warnings({ GOOGLE_CLIENT_ID: "", FASTMCP_X: "", MY_FASTMCP_X: "y", FASTMCPX: "z", MCP_PORT: "8080" }),
+        yield* warnings({ MCP_BEARER_TOKEN: "", FASTMCP_X: "", MY_FASTMCP_X: "y", FASTMCPX: "z", MCP_PORT: "8080" }),
         []
       )
     })

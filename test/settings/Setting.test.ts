@@ -32,6 +32,13 @@ describe("a flag", () => {
     assert.isFalse(flag.absent)
     assert.strictEqual(flag.fallback, "false")
   })
+
+  it("is yes by default where it says so", () => {
+    const on = Setting.flag({ ...doc, fallback: true })
+    assert.isTrue(on.absent)
+    assert.strictEqual(on.fallback, "true")
+    assert.isFalse(decoded(on, "off"))
+  })
 })
 
 describe("a whole number", () => {
@@ -73,17 +80,25 @@ describe("a duration", () => {
   })
 })
 
-describe("a number of bytes", () => {
-  const bytes = Setting.bytes({ ...doc, fallback: "1 GB", minimum: "1 MB" })
+describe("a size", () => {
+  const bytes = Setting.bytes({ ...doc, fallback: "1 GB" })
 
-  it("is typed with its unit", () => {
-    assert.strictEqual(bytes.absent, 1e9)
-    assert.strictEqual(decoded(bytes, "20 MiB"), 20 * 1024 * 1024)
+  it.each([
+    ["0", 0],
+    ["4096", 4096],
+    ["512 MB", 512_000_000],
+    ["1.5gb", 1_500_000_000],
+    ["64 KiB", 65_536]
+  ])("%s is %i bytes: a plain number means bytes", (text, size) => {
+    assert.strictEqual(decoded(bytes, text), size)
   })
 
-  it("is refused without one that is known, and where it is too small", () => {
-    assert.include(expected(bytes, "much"), "a size such as 500 MB")
-    assert.strictEqual(expected(bytes, "10 kB"), "at least 1 MB")
+  it.each(["much", "-1", "5 XB", "1e3", "1.5"])("%s is none", (text) => {
+    assert.include(expected(bytes, text), "bytes, or a size with a unit")
+  })
+
+  it("has its default as a number", () => {
+    assert.strictEqual(bytes.absent, 1_000_000_000)
   })
 })
 
@@ -104,6 +119,7 @@ describe("other settings", () => {
     const list = Setting.list({ ...doc, item: /^[a-z]$/u, expected: "letters" })
     assert.deepStrictEqual(decoded(list, " a, b ,,c,"), ["a", "b", "c"])
     assert.deepStrictEqual(list.absent, [])
+    assert.deepStrictEqual(Setting.list({ ...doc, item: /x/u, expected: "", fallback: "x,xx" }).absent, ["x", "xx"])
     assert.strictEqual(expected(list, "a,bc"), "letters")
   })
 

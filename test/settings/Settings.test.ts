@@ -36,10 +36,8 @@ describe("an environment without any of our variables", () => {
       const { auth, config, http, log, upstream } = yield* load({ PATH: "/bin", HOME: "/root" })
       assert.deepStrictEqual([config.path, config.maxRetries, config.strict], ["mcp_config.json", 3, false])
       assert.deepStrictEqual([http.port, http.pathPrefix, http.allowedHosts], [8080, "", []])
-      assert.deepStrictEqual(
-        [http.host, auth.provider, upstream.restartDelay, log.format],
-        Array(4).fill(Option.none())
-      )
+      assert.deepStrictEqual([http.host, upstream.restartDelay, log.format], Array(3).fill(Option.none()))
+      assert.deepStrictEqual(auth.provider, Option.some("google"))
       assert.strictEqual(log.level, "Info")
     })
   )
@@ -88,7 +86,7 @@ describe("an environment full of junk", () => {
         MCP_PATH_PREFIX: 'expected something else than the reserved word "mcp", not "/mcp"',
         MCP_TRUSTED_PROXIES: "expected addresses, or networks such as 10.0.0.0/8",
         MCP_SHUTDOWN_GRACE: "expected seconds, or a duration with a unit",
-        MCP_AUTH_PROVIDER: 'expected one of google, none, not "github"',
+        MCP_AUTH_PROVIDER: 'expected one of google, oidc, oauth_proxy, demo, none, not "github"',
         MCP_RESTART_DELAY: "expected seconds, or a duration with a unit",
         MCP_LOG_LEVEL: 'expected ALL, TRACE, DEBUG, INFO, WARNING, ERROR, CRITICAL or NONE, not "chatty"',
         MCP_LOG_LEVELS: "expected name:LEVEL pairs",

@@ -125,6 +125,45 @@ describe.each([
       }
     }))
 
+  test("adds a row where there is none, and leaves one that there is", () =>
+    Effect.gen(function* () {
+      const add = (key: string, value: string, timeToLive = hour) =>
+        Effect.flatMap(Store, (store) => store.add("t", { key, value }, timeToLive))
+      assert.isTrue(yield* add("a", "1", minute))
+      assert.isFalse(yield* add("a", "2"))
+      assert.deepStrictEqual(yield* get("a"), Option.some("1"))
+      assert.isTrue(yield* add("b", "3"))
+      // Nor does the attempt keep it for longer; once it has expired there is none.
+      yield* TestClock.adjust("59999 millis")
+      assert.isFalse(yield* add("a", "4"))
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(yield* get("a"), Option.none())
+      assert.isTrue(yield* add("a", "5"))
+      assert.deepStrictEqual(yield* get("a"), Option.some("5"))
+      yield* remove("a")
+      assert.isTrue(yield* add("a", "6"))
+      yield* take("a")
+      assert.isTrue(yield* add("a", "7"))
+      assert.isTrue(yield* Effect.flatMap(Store, (store) => store.add("other", { key: "a", value: "8" }, hour)))
+    }))
+
+  test("adds the row of one of many who come at once", () =>
+    Effect.gen(function* () {
+      const store = yield* Store
+      for (let round = 0; round < 5; round++) {
+        const key = `k${round}`
+        const added = yield* Effect.all(
+          Array.from({ length: 50 }, (_, index) =>
+            Effect.map(store.add("t", { key, value: String(index) }, hour), (isFirst) => ({ index, isFirst }))
+          ),
+          { concurrency: "unbounded" }
+        )
+        const first = added.filter(({ isFirst }) => isFirst)
+        assert.lengthOf(first, 1)
+        assert.deepStrictEqual(yield* get(key), Option.some(String(first[0]?.index)))
+      }
+    }))
+
   test("removes a row, or none", () =>
     Effect.gen(function* () {
       yield* put("a", "1")
@@ -215,6 +254,31 @@ describe("the store's file", () => {
           assert.strictEqual(both.filter(Option.isSome).length, 1)
         })
       )
+    })
+  )
+
+  it.effect("is shared by two that have it open: a row is added by one of them", () =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryFolder, "state.db")
+      const both = yield* inFile(
+        path,
+        Effect.gen(function* () {
+          const mine = yield* Store
+          return yield* inFile(
+            path,
+            Effect.gen(function* () {
+              const other = yield* Store
+              return yield* Effect.all(
+                Array.from({ length: 20 }, (_, index) =>
+                  (index % 2 === 0 ? mine : other).add("t", { key: "a", value: "1" }, hour)
+                ),
+                { concurrency: "unbounded" }
+              )
+            })
+          )
+        })
+      )
+      assert.lengthOf(both.filter(Boolean), 1)
     })
   )
 

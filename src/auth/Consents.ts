@@ -1,0 +1,88 @@
+/** To which programs people have said yes before, so that they need not be asked again. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { createHash } from "node:crypto"
+import type { RootKey } from "../keys/RootKey.ts"
+import * as Seal from "../keys/Seal.ts"
+import { Store, type StoreError } from "../storage/Store.ts"
+import * as RedirectUri from "./RedirectUri.ts"
+import type { Transaction } from "./server/AuthorizationServer.ts"
+
+/** How long a consent is remembered. */
+export const LIFETIME = Duration.days(365)
+
+const TABLE = "consents"
+
+/** One remembered consent. */
+const Consent = Schema.Struct({
+  subject: Schema.String,
+  client: Schema.String,
+  resource: Schema.String,
+  /** Epoch milliseconds. */
+  at: Schema.Finite
+})
+
+/**
+ * Who a client is, beyond what it says: its metadata document's URL, or the exact https address that the code goes to.
+ * A program on the person's computer, and a scheme that any app can claim, are nobody in particular: none.
+ */
+export const clientIdentity = ({
+  clientId,
+  redirectUri
+}: Pick<Transaction, "clientId" | "redirectUri">): string | undefined => {
+  const kind = RedirectUri.inspect(redirectUri)
+  if (Result.isFailure(kind) || kind.success._tag !== "Web") return undefined
+  return /^https:\/\//iu.test(clientId) ? clientId : redirectUri
+}
+
+export class Consents extends Context.Service<
+  Consents,
+  {
+    readonly remember: (subject: string, transaction: Transaction) => Effect.Effect<void, StoreError>
+    readonly isRemembered: (subject: string, transaction: Transaction) => Effect.Effect<boolean, StoreError>
+    /** Forgets what a person said to a client, whatever it was for. */
+    readonly forget: (subject: string, client: string) => Effect.Effect<void, StoreError>
+  }
+>()("mcp-proxy/auth/Consents") {}
+
+const keyOf = (subject: string, client: string, resource: string): string =>
+  createHash("sha256")
+    .update(JSON.stringify([subject, client, resource]))
+    .digest("base64url")
+
+export const layer: Layer.Layer<Consents, never, Store | RootKey> = Layer.effect(
+  Consents,
+  Effect.gen(function* () {
+    const store = yield* Store
+    const seal = yield* Seal.make("consent", Consent)
+    return Consents.of({
+      remember: Effect.fnUntraced(function* (subject, transaction) {
+        const client = clientIdentity(transaction)
+        if (client === undefined) return
+        const { resource } = transaction
+        const value = yield* seal.seal({ subject, client, resource, at: yield* Clock.currentTimeMillis })
+        yield* store.put(TABLE, { key: keyOf(subject, client, resource), value }, LIFETIME)
+      }),
+      isRemembered: Effect.fnUntraced(function* (subject, transaction) {
+        const client = clientIdentity(transaction)
+        if (client === undefined) return false
+        const stored = yield* store.get(TABLE, keyOf(subject, client, transaction.resource))
+        return Option.isSome(stored) && Option.isSome(yield* seal.open(stored.value))
+      }),
+      forget: Effect.fnUntraced(function* (subject, client) {
+        for (const { key, value } of yield* store.list(TABLE)) {
+          const consent = yield* seal.open(value)
+          if (Option.isSome(consent) && consent.value.subject === subject && consent.value.client === client) {
+            yield* store.remove(TABLE, key)
+          }
+        }
+      })
+    })
+  })
+)

@@ -1,0 +1,123 @@
+/** Who is calling? The first question of every request to the MCP endpoint. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import { anonymous, type Principal } from "../domain/Principal.ts"
+import { AccessPolicy } from "../access/AccessPolicy.ts"
+import { Audit } from "../access/Audit.ts"
+import { whoOf } from "../domain/AuditRecord.ts"
+import * as Challenge from "./Challenge.ts"
+import { MachineCredentials } from "./MachineCredentials.ts"
+import { audienceCovers, type PublicUrl, serverResource } from "./PublicUrl.ts"
+import * as Scopes from "./Scopes.ts"
+import { AccessTokens } from "./server/AccessTokens.ts"
+
+/** A request that is refused, and how to say so. */
+export interface Refused {
+  readonly challenge: Challenge.Challenge
+  /** Who it was, where that is known. */
+  readonly principal: Principal | undefined
+  readonly status: 401 | 403
+  /** The value of `WWW-Authenticate`. */
+  readonly header: string
+}
+
+export class Gatekeeper extends Context.Service<
+  Gatekeeper,
+  {
+    /** `authorization`: the header as it came. `server`: the name in the path of one server's own endpoint. */
+    readonly admit: (
+      authorization: string | undefined,
+      server: string | undefined
+    ) => Effect.Effect<Result.Result<Principal, Refused>>
+  }
+>()("mcp-proxy/auth/Gatekeeper") {
+  /** Without sign-in: everyone is nobody in particular. */
+  static readonly layerOpen: Layer.Layer<Gatekeeper> = Layer.succeed(Gatekeeper, {
+    admit: () => Effect.succeed(Result.succeed(anonymous))
+  })
+}
+
+/** RFC 6750 §2.1: one token, in the header and nowhere else. */
+const BEARER = /^bearer +([\w.~+/-]+=*) *$/iu
+
+const INVALID: Readonly<Record<"expired" | "revoked" | "invalid" | "foreign", string>> = {
+  expired: "the access token has expired",
+  revoked: "the access token was revoked",
+  invalid: "the access token is not one of this server's",
+  foreign: "the access token is for another resource"
+}
+
+const make = (url: PublicUrl) =>
+  Effect.gen(function* () {
+    const audit = yield* Audit
+    const tokens = yield* AccessTokens
+    const machines = yield* MachineCredentials
+    const policy = yield* AccessPolicy
+
+    const refuse = (
+      resource: string,
+      challenge: Challenge.Challenge,
+      principal?: Principal
+    ): Result.Result<never, Refused> =>
+      Result.fail({
+        challenge,
+        principal,
+        status: Challenge.status(challenge),
+        header: Challenge.header(url, resource, challenge)
+      })
+
+    /** The operator may have shut somebody out since the token was issued. */
+    const admitted = (resource: string, principal: Principal): Result.Result<Principal, Refused> =>
+      policy.permissions(principal).admitted
+        ? Result.succeed(principal)
+        : refuse(resource, { _tag: "NotAdmitted" }, principal)
+
+    const judge = Effect.fnUntraced(function* (authorization: string | undefined, server: string | undefined) {
+      const resource = server === undefined ? url.resource : serverResource(url, server)
+      if (authorization === undefined) return refuse(resource, { _tag: "Missing" })
+      const bearer = BEARER.exec(authorization)?.[1]
+      if (bearer === undefined) {
+        const reason = "the Authorization header is not Bearer with one token"
+        return refuse(resource, { _tag: "InvalidToken", reason })
+      }
+      const machine = machines.verify(Redacted.make(bearer))
+      if (Option.isSome(machine)) return admitted(resource, machine.value)
+      const verified = yield* tokens.verify(bearer)
+      if (Result.isFailure(verified)) {
+        return refuse(resource, { _tag: "InvalidToken", reason: INVALID[verified.failure] })
+      }
+      const { audience, principal, scopes } = verified.success
+      if (!audienceCovers(url, audience, resource)) {
+        return refuse(resource, { _tag: "InvalidToken", reason: INVALID.foreign })
+      }
+      if (!scopes.has(Scopes.MCP)) return refuse(resource, { _tag: "InsufficientScope" }, principal)
+      return admitted(resource, principal)
+    })
+
+    /** Whoever comes without a token is on the way to sign in; whoever comes with a bad one is of interest. */
+    const record = (verdict: Result.Result<Principal, Refused>, server: string | undefined): Effect.Effect<void> => {
+      if (Result.isSuccess(verdict) || verdict.failure.challenge._tag === "Missing") return Effect.void
+      const { challenge, principal, status } = verdict.failure
+      return audit.record({
+        kind: "refusal",
+        outcome: "denied",
+        server,
+        code: status,
+        detail: Challenge.message(challenge),
+        ...(principal === undefined ? {} : { principal: whoOf(principal), client: { id: principal.clientId } })
+      })
+    }
+
+    return Gatekeeper.of({
+      admit: (authorization, server) => Effect.tap(judge(authorization, server), (verdict) => record(verdict, server))
+    })
+  })
+
+export const layer = (
+  url: PublicUrl
+): Layer.Layer<Gatekeeper, never, AccessTokens | MachineCredentials | AccessPolicy | Audit> =>
+  Layer.effect(Gatekeeper, make(url))

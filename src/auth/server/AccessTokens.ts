@@ -1,0 +1,141 @@
+/** Verifying the access tokens that this proxy issued (RFC 9068). */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { createHash, createSecretKey } from "node:crypto"
+import { jwtVerify } from "jose"
+import type { Principal } from "../../domain/Principal.ts"
+import { Subject } from "../../domain/ServerId.ts"
+import type { RootKey } from "../../keys/RootKey.ts"
+import * as SigningKeys from "../../keys/SigningKeys.ts"
+import type { PublicUrl } from "../PublicUrl.ts"
+import { principalOf } from "./Accounts.ts"
+import { Revocations } from "./Revocations.ts"
+
+/** What the keys that sign them are derived for. */
+export const PURPOSE = "access tokens"
+
+/** What a token of ours says, once it is known to be one. */
+const Claims = Schema.Struct({
+  sub: Subject,
+  aud: Schema.String,
+  exp: Schema.Finite,
+  jti: Schema.String,
+  client_id: Schema.String,
+  scope: Schema.optionalKey(Schema.String),
+  email: Schema.String,
+  hd: Schema.optionalKey(Schema.String),
+  /** The grant that it came from. */
+  gid: Schema.optionalKey(Schema.String)
+})
+const decodeClaims = Schema.decodeUnknownResult(Claims)
+
+export interface AccessToken {
+  readonly id: string
+  readonly principal: Principal
+  readonly clientId: string
+  /** The resource that it is for. */
+  readonly audience: string
+  readonly scopes: ReadonlySet<string>
+  /** Epoch milliseconds. */
+  readonly expiresAt: number
+  readonly grantId: string | undefined
+}
+
+/** Why a token is not to be believed; safe to tell whoever sent it. */
+export type TokenRefusal = "expired" | "revoked" | "invalid"
+
+export class AccessTokens extends Context.Service<
+  AccessTokens,
+  {
+    /** A token seen before costs a digest and a look-up. Whether it covers the resource is for the caller to ask. */
+    readonly verify: (token: string) => Effect.Effect<Result.Result<AccessToken, TokenRefusal>>
+  }
+>()("mcp-proxy/auth/server/AccessTokens") {}
+
+/** How many verified tokens are remembered. */
+const MAX_REMEMBERED = 10_000
+
+/** Longer than any that we issue. */
+const MAX_LENGTH = 8192
+
+export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey | Revocations> =>
+  Layer.effect(
+    AccessTokens,
+    Effect.gen(function* () {
+      const revocations = yield* Revocations
+      const { all } = yield* SigningKeys.derive(PURPOSE)
+      const keys = new Map(all.map(({ id, secret }) => [id, createSecretKey(Redacted.value(secret))]))
+      const verified = new Map<string, AccessToken>()
+
+      const read = (token: string, now: number) =>
+        Effect.tryPromise(() =>
+          jwtVerify(
+            token,
+            ({ kid }) => {
+              const key = keys.get(kid ?? "")
+              if (key === undefined) throw new Error("unknown key")
+              return key
+            },
+            {
+              algorithms: ["HS256"],
+              typ: "at+jwt",
+              issuer: url.issuer,
+              requiredClaims: ["exp", "sub", "aud", "jti"],
+              currentDate: DateTime.toDateUtc(DateTime.makeUnsafe(now))
+            }
+          )
+        ).pipe(
+          Effect.map(({ payload }) => Result.mapError(decodeClaims(payload), (): TokenRefusal => "invalid")),
+          Effect.catch(({ cause }) => {
+            const isExpired = (cause as { readonly code?: unknown }).code === "ERR_JWT_EXPIRED"
+            return Effect.succeed(Result.fail<TokenRefusal>(isExpired ? "expired" : "invalid"))
+          })
+        )
+
+      const remember = (key: string, token: AccessToken): void => {
+        verified.set(key, token)
+        const [oldest] = verified.keys()
+        if (verified.size > MAX_REMEMBERED && oldest !== undefined) verified.delete(oldest)
+      }
+
+      const judge = (token: AccessToken, now: number): Result.Result<AccessToken, TokenRefusal> => {
+        if (token.expiresAt <= now) return Result.fail("expired")
+        const isRevoked =
+          revocations.isRevoked(token.id) || (token.grantId !== undefined && revocations.isRevoked(token.grantId))
+        return isRevoked ? Result.fail("revoked") : Result.succeed(token)
+      }
+
+      return AccessTokens.of({
+        verify: Effect.fnUntraced(function* (token) {
+          if (token.length > MAX_LENGTH) return Result.fail<TokenRefusal>("invalid")
+          const now = yield* Clock.currentTimeMillis
+          const key = createHash("sha256").update(token).digest("base64")
+          const known = verified.get(key)
+          if (known !== undefined) return judge(known, now)
+          const claims = yield* read(token, now)
+          if (Result.isFailure(claims)) return Result.fail(claims.failure)
+          const { aud, client_id, email, exp, gid, hd, jti, scope, sub } = claims.success
+          const found: AccessToken = {
+            id: jti,
+            principal: {
+              ...principalOf({ subject: sub, email, ...(hd === undefined ? {} : { hostedDomain: hd }) }),
+              clientId: client_id
+            },
+            clientId: client_id,
+            audience: aud,
+            scopes: new Set(scope?.split(" ")),
+            expiresAt: exp * 1000,
+            grantId: gid
+          }
+          remember(key, found)
+          return judge(found, now)
+        })
+      })
+    })
+  )

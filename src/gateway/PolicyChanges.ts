@@ -1,0 +1,62 @@
+/** What a change of the policy means for those who are connected. Calls under way go on. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { AccessPolicy } from "../access/AccessPolicy.ts"
+import * as Catalogue from "../domain/Catalogue.ts"
+import * as View from "../domain/View.ts"
+import { Catalog } from "../fleet/Catalog.ts"
+import { Fleet } from "../fleet/Fleet.ts"
+import { logger } from "../observability/Logging.ts"
+import { encodeRequest } from "../upstream/Connection.ts"
+import { quiet } from "./Exchange.ts"
+import type { Session } from "./Session.ts"
+import { Sessions } from "./Sessions.ts"
+import { listsChanged } from "./Subscriptions.ts"
+
+const log = logger("access")
+
+const make = Effect.gen(function* () {
+  const policy = yield* AccessPolicy
+  const catalog = yield* Catalog
+  const fleet = yield* Fleet
+  const sessions = yield* Sessions
+  const scope = yield* Effect.scope
+
+  /** Stops watching for a session what it may not see any more. */
+  const unwatch = Effect.fnUntraced(function* (session: Session) {
+    const { caller, endpoint, watched } = session
+    const before = watched.size
+    for (const uri of watched) {
+      const owner = View.resourceOwner(catalog.allServers(endpoint), catalog.scheme(endpoint), uri)
+      if (owner !== undefined && catalog.mayUse(caller.principal, "resources", owner.server, owner.uri)) continue
+      watched.delete(uri)
+      const upstream = owner === undefined ? undefined : fleet.peek(owner.server, caller)
+      if (owner === undefined || upstream?.unwatch(owner.uri, caller.session) !== true) continue
+      const request = encodeRequest("resources/unsubscribe", { uri: owner.uri })
+      yield* Effect.forkIn(Effect.ignore(upstream.call(request, quiet(session))), scope)
+    }
+    if (watched.size < before) yield* sessions.save(session)
+  })
+
+  const concern = Effect.fnUntraced(function* (session: Session) {
+    yield* unwatch(session)
+    if (catalog.exists(session.endpoint, session.caller.principal)) {
+      listsChanged(catalog, session, Catalogue.KINDS)
+      return
+    }
+    // Whoever comes back is answered as the policy has it now.
+    for (const stream of session.standingStreams) stream.finish()
+  })
+
+  yield* Stream.runForEach(
+    policy.changes,
+    Effect.fnUntraced(function* () {
+      for (const remark of policy.remarks(fleet.config.servers.map(({ id }) => id))) yield* log.warning(remark)
+      yield* Effect.forEach([...sessions.all()], concern, { discard: true })
+    })
+  ).pipe(Effect.forkScoped)
+})
+
+/** Runs for as long as the gateway does. */
+export const layer: Layer.Layer<never, never, AccessPolicy | Fleet | Catalog | Sessions> = Layer.effectDiscard(make)

@@ -1,0 +1,169 @@
+/** A fleet without connections: the test says what each server offers and answers, and whether it is up. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Catalogue from "../../src/domain/Catalogue.ts"
+import { UpstreamDown } from "../../src/domain/Errors.ts"
+import * as Frame from "../../src/domain/Frame.ts"
+import * as Json from "../../src/domain/Json.ts"
+import * as Lane from "../../src/domain/Lane.ts"
+import type { GatewayConfig, Naming, ServerConfig } from "../../src/domain/ServerConfig.ts"
+import { ServerId } from "../../src/domain/ServerId.ts"
+import { Fleet } from "../../src/fleet/Fleet.ts"
+import type { LaneEvent, Upstream, UpstreamState } from "../../src/upstream/Upstream.ts"
+
+export type Offer = Partial<Record<Catalogue.Kind, ReadonlyArray<string>>>
+
+export interface MemoryServer {
+  readonly offer: Offer
+  /** `down`: it was up, and is not any more. `silent`: it has never been up. */
+  readonly status?: "up" | "down" | "silent"
+  readonly capabilities?: Readonly<Record<string, unknown>>
+  readonly instructions?: string
+  /** What calls wait for before they are answered. */
+  readonly gate?: Effect.Effect<void>
+}
+
+const item = (kind: Catalogue.Kind, name: string): Catalogue.Item => {
+  const head = `{"${Catalogue.LIST[kind].name}":`
+  const text = JSON.stringify(name)
+  const at = { start: head.length, end: head.length + Json.utf8(text).length }
+  return { name, bytes: Json.utf8(`${head}${text},"x":1}`), at }
+}
+
+export const lists = (offer: Offer): Catalogue.Lists => ({
+  tools: (offer.tools ?? []).map((name) => item("tools", name)),
+  prompts: (offer.prompts ?? []).map((name) => item("prompts", name)),
+  resources: (offer.resources ?? []).map((name) => item("resources", name)),
+  resourceTemplates: (offer.resourceTemplates ?? []).map((name) => item("resourceTemplates", name))
+})
+
+const EVERYTHING = {
+  tools: { listChanged: true },
+  prompts: {},
+  resources: { subscribe: true },
+  completions: {},
+  logging: {}
+}
+
+const config = (id: ServerId): ServerConfig => ({
+  id,
+  transport: { _tag: "Unusable", reason: "there is nothing behind it" },
+  isolation: "shared",
+  enabledTools: undefined,
+  disabledTools: [],
+  callTimeout: Duration.minutes(1),
+  startTimeout: Duration.minutes(1),
+  restart: undefined,
+  description: undefined
+})
+
+const stateFor = (server: MemoryServer, shelf: Catalogue.Shelf): UpstreamState => {
+  const status = server.status ?? "up"
+  return {
+    status: status === "up" ? { _tag: "Ready" } : { _tag: "Failed", reason: "it is out of order" },
+    peer:
+      status === "silent"
+        ? undefined
+        : {
+            revision: "2025-11-25",
+            capabilities: server.capabilities ?? EVERYTHING,
+            name: "memory",
+            version: "1",
+            instructions: server.instructions
+          },
+    catalogue: status === "silent" ? Catalogue.empty : shelf.shelve(lists(server.offer)),
+    startMillis: 1,
+    note: undefined
+  }
+}
+
+/** What a server answers: its own error for resources that it does not have, and for all else the request itself. */
+const answer = (server: MemoryServer, request: { readonly method: string; readonly params?: unknown }): object => {
+  const params = request.params as { readonly uri?: string } | undefined
+  const isThere = [...(server.offer.resources ?? [])].includes(params?.uri ?? "")
+  if (request.method.startsWith("resources/") && params?.uri !== undefined && !isThere) {
+    return { error: { code: -32602, message: `${params.uri}? Never heard of it.` } }
+  }
+  return { result: { said: request } }
+}
+
+export interface MemoryFleet {
+  readonly layer: Layer.Layer<Fleet>
+  /** The methods that reached each server. */
+  readonly reached: ReadonlyArray<string>
+  /** Changes what there is behind a server. */
+  readonly become: (server: string, next: MemoryServer) => Effect.Effect<void>
+  /** A server says something of its own accord. */
+  readonly say: (server: string, event: LaneEvent["event"]) => void
+}
+
+/** The servers in the order of configuration. */
+export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, naming: Naming = "auto"): MemoryFleet => {
+  const reached: Array<string> = []
+  const current = new Map(Object.entries(servers))
+  const shelf = new Catalogue.Shelf()
+  const states = new Map<string, SubscriptionRef.SubscriptionRef<UpstreamState>>()
+  const events = Effect.runSync(PubSub.unbounded<LaneEvent>())
+  const upstreamOf = (name: string): Upstream["Service"] => {
+    const state = Effect.runSync(SubscriptionRef.make(stateFor(servers[name]!, shelf)))
+    states.set(name, state)
+    return {
+      config: config(ServerId.make(name)),
+      lane: Lane.shared,
+      state,
+      settled: Effect.void,
+      retry: Effect.sync(() => void reached.push(`${name} retry`)),
+      call: (encode) =>
+        Effect.gen(function* () {
+          const server = current.get(name)!
+          const request = JSON.parse(Buffer.from(encode(1)).toString()) as { readonly method: string }
+          reached.push(`${name} ${request.method}`)
+          if ((server.status ?? "up") !== "up") {
+            return yield* new UpstreamDown({ server: name, status: "failed: it is out of order" })
+          }
+          if (server.gate !== undefined) yield* server.gate
+          const frame = Frame.read(Json.encode({ jsonrpc: "2.0", id: 1, ...answer(server, request) }))
+          return Frame.isFrame(frame) ? frame : yield* Effect.die(new Error(frame.malformed))
+        }),
+      notify: () => Effect.void,
+      watch: () => {},
+      unwatch: (uri) => {
+        reached.push(`${name} unwatch ${uri}`)
+        return true
+      },
+      forget: () => Effect.void,
+      setLogLevel: (level) => Effect.sync(() => void reached.push(`${name} level ${level}`))
+    }
+  }
+  const upstreams = new Map(Object.keys(servers).map((name) => [name, upstreamOf(name)]))
+  const gateway: GatewayConfig = {
+    servers: Object.keys(servers).map((name) => config(ServerId.make(name))),
+    naming,
+    pageSize: 1000,
+    maxLanes: undefined,
+    laneIdle: Duration.minutes(15)
+  }
+  return {
+    layer: Layer.succeed(
+      Fleet,
+      Fleet.of({
+        config: gateway,
+        events,
+        shared: (server) => upstreams.get(server),
+        peek: (server) => upstreams.get(server),
+        borrow: (server) => Effect.succeed(upstreams.get(server)!),
+        hold: () => Effect.void,
+        release: () => Effect.void
+      })
+    ),
+    reached,
+    become: (name, next) => {
+      current.set(name, next)
+      return SubscriptionRef.set(states.get(name)!, stateFor(next, shelf))
+    },
+    say: (name, event) => void PubSub.publishUnsafe(events, { server: ServerId.make(name), lane: Lane.shared, event })
+  }
+}

@@ -1,0 +1,159 @@
+/** The whole gateway up to its HTTP endpoint, in this process, before a fleet in memory, for whoever the test says asks. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as AccessPolicy from "../../src/access/AccessPolicy.ts"
+import * as Audit from "../../src/access/Audit.ts"
+import * as UsersFile from "../../src/access/UsersFile.ts"
+import type { AuditRecord } from "../../src/domain/AuditRecord.ts"
+import type { AccessRules } from "../../src/domain/AccessRules.ts"
+import type { Principal } from "../../src/domain/Principal.ts"
+import { Subject } from "../../src/domain/ServerId.ts"
+import * as Gateway from "../../src/gateway/Gateway.ts"
+import { Sessions } from "../../src/gateway/Sessions.ts"
+import { Draining } from "../../src/http/Draining.ts"
+import * as Endpoints from "../../src/http/Endpoints.ts"
+import * as McpEndpoint from "../../src/http/McpEndpoint.ts"
+import { RootKey } from "../../src/keys/RootKey.ts"
+import * as Store from "../../src/storage/Store.ts"
+import type { MemoryFleet } from "./memoryFleet.ts"
+
+/** Rules as a users.json has them. */
+export const rulesOf = (file: unknown): AccessRules => ({
+  file: Result.getOrThrow(UsersFile.read(JSON.stringify(file))),
+  emails: new Set(),
+  domains: new Set()
+})
+
+export const person = (email: string, hostedDomain?: string): Principal => ({
+  subject: Subject.make(`test:${email}`),
+  kind: "person",
+  displayName: email,
+  email,
+  ...(hostedDomain === undefined ? {} : { hostedDomain })
+})
+
+/** Waits until something holds that streams of the platform bring about, in turns of their own. */
+export const arrived = (holds: () => boolean): Effect.Effect<void> =>
+  Effect.promise(() => new Promise((resolve) => setImmediate(resolve))).pipe(
+    Effect.repeat({ until: holds, times: 1000 }),
+    Effect.andThen(Effect.suspend(() => (holds() ? Effect.void : Effect.die(new Error(`still not so: ${holds}`)))))
+  )
+
+export interface Answered {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export interface Asked {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: unknown
+}
+
+const make = Effect.gen(function* () {
+  const serve = yield* McpEndpoint.make
+  const endpointOf = yield* Endpoints.make
+  const sessions = yield* Sessions
+
+  /** What `/mcp`, or `/mcp/{server}`, answers. The body of a stream is not read. */
+  const respond = (
+    principal: Principal,
+    server: string | undefined,
+    { body, headers = {}, method = "POST" }: Asked
+  ) => {
+    const url = `http://localhost/mcp${server === undefined ? "" : `/${server}`}`
+    const web = new Request(url, {
+      method,
+      headers: { accept: "application/json, text/event-stream", "content-type": "application/json", ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+    })
+    const endpoint = server === undefined ? ({ _tag: "All" } as const) : endpointOf(server, principal)
+    const response =
+      endpoint === undefined
+        ? Effect.succeed(Endpoints.unknownServer(server ?? ""))
+        : serve(HttpServerRequest.fromWeb(web), principal, endpoint)
+    return Effect.map(response, (served) => HttpServerResponse.toWeb(served))
+  }
+
+  const ask = (principal: Principal, server: string | undefined, asked: Asked): Effect.Effect<Answered> =>
+    Effect.flatMap(respond(principal, server, asked), (response) =>
+      Effect.map(
+        Effect.promise(() => response.text()),
+        (body) => ({ status: response.status, headers: Object.fromEntries(response.headers), body })
+      )
+    )
+
+  /** Begins a session. `call` then makes requests in it. */
+  const begin = Effect.fnUntraced(function* (principal: Principal, server?: string, revision = "2025-11-25") {
+    const params = { protocolVersion: revision, capabilities: {}, clientInfo: { name: "test", version: "1" } }
+    const begun = yield* ask(principal, server, { body: { jsonrpc: "2.0", id: 0, method: "initialize", params } })
+    const headers = { "mcp-session-id": begun.headers["mcp-session-id"] ?? "none", "mcp-protocol-version": revision }
+    const send = (method: string, sent: object = {}) =>
+      ask(principal, server, { headers, body: { jsonrpc: "2.0", id: 1, method, params: sent } })
+    return {
+      begun,
+      headers,
+      send,
+      /** The result of a request; throws where it is an error. */
+      call: (method: string, sent: object = {}) =>
+        Effect.map(send(method, sent), ({ body }) => {
+          const { error, result } = JSON.parse(body) as {
+            readonly result?: Record<string, unknown>
+            readonly error?: unknown
+          }
+          if (result === undefined) throw new Error(JSON.stringify(error))
+          return result
+        }),
+      /** Opens the standing stream; what comes on it, as it comes. */
+      listen: Effect.gen(function* () {
+        const response = yield* respond(principal, server, { method: "GET", headers })
+        const heard: Array<string> = []
+        let hasEnded = false
+        const reader = response.body?.getReader()
+        const pump = Effect.gen(function* () {
+          for (;;) {
+            const chunk = yield* Effect.promise(
+              () => reader?.read() ?? Promise.resolve({ done: true, value: undefined })
+            )
+            if (chunk.done) break
+            const text = Buffer.from(chunk.value as Uint8Array).toString()
+            heard.push(...[...text.matchAll(/^data: (\{.*\})$/gmu)].map(([, data = ""]) => data))
+          }
+          hasEnded = true
+        })
+        yield* Effect.forkScoped(pump)
+        const own = () => [...sessions.all()].find(({ id }) => id === headers["mcp-session-id"])
+        yield* arrived(() => own()?.listening !== undefined)
+        return { status: response.status, heard, hasEnded: () => hasEnded }
+      })
+    }
+  })
+
+  return { ask, begin }
+})
+
+/** A gateway before the fleet, under the rules, until the scope closes. */
+export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, rules: AccessRules) {
+  const policy = yield* AccessPolicy.fromRules(rules)
+  const records: Array<AuditRecord> = []
+  const gateway = yield* Layer.build(
+    Gateway.overFleet.pipe(
+      Layer.provideMerge(fleet.layer),
+      Layer.provideMerge(
+        Layer.mergeAll(
+          Layer.succeed(AccessPolicy.AccessPolicy, policy.service),
+          Audit.layerMemory(records),
+          RootKey.layerRandom,
+          Store.layerMemory,
+          Draining.layer
+        )
+      )
+    )
+  )
+  const made = yield* Effect.provide(make, gateway)
+  return { ...made, records, services: gateway, replace: policy.replace }
+})
