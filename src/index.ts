@@ -17,8 +17,9 @@ export type { UpstreamStatus } from "./domain/UpstreamStatus.ts"
 export * as ConfigFile from "./config/ConfigFile.ts"
 /** Who may use what: the policy of a users.json, one of your own rules, or none. */
 export * as AccessPolicy from "./access/AccessPolicy.ts"
-/** Who did what. */
+/** Who did what: the service, and its layer on disk. */
 export * as Audit from "./access/Audit.ts"
+export * as AuditTrail from "./access/AuditTrail.ts"
 export * as Permissions from "./domain/Permissions.ts"
 export type { AccessRules } from "./domain/AccessRules.ts"
 /** The one secret, and what is sealed with it. */

@@ -6,7 +6,10 @@ const MAX_TEXT = 1024
 
 const isLong = (text: unknown): text is string => typeof text === "string" && text.length > MAX_TEXT
 
-const cut = <A>(value: A): A => (isLong(value) ? (`${value.slice(0, MAX_TEXT)}…` as A & string) : value)
+/** Copied: a part of a text keeps the whole of it in memory. */
+const beginning = (text: string): string => `${Buffer.from(text.slice(0, MAX_TEXT)).toString()}…`
+
+const cut = <A>(value: A): A => (isLong(value) ? (beginning(value) as A & string) : value)
 
 const isModest = ({ client, detail, method, request, target }: AuditRecord): boolean =>
   !isLong(target) &&

@@ -4,9 +4,10 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { type AuditEvent, type Outcome, whoOf } from "../domain/AuditRecord.ts"
 import type { Request } from "../domain/ClientMessage.ts"
-import { outcome, type ProxyError, verdict } from "../domain/Errors.ts"
+import { Cancelled, outcome, type ProxyError, verdict } from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
+import { CODE } from "../domain/Protocol.ts"
 import type { Session } from "./Session.ts"
 
 /** What is asked every few seconds, or by the protocol itself, and concerns nobody. */
@@ -24,12 +25,13 @@ const IS_ERROR_SPACED = Buffer.from('"isError": true')
 const saysError = ({ bytes, result }: Frame.Frame): boolean => {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (result === undefined || !(buffer.includes(IS_ERROR) || buffer.includes(IS_ERROR_SPACED))) return false
-  const said = Json.parse(bytes, result)
+  // Of what travels as bytes only the brackets were checked.
+  const said = Json.tryParse(bytes, result)
   return Predicate.isReadonlyObject(said) && said["isError"] === true
 }
 
 const codeOf = (bytes: Uint8Array, error: Json.Span): number | undefined => {
-  const said = Json.parse(bytes, error)
+  const said = Json.tryParse(bytes, error)
   return Predicate.isReadonlyObject(said) && typeof said["code"] === "number" ? said["code"] : undefined
 }
 
@@ -37,16 +39,25 @@ const codeOf = (bytes: Uint8Array, error: Json.Span): number | undefined => {
 const result = (
   exit: Exit.Exit<Uint8Array, ProxyError>,
   answer: Frame.Frame | undefined
-): { readonly outcome: Outcome; readonly code?: number | undefined; readonly detail?: string } => {
+): {
+  readonly outcome: Outcome
+  readonly code?: number | undefined
+  readonly detail?: string
+  readonly server?: string
+} => {
   if (Exit.isSuccess(exit)) {
     if (answer?.error !== undefined) return { outcome: "error", code: codeOf(answer.bytes, answer.error) }
     return { outcome: answer !== undefined && saysError(answer) ? "tool-error" : "ok" }
   }
   const failure = Option.getOrUndefined(Exit.findErrorOption(exit))
   if (failure !== undefined) {
-    return { outcome: outcome(failure), code: verdict(failure).code, detail: failure.message }
+    // A server that is down is known by name, though nothing was sent to it.
+    const server = "server" in failure ? { server: failure.server } : {}
+    return { outcome: outcome(failure), code: verdict(failure).code, detail: failure.message, ...server }
   }
-  return { outcome: Exit.hasInterrupts(exit) ? "cancelled" : "internal" }
+  return Exit.hasInterrupts(exit)
+    ? { outcome: "cancelled", code: verdict(new Cancelled()).code }
+    : { outcome: "internal", code: CODE.internalError }
 }
 
 const TARGETS = ["name", "uri"]
@@ -60,7 +71,16 @@ const targetOf = ({ params }: Request): string | undefined => {
   return Predicate.isReadonlyObject(ref) ? TARGETS.map((key) => ref[key]).find(Predicate.isString) : undefined
 }
 
-const sizeOf = ({ params }: Request): number => {
+/** Arguments larger than this are not looked at: masking takes its time, and the calls would wait for it. */
+const MAX_LOOKED_AT = 65_536
+
+const argumentsOf = ({ params }: Request): unknown => {
+  const size = params?.members.find(({ key }) => key === "arguments")?.bytes.length ?? 0
+  return size > MAX_LOOKED_AT ? `… ${size} bytes` : params?.values["arguments"]
+}
+
+/** The bytes of its parameters. */
+export const sizeOf = ({ params }: Request): number => {
   let size = 0
   for (const { bytes } of params?.members ?? []) size += bytes.length
   return size
@@ -84,7 +104,7 @@ export interface Call {
 export const make = (call: Call): AuditEvent => {
   const { answer, ended, exit, request, server, session, started } = call
   const how = result(exit, answer)
-  const given = request.params?.values["arguments"]
+  const given = argumentsOf(request)
   const kept = given === undefined ? undefined : call.argumentsOf(given)
   return {
     kind: how.outcome === "denied" ? "refusal" : "call",

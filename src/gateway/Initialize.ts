@@ -1,11 +1,12 @@
 /** Beginning a legacy session (2025-11-25, basic/lifecycle). */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { Audit } from "../access/Audit.ts"
-import { whoOf } from "../domain/AuditRecord.ts"
+import { type Outcome, whoOf } from "../domain/AuditRecord.ts"
 import type { Request } from "../domain/ClientMessage.ts"
-import { BadParams } from "../domain/Errors.ts"
+import { BadParams, outcome } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { negotiate } from "../domain/Protocol.ts"
@@ -13,6 +14,7 @@ import { Catalog, type Endpoint } from "../fleet/Catalog.ts"
 import { logger } from "../observability/Logging.ts"
 import { NAME, VERSION } from "../observability/Version.ts"
 import * as Answers from "./Answers.ts"
+import * as CallRecord from "./CallRecord.ts"
 import { Behaviour } from "./Proxy.ts"
 import type { ClientName, Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
@@ -39,8 +41,7 @@ export const make = Effect.gen(function* () {
   const catalog = yield* Catalog
   const { listWait } = yield* Behaviour
 
-  /** Begins a session and opens its connections meanwhile. */
-  return Effect.fnUntraced(function* (principal: Principal, endpoint: Endpoint, request: Request) {
+  const begin = Effect.fnUntraced(function* (principal: Principal, endpoint: Endpoint, request: Request) {
     const values = request.params?.values ?? {}
     const { capabilities = {}, clientInfo, protocolVersion } = values
     if (typeof protocolVersion !== "string") {
@@ -59,16 +60,6 @@ export const make = Effect.gen(function* () {
       `${client.name}${client.version === undefined ? "" : ` ${client.version}`} began a session${where} (${revision})`,
       { principal: principal.displayName }
     )
-    yield* audit.record({
-      kind: "call",
-      outcome: "ok",
-      principal: whoOf(principal),
-      client: { ...client, id: principal.clientId },
-      session: session.caller.session,
-      server: endpoint._tag === "All" ? undefined : endpoint.server,
-      method: request.method,
-      request: request.requestId
-    })
     // Its own connections start now, so that its first list need not wait for all of it.
     yield* Effect.forkDetach(catalog.complete(endpoint, session.caller, Duration.zero))
     const result = {
@@ -78,5 +69,38 @@ export const make = Effect.gen(function* () {
       ...(instructions === undefined ? {} : { instructions })
     }
     return { session, answer: Answers.result(request.id, [Json.encode(result)]) } satisfies Begun
+  })
+
+  /** Begins a session and opens its connections meanwhile. */
+  return Effect.fnUntraced(function* (principal: Principal, endpoint: Endpoint, request: Request) {
+    const started = yield* Clock.currentTimeMillis
+    const record = Effect.fnUntraced(function* (how: {
+      readonly outcome: Outcome
+      readonly session?: string
+      readonly detail?: string
+      readonly bytesOut?: number
+    }) {
+      const ended = yield* Clock.currentTimeMillis
+      yield* audit.record({
+        kind: "call",
+        time: started,
+        principal: whoOf(principal),
+        client: { ...clientName(request.params?.values["clientInfo"]), id: principal.clientId },
+        server: endpoint._tag === "All" ? undefined : endpoint.server,
+        method: request.method,
+        millis: ended - started,
+        bytesIn: CallRecord.sizeOf(request),
+        request: request.requestId,
+        ...how
+      })
+    })
+    return yield* begin(principal, endpoint, request).pipe(
+      Effect.tap(({ answer, session }) =>
+        record({ outcome: "ok", session: session.caller.session, bytesOut: answer.length })
+      ),
+      Effect.tapError((error) =>
+        record({ outcome: error._tag === "BadParams" ? outcome(error) : "invalid", detail: error.message })
+      )
+    )
   })
 })

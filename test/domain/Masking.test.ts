@@ -66,6 +66,15 @@ describe("masking", () => {
     })
   })
 
+  it("judges a key the same each time, however many it has seen", () => {
+    for (let index = 0; index < 5000; index++) mask({ [`key ${index}`]: 1 })
+    for (let round = 0; round < 2; round++) {
+      for (const key of ["token", "key 1", "another token", "x".repeat(1000)]) {
+        assert.deepStrictEqual(mask({ [key]: 1 }), { [key]: key.includes("token") ? MASK : 1 })
+      }
+    }
+  })
+
   it("of nothing masks nothing", () => {
     assert.deepStrictEqual(masking(["", "-"])({ token: "x" }), { token: "x" })
   })

@@ -30,6 +30,8 @@ export interface ProxyOptions {
   readonly args?: ReadonlyArray<string>
   /** The Node that runs it; the tests' own by default. */
   readonly node?: string
+  /** A command that starts it: `["prlimit", "--fsize=1000"]`. */
+  readonly through?: ReadonlyArray<string>
   /** Keep the folder (data, configuration) of an earlier proxy. */
   readonly folder?: string
   readonly port?: number
@@ -125,7 +127,13 @@ export const startProxy = (options: ProxyOptions): Effect.Effect<RunningProxy, n
     const exit = Deferred.makeUnsafe<number | NodeJS.Signals>()
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => {
-        const spawned = spawn(options.node ?? process.execPath, [options.entry ?? bundle, ...(options.args ?? [])], {
+        const [command = "", ...args] = [
+          ...(options.through ?? []),
+          options.node ?? process.execPath,
+          options.entry ?? bundle,
+          ...(options.args ?? [])
+        ]
+        const spawned = spawn(command, args, {
           cwd: folder,
           stdio: ["ignore", "pipe", "pipe"],
           env: {

@@ -1,0 +1,22 @@
+/** What waits to be written has a bounded size. */
+import { assert, describe, it } from "@effect/vitest"
+import { Backlog } from "../../src/access/AuditBacklog.ts"
+import { runInNewContext } from "node:vm"
+import { setFlagsFromString } from "node:v8"
+
+describe("a record that waits", () => {
+  it("keeps no more of a long text in memory than is recorded", () => {
+    setFlagsFromString("--expose-gc")
+    const collect = runInNewContext("gc") as () => void
+    const backlog = new Backlog()
+    collect()
+    const before = process.memoryUsage().heapUsed
+    for (let index = 0; index < 100; index++) {
+      const target = JSON.parse(`"${"x".repeat(1_000_000)}${index}"`) as string
+      backlog.add({ time: 0, kind: "call", outcome: "ok", target }, 0)
+    }
+    collect()
+    assert.isBelow(process.memoryUsage().heapUsed - before, 20_000_000, "of a hundred million characters")
+    assert.strictEqual(backlog.waiting, 100)
+  })
+})
