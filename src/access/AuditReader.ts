@@ -14,9 +14,12 @@ export interface Query {
   readonly outcome: Outcome | undefined
   /** Epoch milliseconds. */
   readonly since: number | undefined
-  /** So many at most: the newest. */
+  /** So many at most: the newest; or `ALL`. */
   readonly limit: number
 }
+
+/** No limit, as SQLite has it. */
+export const ALL = -1
 
 /** There is no trail, or it cannot be read. */
 export class AuditUnreadable extends Schema.TaggedError<AuditUnreadable>()("AuditUnreadable", {

@@ -68,6 +68,9 @@ const row = (record: AuditRecord): ReadonlyArray<string> => {
   ]
 }
 
+/** How many rows a person reads. */
+const SHOWN = 100
+
 const HEAD = ["TIME", "WHO", "CLIENT", "SERVER", "WHAT", "OUTCOME", "MS"]
 
 /** One line for a machine, as MCP_AUDIT_PATH has it. */
@@ -86,9 +89,11 @@ export const audit = Command.make(
     outcome: Flag.Literals("outcome", OUTCOMES).pipe(Flag.withDescription("Only with this outcome"), Flag.optional),
     since: text("since", "Only what is no older: 2h, 30m, 2026-11-24"),
     limit: Flag.Int("limit").pipe(
-      Flag.withDescription("So many at most: the newest"),
+      Flag.withDescription(
+        `So many at most: the newest. In the table ${SHOWN} unless this says otherwise, in JSON all`
+      ),
       Flag.withSchema(Schema.Int.check(Schema.isGreaterThan(0))),
-      Flag.withDefault(100)
+      Flag.optional
     ),
     json: Flag.Boolean("json").pipe(
       Flag.withDescription("Print each record as a line of JSON, for programs"),
@@ -100,13 +105,14 @@ export const audit = Command.make(
       Effect.gen(function* () {
         const paths = yield* Path.Path
         const now = yield* Clock.currentTimeMillis
+        const most = Option.getOrElse(limit, () => (json ? AuditReader.ALL : SHOWN))
         const records = yield* AuditReader.read(paths.resolve(settings.storage.dataDirectory, Host.AUDIT_DATABASE), {
           user: Option.getOrUndefined(user),
           tool: Option.getOrUndefined(tool),
           server: Option.getOrUndefined(server),
           outcome: Option.getOrUndefined(outcome),
           since: Option.isSome(since) ? yield* sinceOf(since.value, now) : undefined,
-          limit
+          limit: most
         })
         yield* Effect.sync(Terminal.mayBeClosed)
         if (json) return yield* Effect.forEach(records, (record) => Console.log(line(record)), { discard: true })
@@ -115,6 +121,7 @@ export const audit = Command.make(
             ? "No such records"
             : Output.table([HEAD.map((name) => Output.paint(name, "bold")), ...records.map(row)])
         )
+        if (records.length === most) yield* Output.print(`The newest ${most}; --limit shows more`)
       })
     )
 ).pipe(
