@@ -13,6 +13,12 @@ const local = PublicUrl.make("http://localhost:8080", "")
 const header = (...cookies: ReadonlyArray<{ readonly name: string; readonly value: string }>): string =>
   cookies.map(({ name, value }) => `${name}=${value}`).join("; ")
 
+const bytes = (value: string): string =>
+  value
+    .split(".")
+    .map((part) => Buffer.from(part, "base64url").toString("hex"))
+    .join(".")
+
 const nobody = { id: undefined, person: undefined }
 
 describe("a cookie", () => {
@@ -53,6 +59,8 @@ describe("a cookie", () => {
       for (const at of places) {
         const letter = person.value[at] === "A" ? "B" : "A"
         const value = `${person.value.slice(0, at)}${letter}${person.value.slice(at + 1)}`
+        // The last letter of a part may hold bits that say nothing.
+        if (bytes(value) === bytes(person.value)) continue
         assert.strictEqual((yield* cookies.read(header({ ...person, value }))).person, undefined, String(at))
       }
     }).pipe(Effect.provide(RootKey.layerRandom))

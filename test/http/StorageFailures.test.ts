@@ -17,7 +17,7 @@ const failing = Effect.gen(function* () {
   let isBroken = false
   let seen = 0
   const guard =
-    <Args extends ReadonlyArray<any>, A>(isWrite: boolean, run: (...args: Args) => Effect.Effect<A, StoreError>) =>
+    <Args extends ReadonlyArray<unknown>, A>(isWrite: boolean, run: (...args: Args) => Effect.Effect<A, StoreError>) =>
     (...args: Args): Effect.Effect<A, StoreError> =>
       Effect.suspend(() => {
         if (isWrite || isBroken) {

@@ -1,5 +1,6 @@
 /** Rows of the authorization server: what is used once, the grace of refresh tokens, and who is first. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -86,7 +87,7 @@ describe("a code", () => {
       const key = Layer.succeed(RootKey, yield* Effect.provide(RootKey, RootKey.layerRandom))
       const process = Layer.fresh(rowsLayer).pipe(Layer.provide(Layer.merge(Layer.fresh(SqliteStore.layer(path)), key)))
       const both = yield* Effect.all([Layer.build(process), Layer.build(process)])
-      const [one, other] = both.map((context) => Effect.runSync(Effect.provide(of("AuthorizationCode"), context)))
+      const [one, other] = both.map((context) => Context.get(context, Rows.RowStore).of("AuthorizationCode"))
       for (let round = 0; round < 5; round++) {
         const id = `c${round}`
         yield* one!.put(id, { exp: 300 }, 300)
