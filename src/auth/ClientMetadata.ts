@@ -149,7 +149,7 @@ export const take = (body: unknown): Result.Result<ClientMetadata, Refusal> => {
     grant_types:
       grants?.includes("refresh_token") === false ? ["authorization_code"] : ["authorization_code", "refresh_token"],
     response_types: ["code"],
-    scope: Scopes.understood(),
+    scope: Scopes.UNDERSTOOD,
     application_type: uris.success.some(isNative) ? "native" : "web",
     ...given
   })

@@ -7,17 +7,15 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { createHash } from "node:crypto"
 import type { RootKey } from "../keys/RootKey.ts"
 import * as Seal from "../keys/Seal.ts"
-import { Store, type StoreError } from "../storage/Store.ts"
+import * as SealedRows from "../storage/SealedRows.ts"
+import type { Store, StoreError } from "../storage/Store.ts"
 import * as RedirectUri from "./RedirectUri.ts"
 import type { Transaction } from "./server/AuthorizationServer.ts"
 
 /** How long a consent is remembered. */
 export const LIFETIME = Duration.days(365)
-
-const TABLE = "consents"
 
 /** One remembered consent. */
 const Consent = Schema.Struct({
@@ -51,35 +49,29 @@ export class Consents extends Context.Service<
   }
 >()("mcp-proxy/auth/Consents") {}
 
-const keyOf = (subject: string, client: string, resource: string): string =>
-  createHash("sha256")
-    .update(JSON.stringify([subject, client, resource]))
-    .digest("base64url")
+const idOf = (subject: string, client: string, resource: string): string => JSON.stringify([subject, client, resource])
 
 export const layer: Layer.Layer<Consents, never, Store | RootKey> = Layer.effect(
   Consents,
   Effect.gen(function* () {
-    const store = yield* Store
-    const seal = yield* Seal.make("consent", Consent)
+    const rows = yield* SealedRows.make("consents", yield* Seal.make("consent", Consent))
     return Consents.of({
       remember: Effect.fnUntraced(function* (subject, transaction) {
         const client = clientIdentity(transaction)
         if (client === undefined) return
         const { resource } = transaction
-        const value = yield* seal.seal({ subject, client, resource, at: yield* Clock.currentTimeMillis })
-        yield* store.put(TABLE, { key: keyOf(subject, client, resource), value }, LIFETIME)
+        const at = yield* Clock.currentTimeMillis
+        yield* rows.put(idOf(subject, client, resource), { subject, client, resource, at }, LIFETIME)
       }),
       isRemembered: Effect.fnUntraced(function* (subject, transaction) {
         const client = clientIdentity(transaction)
         if (client === undefined) return false
-        const stored = yield* store.get(TABLE, keyOf(subject, client, transaction.resource))
-        return Option.isSome(stored) && Option.isSome(yield* seal.open(stored.value))
+        return Option.isSome(yield* rows.find(idOf(subject, client, transaction.resource)))
       }),
       forget: Effect.fnUntraced(function* (subject, client) {
-        for (const { key, value } of yield* store.list(TABLE)) {
-          const consent = yield* seal.open(value)
-          if (Option.isSome(consent) && consent.value.subject === subject && consent.value.client === client) {
-            yield* store.remove(TABLE, key)
+        for (const consent of yield* rows.all) {
+          if (consent.subject === subject && consent.client === client) {
+            yield* rows.remove(idOf(subject, client, consent.resource))
           }
         }
       })

@@ -14,4 +14,4 @@ export const SUPPORTED: ReadonlyArray<string> = [MCP, OFFLINE]
  * scopes of another server); refusing them would refuse the person, so what we do not have is dropped, and what every
  * token has is always there.
  */
-export const understood = (): string => SUPPORTED.join(" ")
+export const UNDERSTOOD = SUPPORTED.join(" ")

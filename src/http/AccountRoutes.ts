@@ -17,6 +17,7 @@ import { Catalog, type Endpoint } from "../fleet/Catalog.ts"
 import * as ClientLines from "./ClientLines.ts"
 import { destinationOf, formOf, redirect, voucherOf } from "./SignInRequests.ts"
 import * as SignInPages from "./SignInPages.ts"
+import * as Prefix from "./Prefix.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 
@@ -51,7 +52,7 @@ export const layer = (url: PublicUrl) =>
       const cookies = yield* Cookies.make(url)
       const formToken = yield* FormToken.make
       const { guarded, show, site } = SignInPages.make(url)
-      const below = url.pathPrefix === "" ? router : router.prefixed(url.pathPrefix)
+      const below = Prefix.below(router, url.pathPrefix)
       const own = pathOf(url, "/auth/account")
       const toLogin = redirect(pathOf(url, "/auth/login"))
 

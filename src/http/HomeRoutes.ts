@@ -8,6 +8,7 @@ import { page, securityHeaders } from "../html/Page.ts"
 import { NAME, VERSION } from "../observability/Version.ts"
 import { Address, type AddressOptions, endpointUrl } from "./Address.ts"
 import * as ClientLines from "./ClientLines.ts"
+import * as Prefix from "./Prefix.ts"
 
 /** The page itself. */
 export const homePage = (address: AddressOptions): string => {
@@ -36,7 +37,7 @@ export const layer: Layer.Layer<never, never, HttpRouter.HttpRouter | Address> =
       contentType: "text/html; charset=utf-8",
       headers: securityHeaders("none")
     })
-    const below = address.pathPrefix === "" ? router : router.prefixed(address.pathPrefix)
+    const below = Prefix.below(router, address.pathPrefix)
     yield* below.add("GET", "/", home)
   })
 )

@@ -14,6 +14,7 @@ import * as Endpoints from "./Endpoints.ts"
 import * as HostGuard from "./HostGuard.ts"
 import * as McpEndpoint from "./McpEndpoint.ts"
 import { unadmitted } from "./Responses.ts"
+import * as Prefix from "./Prefix.ts"
 
 const ALL: Endpoint = { _tag: "All" }
 
@@ -24,7 +25,7 @@ export const layer = HttpRouter.use((router) =>
     const gatekeeper = yield* Gatekeeper
     const guard = yield* HostGuard.HostGuard
     const serve = yield* McpEndpoint.make
-    const below = pathPrefix === "" ? router : router.prefixed(pathPrefix)
+    const below = Prefix.below(router, pathPrefix)
 
     /** Who calls is the first question; what is asked of whom is not looked at before. */
     const admitted = (

@@ -6,6 +6,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Metadata from "../auth/Metadata.ts"
 import type { PublicUrl } from "../auth/PublicUrl.ts"
 import * as OpenCors from "./OpenCors.ts"
+import * as Prefix from "./Prefix.ts"
 
 const HEADERS = { ...OpenCors.HEADERS, "cache-control": "public, max-age=3600" }
 
@@ -28,7 +29,7 @@ export const layer = (url: PublicUrl) =>
             : HttpServerResponse.text(JSON.stringify(document), { contentType: "application/json", headers: HEADERS })
         )
       }
-      const below = url.pathPrefix === "" ? router : router.prefixed(url.pathPrefix)
+      const below = Prefix.below(router, url.pathPrefix)
       yield* router.add("*", "/.well-known/*", serve)
       yield* below.add("*", "/mcp/.well-known/*", serve)
       if (url.pathPrefix !== "") yield* below.add("*", "/.well-known/*", serve)

@@ -13,6 +13,7 @@ import { AuthorizationServer, type EndpointAnswer } from "../auth/server/Authori
 import { logger } from "../observability/Logging.ts"
 import * as OpenCors from "./OpenCors.ts"
 import * as SmallBody from "./SmallBody.ts"
+import * as Prefix from "./Prefix.ts"
 
 const log = logger("auth")
 
@@ -48,7 +49,7 @@ export const layer = (url: PublicUrl) =>
     Effect.gen(function* () {
       const server = yield* AuthorizationServer
       const rate = yield* RequestRate
-      const below = url.pathPrefix === "" ? router : router.prefixed(url.pathPrefix)
+      const below = Prefix.below(router, url.pathPrefix)
 
       const endpoint = (
         asked: Asked,

@@ -17,6 +17,7 @@ import { RequestRate } from "../auth/RequestRate.ts"
 import * as Scopes from "../auth/Scopes.ts"
 import * as SignInPages from "./SignInPages.ts"
 import { destinationOf, formOf, queryOf, redirect, voucherOf } from "./SignInRequests.ts"
+import * as Prefix from "./Prefix.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 
@@ -33,7 +34,7 @@ export const layer = (url: PublicUrl) =>
       const cookies = yield* Cookies.make(url)
       const formToken = yield* FormToken.make
       const { guarded, show, site } = SignInPages.make(url)
-      const below = url.pathPrefix === "" ? router : router.prefixed(url.pathPrefix)
+      const below = Prefix.below(router, url.pathPrefix)
 
       const browserOf = (request: Request) => cookies.read(request.headers["cookie"])
 

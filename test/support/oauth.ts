@@ -48,6 +48,21 @@ export const pkce = () => {
   return { verifier, challenge: createHash("sha256").update(verifier).digest("base64url") }
 }
 
+/** A client's request with everything that it needs. */
+export const goodRequest = (client: string, redirectUri: string, extra: Readonly<Record<string, string>> = {}) => {
+  const { challenge, verifier } = pkce()
+  const query = {
+    client_id: client,
+    response_type: "code",
+    redirect_uri: redirectUri,
+    code_challenge: challenge,
+    code_challenge_method: "S256",
+    state: "xyz",
+    ...extra
+  }
+  return { query, verifier }
+}
+
 /** What an endpoint says, where it says what a test looks for. */
 export interface Answer {
   readonly client_id: string
@@ -88,17 +103,8 @@ export const authorize = (
 ) =>
   Effect.gen(function* () {
     const server = yield* AuthorizationServer
-    const { challenge, verifier } = pkce()
-    const query = new URLSearchParams({
-      client_id: clientId,
-      response_type: "code",
-      redirect_uri: redirectUri,
-      code_challenge: challenge,
-      code_challenge_method: "S256",
-      state: "xyz",
-      ...extra
-    })
-    const authorization = yield* server.authorize(query)
+    const { query, verifier } = goodRequest(clientId, redirectUri, extra)
+    const authorization = yield* server.authorize(new URLSearchParams(query))
     if (authorization._tag !== "Ask") return yield* Effect.die(new Error(JSON.stringify(authorization)))
     yield* signIn(identity)
     const location = yield* server.allow(authorization.transaction, identity.subject)

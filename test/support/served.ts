@@ -26,7 +26,7 @@ import * as Server from "../../src/http/Server.ts"
 import { RootKey } from "../../src/keys/RootKey.ts"
 import { layerMemory, type Store } from "../../src/storage/Store.ts"
 import { memoryFleet } from "./memoryFleet.ts"
-import { pkce } from "./oauth.ts"
+export { goodRequest } from "./oauth.ts"
 
 export const BASE = "https://mcp.example.com"
 
@@ -200,19 +200,4 @@ export const openBrowser = (served: Served) => {
   }
 
   return { cookies, send, begin, page, decide, signInAs }
-}
-
-/** A client's request with everything that it needs. */
-export const goodRequest = (client: string, redirectUri: string, extra: Readonly<Record<string, string>> = {}) => {
-  const { challenge, verifier } = pkce()
-  const query = {
-    client_id: client,
-    response_type: "code",
-    redirect_uri: redirectUri,
-    code_challenge: challenge,
-    code_challenge_method: "S256",
-    state: "xyz",
-    ...extra
-  }
-  return { query, verifier }
 }

@@ -3,12 +3,13 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { createHash, randomBytes } from "node:crypto"
+import { randomBytes } from "node:crypto"
 import type { RootKey } from "../../keys/RootKey.ts"
 import * as Seal from "../../keys/Seal.ts"
-import { Store, type StoreError } from "../../storage/Store.ts"
+import * as SealedRows from "../../storage/SealedRows.ts"
+import type { Store, StoreError } from "../../storage/Store.ts"
 import { SignedInAccount } from "../server/Accounts.ts"
 import { Transaction } from "../server/AuthorizationServer.ts"
 import { FLOW_LIFETIME } from "../server/Provider.ts"
@@ -36,9 +37,6 @@ export type Visit = typeof Visit.Type
 /** How long a person may take at the provider. */
 const VISIT_LIFETIME = Duration.minutes(10)
 
-const FLOWS = "flows"
-const VISITS = "visits"
-
 export class Flows extends Context.Service<
   Flows,
   {
@@ -55,24 +53,17 @@ export class Flows extends Context.Service<
 /** Unguessable, and safe in a URL. */
 export const newId = (): string => randomBytes(24).toString("base64url")
 
-const digest = (id: string): string => createHash("sha256").update(id).digest("base64url")
-
 export const layer: Layer.Layer<Flows, never, Store | RootKey> = Layer.effect(
   Flows,
   Effect.gen(function* () {
-    const store = yield* Store
-    const flows = yield* Seal.make("flow", Flow)
-    const visits = yield* Seal.make("visit", Visit)
-    const opened = <A>(seal: Seal.Seal<A>, stored: Option.Option<string>) =>
-      Option.isNone(stored) ? Effect.succeed(Option.none<A>()) : seal.open(stored.value)
+    const flows = yield* SealedRows.make("flows", yield* Seal.make("flow", Flow))
+    const visits = yield* SealedRows.make("visits", yield* Seal.make("visit", Visit))
     return Flows.of({
-      save: (flow) =>
-        Effect.flatMap(flows.seal(flow), (value) => store.put(FLOWS, { key: digest(flow.id), value }, FLOW_LIFETIME)),
-      find: (id) => Effect.flatMap(store.get(FLOWS, digest(id)), (stored) => opened(flows, stored)),
-      remove: (id) => store.remove(FLOWS, digest(id)),
-      visit: (state, visit) =>
-        Effect.flatMap(visits.seal(visit), (value) => store.put(VISITS, { key: digest(state), value }, VISIT_LIFETIME)),
-      endVisit: (state) => Effect.flatMap(store.take(VISITS, digest(state)), (stored) => opened(visits, stored))
+      save: (flow) => flows.put(flow.id, flow, FLOW_LIFETIME),
+      find: flows.find,
+      remove: flows.remove,
+      visit: (state, visit) => visits.put(state, visit, VISIT_LIFETIME),
+      endVisit: visits.take
     })
   })
 )

@@ -151,6 +151,9 @@ const make = (url: PublicUrl) =>
       return { ...step, signedIn: identity } satisfies Step
     })
 
+    /** Who last signed in on a browser. */
+    const lastOn = ({ person }: Browser) => (person === undefined ? Effect.succeedNone : accounts.find(person))
+
     const refusal = (reason: string): SignInErrors.SignInError => SignInErrors.refused(provider.name, reason)
 
     return SignIn.of({
@@ -166,7 +169,7 @@ const make = (url: PublicUrl) =>
         }
         const { transaction } = authorization
         const flow: Flow = { id: newId(), browser: browser.id, transaction, again: false }
-        const known = browser.person === undefined ? Option.none() : yield* accounts.find(browser.person)
+        const known = yield* lastOn(browser)
         if (isOwnNavigation && Option.isSome(known)) {
           const { email, subject } = known.value.identity
           if (yield* consents.isRemembered(subject, transaction)) {
@@ -200,7 +203,7 @@ const make = (url: PublicUrl) =>
           return yield* deny(transaction, "The person said no")
         }
         if (account === undefined) {
-          const known = browser.person === undefined ? Option.none() : yield* accounts.find(browser.person)
+          const known = yield* lastOn(browser)
           return yield* visit(flow, Option.getOrUndefined(Option.map(known, ({ identity }) => identity.email)))
         }
         const { identity } = yield* accounts.signedIn(fromKept(account))

@@ -6,11 +6,11 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { createHash } from "node:crypto"
 import type { Principal } from "../../domain/Principal.ts"
 import type { RootKey } from "../../keys/RootKey.ts"
 import * as Seal from "../../keys/Seal.ts"
-import { Store, type StoreError } from "../../storage/Store.ts"
+import * as SealedRows from "../../storage/SealedRows.ts"
+import type { Store, StoreError } from "../../storage/Store.ts"
 import { Identity, type SignedIn } from "../IdentityProvider.ts"
 
 /** A sign-in as it is kept: sealed, wherever that is. */
@@ -40,8 +40,6 @@ export const principalOf = ({ email, hostedDomain, subject }: Identity): Princip
   ...(hostedDomain === undefined ? {} : { hostedDomain })
 })
 
-const TABLE = "accounts"
-
 export class Accounts extends Context.Service<
   Accounts,
   {
@@ -55,30 +53,15 @@ export class Accounts extends Context.Service<
   }
 >()("mcp-proxy/auth/server/Accounts") {}
 
-const keyOf = (subject: string): string => createHash("sha256").update(subject).digest("base64url")
-
 /** Accounts are kept as long as the longest unused refresh token of ours. */
 export const layer = (lifetime: Duration.Duration): Layer.Layer<Accounts, never, Store | RootKey> =>
   Layer.effect(
     Accounts,
     Effect.gen(function* () {
-      const store = yield* Store
-      const seal = yield* Seal.make("account", SignedInAccount)
+      const rows = yield* SealedRows.make("accounts", yield* Seal.make("account", SignedInAccount))
       const keep = Duration.sum(lifetime, Duration.days(1))
-
-      const find = Effect.fnUntraced(function* (subject: string) {
-        const stored = yield* store.get(TABLE, keyOf(subject))
-        const opened = Option.isNone(stored) ? Option.none() : yield* seal.open(stored.value)
-        return Option.map(opened, ({ identity, refreshToken }): SignedIn => ({
-          identity,
-          refreshToken: Option.map(Option.fromUndefinedOr(refreshToken), (token) => Redacted.make(token))
-        }))
-      })
-
-      const write = Effect.fnUntraced(function* (account: SignedIn) {
-        const value = yield* seal.seal(toKept(account))
-        yield* store.put(TABLE, { key: keyOf(account.identity.subject), value }, keep)
-      })
+      const find = (subject: string) => Effect.map(rows.find(subject), Option.map(fromKept))
+      const write = (account: SignedIn) => rows.put(account.identity.subject, toKept(account), keep)
 
       return Accounts.of({
         find,
@@ -93,7 +76,7 @@ export const layer = (lifetime: Duration.Duration): Layer.Layer<Accounts, never,
         }),
         touch: (subject) =>
           Effect.flatMap(find(subject), (found) => (Option.isSome(found) ? write(found.value) : Effect.void)),
-        forget: (subject) => store.remove(TABLE, keyOf(subject))
+        forget: rows.remove
       })
     })
   )

@@ -102,7 +102,7 @@ const requestQuery = (url: PublicUrl, query: URLSearchParams): URLSearchParams =
   const understood = new URLSearchParams()
   for (const name of PARAMETERS) for (const value of query.getAll(name)) understood.append(name, value)
   for (const resource of resourceOf(url, query.getAll("resource"))) understood.append("resource", resource)
-  understood.set("scope", Scopes.understood())
+  understood.set("scope", Scopes.UNDERSTOOD)
   // Which is what every request is: the server must not leave out the refresh token for want of it.
   understood.set("prompt", "consent")
   return understood
@@ -112,7 +112,7 @@ const requestQuery = (url: PublicUrl, query: URLSearchParams): URLSearchParams =
 const requestBody = (url: PublicUrl, body: string): string => {
   const form = new URLSearchParams(body)
   const resources = form.getAll("resource")
-  if (form.has("scope")) form.delete("scope")
+  form.delete("scope")
   form.delete("resource")
   for (const resource of resourceOf(url, resources)) form.append("resource", resource)
   return form.toString()
@@ -268,7 +268,7 @@ export const make = (
       const grantId = yield* attempt("consent", () => {
         const grant = new provider.Grant({ accountId: subject, clientId })
         grant.addOIDCScope(Scopes.OFFLINE)
-        grant.addResourceScope(resource, Scopes.SUPPORTED.join(" "))
+        grant.addResourceScope(resource, Scopes.UNDERSTOOD)
         return grant.save()
       })
       const since = yield* Clock.currentTimeMillis

@@ -5,10 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { createHash } from "node:crypto"
 import type { RootKey } from "../../keys/RootKey.ts"
 import * as Seal from "../../keys/Seal.ts"
-import { Store, type StoreError } from "../../storage/Store.ts"
+import * as SealedRows from "../../storage/SealedRows.ts"
+import type { Store, StoreError } from "../../storage/Store.ts"
 
 export const Connection = Schema.Struct({
   grantId: Schema.String,
@@ -21,10 +21,6 @@ export const Connection = Schema.Struct({
   since: Schema.Finite
 })
 export type Connection = typeof Connection.Type
-
-const TABLE = "connections"
-
-const keyOf = (grantId: string): string => createHash("sha256").update(grantId).digest("base64url")
 
 export class Connections extends Context.Service<
   Connections,
@@ -43,26 +39,17 @@ export const layer = (lifetime: Duration.Duration): Layer.Layer<Connections, nev
   Layer.effect(
     Connections,
     Effect.gen(function* () {
-      const store = yield* Store
-      const seal = yield* Seal.make("connection", Connection)
+      const rows = yield* SealedRows.make("connections", yield* Seal.make("connection", Connection))
+      const keep = (connection: Connection) => rows.put(connection.grantId, connection, lifetime)
       return Connections.of({
-        begin: (connection) =>
-          Effect.flatMap(seal.seal(connection), (value) =>
-            store.put(TABLE, { key: keyOf(connection.grantId), value }, lifetime)
-          ),
-        prolong: Effect.fnUntraced(function* (grantId) {
-          const stored = yield* store.get(TABLE, keyOf(grantId))
-          if (Option.isSome(stored)) yield* store.put(TABLE, { key: keyOf(grantId), value: stored.value }, lifetime)
-        }),
-        forget: (grantId) => store.remove(TABLE, keyOf(grantId)),
-        of: Effect.fnUntraced(function* (subject) {
-          const rows = yield* store.list(TABLE)
-          const all = yield* Effect.forEach(rows, ({ value }) => seal.open(value))
-          return all
-            .flatMap(Option.toArray)
-            .filter((connection) => connection.subject === subject)
-            .sort((a, b) => b.since - a.since)
-        })
+        begin: keep,
+        prolong: (grantId) =>
+          Effect.flatMap(rows.find(grantId), (found) => (Option.isSome(found) ? keep(found.value) : Effect.void)),
+        forget: rows.remove,
+        of: (subject) =>
+          Effect.map(rows.all, (all) =>
+            all.filter((connection) => connection.subject === subject).sort((a, b) => b.since - a.since)
+          )
       })
     })
   )

@@ -188,7 +188,7 @@ const configure = (library: Library, options: ProviderOptions): Configuration =>
           if (audience === undefined) throw new library.errors.InvalidTarget()
           return {
             audience,
-            scope: Scopes.SUPPORTED.join(" "),
+            scope: Scopes.UNDERSTOOD,
             accessTokenFormat: "jwt",
             accessTokenTTL: lifetimes.AccessToken,
             jwt: { sign: { alg: "HS256", key: signing, kid: options.signingKey.id } }

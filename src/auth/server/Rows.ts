@@ -6,10 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { createHash } from "node:crypto"
 import type { AdapterPayload } from "oidc-provider"
 import type { RootKey } from "../../keys/RootKey.ts"
 import * as Seal from "../../keys/Seal.ts"
+import { digest } from "../../storage/SealedRows.ts"
 import { Store, type StoreError } from "../../storage/Store.ts"
 import { Connections } from "./Connections.ts"
 import * as Registrations from "./Registrations.ts"
@@ -42,9 +42,6 @@ export interface Rows {
 export class RowStore extends Context.Service<RowStore, { readonly of: (kind: string) => Rows }>()(
   "mcp-proxy/auth/server/RowStore"
 ) {}
-
-/** The ids of most rows are secrets: who reads the database must not be able to use them. */
-const digest = (id: string): string => createHash("sha256").update(id).digest("base64url")
 
 const CONSUMED = "oauth consumed"
 

@@ -6,14 +6,13 @@ import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import * as fc from "fast-check"
 import { readFileSync } from "node:fs"
-import type { IncomingMessage, ServerResponse } from "node:http"
-import { createServer } from "node:https"
+import type { ServerResponse } from "node:http"
 import type { LookupFunction } from "node:net"
 import { join } from "node:path"
 import * as ClientDocuments from "../../../src/auth/server/ClientDocuments.ts"
 import { AuthorizationServer } from "../../../src/auth/server/AuthorizationServer.ts"
+import { secureHost } from "../../support/documents.ts"
 import * as oauth from "../../support/oauth.ts"
-import { certificate } from "../../support/standIns.ts"
 
 const REDIRECT = "https://app.example/cb"
 
@@ -24,32 +23,17 @@ const toHere: LookupFunction = (_, options, callback) =>
   options.all === true ? callback(null, [{ address: "127.0.0.1", family: 4 }]) : callback(null, "127.0.0.1", 4)
 
 /** A host on this machine that answers as the test says, and how often it was asked. */
-const host = (answer: (request: IncomingMessage, response: ServerResponse, url: (path: string) => string) => void) =>
-  Effect.gen(function* () {
-    const seen: Array<string> = []
-    let port = 0
-    const url = (path: string): string => `https://client.test:${port}${path}`
-    yield* Effect.acquireRelease(
-      Effect.callback<ReturnType<typeof createServer>>((resume) => {
-        const server = createServer(certificate(), (request, response) => {
-          seen.push(request.url ?? "")
-          answer(request, response, url)
-        })
-        server.on("connection", () => seen.push("connection"))
-        server.listen(0, "127.0.0.1", () => {
-          const address = server.address()
-          if (typeof address === "object" && address !== null) port = address.port
-          resume(Effect.succeed(server))
-        })
-      }),
-      (server) =>
-        Effect.callback((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
-    )
-    return { url, seen, port }
-  })
+const host = (answer: Parameters<typeof secureHost>[0]) => {
+  const seen: Array<string> = []
+  const noted: typeof answer = (request, response, url) => {
+    seen.push(request.url ?? "")
+    answer(request, response, url)
+  }
+  return Effect.map(
+    secureHost(noted, () => seen.push("connection")),
+    ({ port, url }) => ({ url, seen, port })
+  )
+}
 
 const fetchReaching = (reach: ClientDocuments.FetchOptions = {}) =>
   Effect.provideService(ClientDocuments.makeFetch, ClientDocuments.Reach, reach)
