@@ -79,7 +79,7 @@ const connect = Effect.gen(function* () {
     if (body._tag !== "Request") return yield* new RequestFailed({ method, reason: "The parameters are not usable" })
     const channel = new ReplyChannel({
       logs: streams,
-      session: session.caller.session,
+      session: session.key,
       request: String(id),
       revision: session.caller.revision,
       acceptsStream: true

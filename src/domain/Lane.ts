@@ -1,6 +1,6 @@
 /** Which connection to a server may serve which caller. */
 import type { Principal } from "./Principal.ts"
-import { ASKING_CAPABILITIES, type Capabilities, LATEST_LEGACY, type LegacyRevision } from "./Protocol.ts"
+import { ASKING_CAPABILITIES, type Capabilities, EXTENSION, LATEST_LEGACY, type LegacyRevision } from "./Protocol.ts"
 import type { SessionKey, Subject } from "./ServerId.ts"
 
 /** `shared`: one connection for all. `user`: one per principal. `session`: one per client session. */
@@ -9,8 +9,10 @@ export type Isolation = "shared" | "user" | "session"
 /** Who wants to be served, as far as the choice of a connection goes. */
 export interface Caller {
   readonly principal: Principal
-  readonly session: SessionKey
+  /** Undefined where there is none: modern clients make requests, not sessions. */
+  readonly session: SessionKey | undefined
   readonly capabilities: Capabilities
+  /** What is agreed on with legacy servers on their behalf. */
   readonly revision: LegacyRevision
 }
 
@@ -30,16 +32,28 @@ export type Lane =
       readonly revision: LegacyRevision
     }
 
-/** The lane of those who share: it declares nothing, so that its server cannot ask one caller about another's call. */
-export const shared: Lane = { _tag: "Shared", capabilities: {}, revision: LATEST_LEGACY }
+/**
+ * The lane of those who share: it declares nothing by which a legacy server could ask one caller about another's call. That
+ * apps can be shown it does declare, for servers that show none to who does not.
+ */
+export const shared: Lane = {
+  _tag: "Shared",
+  capabilities: { extensions: { [EXTENSION.ui]: { mimeTypes: ["text/html;profile=mcp-app"] } } },
+  revision: LATEST_LEGACY
+}
 
 /** Of what a client declared, the part that a server may act upon through us. */
 export const carried = (capabilities: Capabilities): Capabilities =>
   Object.fromEntries(
-    ASKING_CAPABILITIES.flatMap((name) => (capabilities[name] === undefined ? [] : [[name, capabilities[name]]]))
+    [...ASKING_CAPABILITIES, "extensions"].flatMap((name) =>
+      capabilities[name] === undefined ? [] : [[name, capabilities[name]]]
+    )
   )
 
-/** The lane of a caller: a function of the configured isolation and the caller alone, never of what is running. */
+/**
+ * The lane of a caller, its principal's where it has no session: a function of the configured isolation and the caller
+ * alone, never of what is running.
+ */
 export const laneFor = (isolation: Isolation, caller: Caller): Lane => {
   const declared = { capabilities: carried(caller.capabilities), revision: caller.revision }
   switch (isolation) {
@@ -48,7 +62,9 @@ export const laneFor = (isolation: Isolation, caller: Caller): Lane => {
     case "user":
       return { _tag: "User", subject: caller.principal.subject, ...declared }
     case "session":
-      return { _tag: "Session", session: caller.session, ...declared }
+      return caller.session === undefined
+        ? { _tag: "User", subject: caller.principal.subject, ...declared }
+        : { _tag: "Session", session: caller.session, ...declared }
   }
 }
 

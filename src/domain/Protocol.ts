@@ -1,5 +1,17 @@
 /** The Model Context Protocol's own words: revisions, headers, error codes, methods. */
 
+/** Legacy: the revisions that begin with `initialize`. Modern: those without sessions, in which each request says it all. */
+export type Era = "legacy" | "modern"
+
+/** The modern revisions, oldest first. */
+export const MODERN_REVISIONS = ["2026-07-28"] as const
+export type ModernRevision = (typeof MODERN_REVISIONS)[number]
+
+export const LATEST_MODERN: ModernRevision = "2026-07-28"
+
+export const isModernRevision = (value: unknown): value is ModernRevision =>
+  MODERN_REVISIONS.some((revision) => revision === value)
+
 /** The revisions that begin with `initialize`, oldest first. */
 export const LEGACY_REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] as const
 export type LegacyRevision = (typeof LEGACY_REVISIONS)[number]
@@ -22,7 +34,27 @@ export const isSince = (revision: LegacyRevision, since: LegacyRevision): boolea
 export const HEADER = {
   sessionId: "mcp-session-id",
   protocolVersion: "mcp-protocol-version",
-  lastEventId: "last-event-id"
+  lastEventId: "last-event-id",
+  /** 2026-07-28, transports/streamable-http, §Request Metadata. */
+  method: "mcp-method",
+  name: "mcp-name",
+  paramPrefix: "mcp-param-"
+} as const
+
+/** Keys of `_meta` that are the protocol's own (2026-07-28, basic/index, §_meta). */
+export const META = {
+  protocolVersion: "io.modelcontextprotocol/protocolVersion",
+  clientCapabilities: "io.modelcontextprotocol/clientCapabilities",
+  clientInfo: "io.modelcontextprotocol/clientInfo",
+  logLevel: "io.modelcontextprotocol/logLevel",
+  serverInfo: "io.modelcontextprotocol/serverInfo",
+  subscriptionId: "io.modelcontextprotocol/subscriptionId"
+} as const
+
+/** Extensions that are carried knowingly; others pass where both ends declare them. */
+export const EXTENSION = {
+  ui: "io.modelcontextprotocol/ui",
+  tasks: "io.modelcontextprotocol/tasks"
 } as const
 
 /** JSON-RPC's codes, and MCP's for a resource that does not exist (until 2025-11-25). */
@@ -35,7 +67,13 @@ export const CODE = {
   resourceNotFound: -32002,
   /** What the official SDKs answer for sessions: missing or unusable, and unknown. */
   badSession: -32000,
-  sessionNotFound: -32001
+  sessionNotFound: -32001,
+  /** Until 2025-11-25: URLs have to be visited first, and then the same request made again. */
+  urlElicitationRequired: -32042,
+  /** 2026-07-28. */
+  headerMismatch: -32020,
+  missingCapability: -32021,
+  unsupportedVersion: -32022
 } as const
 
 /** RFC 5424 severities in MCP's spelling, least severe first. */

@@ -81,7 +81,7 @@ const DEFAULT_MAX_LANES = { Stdio: 64, Http: 4096, Sse: 4096, Unusable: 0 } as c
 const SWEEP = Duration.seconds(30)
 
 const holdKeys = (caller: Lane.Caller): ReadonlyArray<string> => [
-  `session ${caller.session}`,
+  ...(caller.session === undefined ? [] : [`session ${caller.session}`]),
   `user ${caller.principal.subject}`
 ]
 

@@ -111,7 +111,7 @@ export const make = (call: Call): AuditEvent => {
     time: started,
     principal: whoOf(session.caller.principal),
     client: { ...session.client, id: session.caller.principal.clientId },
-    session: session.caller.session,
+    session: session.key,
     server,
     method: request.method,
     target: targetOf(request),

@@ -86,7 +86,7 @@ export const notificationFor = (
 
 /** For requests of ours on a session's behalf, of which its client is to hear nothing. */
 export const quiet = (session: Session): CallHandlers => ({
-  session: session.caller.session,
+  session: session.key,
   notify: () => {},
   ask: () => Effect.never,
   polling: () => {}
@@ -112,7 +112,7 @@ export class Exchange {
     const { channel, session } = this
     const token = this.progressToken
     return {
-      session: session.caller.session,
+      session: session.key,
       notify: (frame) => {
         if (frame.method === "notifications/progress") {
           const span = Frame.param(frame, "progressToken")

@@ -95,9 +95,7 @@ export const make = Effect.gen(function* () {
       })
     })
     return yield* begin(principal, endpoint, request).pipe(
-      Effect.tap(({ answer, session }) =>
-        record({ outcome: "ok", session: session.caller.session, bytesOut: answer.length })
-      ),
+      Effect.tap(({ answer, session }) => record({ outcome: "ok", session: session.key, bytesOut: answer.length })),
       Effect.tapError((error) =>
         record({ outcome: error._tag === "BadParams" ? outcome(error) : "invalid", detail: error.message })
       )

@@ -8,7 +8,7 @@ import * as View from "../domain/View.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { logger } from "../observability/Logging.ts"
-import { encodeRequest } from "../upstream/Connection.ts"
+import { ownRequest } from "../upstream/Connection.ts"
 import { quiet } from "./Exchange.ts"
 import type { Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
@@ -32,8 +32,8 @@ const make = Effect.gen(function* () {
       if (owner !== undefined && catalog.mayUse(caller.principal, "resources", owner.server, owner.uri)) continue
       watched.delete(uri)
       const upstream = owner === undefined ? undefined : fleet.peek(owner.server, caller)
-      if (owner === undefined || upstream?.unwatch(owner.uri, caller.session) !== true) continue
-      const request = encodeRequest("resources/unsubscribe", { uri: owner.uri })
+      if (owner === undefined || upstream?.unwatch(owner.uri, session.key) !== true) continue
+      const request = ownRequest("resources/unsubscribe", { uri: owner.uri })
       yield* Effect.forkIn(Effect.ignore(upstream.call(request, quiet(session))), scope)
     }
     if (watched.size < before) yield* sessions.save(session)

@@ -22,7 +22,7 @@ import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { logger } from "../observability/Logging.ts"
 import * as Setting from "../settings/Setting.ts"
-import { encodeRequest } from "../upstream/Connection.ts"
+import { ownRequest } from "../upstream/Connection.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import * as Answers from "./Answers.ts"
 import * as CallRecord from "./CallRecord.ts"
@@ -95,8 +95,8 @@ const make = Effect.gen(function* () {
       const owner = yield* Effect.option(router.byUri(session, watched))
       if (owner._tag === "None" || owner.value.server !== upstream.config.id) continue
       const { uri } = owner.value
-      upstream.watch(uri, session.caller.session)
-      yield* Effect.ignore(upstream.call(encodeRequest("resources/subscribe", { uri }), quiet(session)))
+      upstream.watch(uri, session.key)
+      yield* Effect.ignore(upstream.call(ownRequest("resources/subscribe", { uri }), quiet(session)))
     }
   })
 
@@ -127,13 +127,13 @@ const make = Effect.gen(function* () {
       session.watched.delete(String(request.params?.values["uri"]))
       yield* sessions.save(session)
       // Others on the connection may be watching still.
-      if (!upstream.unwatch(uri, session.caller.session)) return Answers.done(request.id)
+      if (!upstream.unwatch(uri, session.key)) return Answers.done(request.id)
     }
-    const frame = yield* upstream.call(encode, handlers)
+    const { frame } = yield* upstream.call({ method: request.method, encode }, handlers)
     exchange.answer = frame
     if (unknown !== undefined && saysUnknown(frame)) return yield* unknown
     if (request.method === "resources/subscribe" && typeof uri === "string" && frame.error === undefined) {
-      upstream.watch(uri, session.caller.session)
+      upstream.watch(uri, session.key)
       session.watched.add(String(request.params?.values["uri"]))
       yield* sessions.save(session)
     }

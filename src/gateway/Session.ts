@@ -5,6 +5,7 @@ import * as Json from "../domain/Json.ts"
 import type { Caller } from "../domain/Lane.ts"
 import type { LogLevel } from "../domain/Protocol.ts"
 import type { RequestId } from "../domain/Frame.ts"
+import type { SessionKey } from "../domain/ServerId.ts"
 import type { Entry } from "../domain/View.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
 import type { Answer } from "../upstream/Rpc.ts"
@@ -36,6 +37,8 @@ export interface OpenQuestion {
 export class Session {
   /** The sealed id, as it stands in the header. */
   readonly id: string
+  /** What it is called in here. */
+  readonly key: SessionKey
   caller: Caller
   readonly endpoint: Endpoint
   /** What the client says of itself. */
@@ -60,8 +63,15 @@ export class Session {
   private readonly untold = new Set<string>()
   private lastQuestion = 0
 
-  constructor(id: string, caller: Caller, endpoint: Endpoint, client: ClientName, now: number) {
+  constructor(
+    id: string,
+    caller: Caller & { readonly session: SessionKey },
+    endpoint: Endpoint,
+    client: ClientName,
+    now: number
+  ) {
     this.id = id
+    this.key = caller.session
     this.caller = caller
     this.endpoint = endpoint
     this.client = client

@@ -102,7 +102,7 @@ export class Sessions extends Context.Service<
           .put(
             TABLE,
             {
-              key: session.caller.session,
+              key: session.key,
               value: encodeRow({
                 deleted,
                 lastUsed: session.lastUsed,
@@ -118,7 +118,7 @@ export class Sessions extends Context.Service<
       const endpointOf = (sealed: Sealed): Endpoint =>
         sealed.server === undefined ? { _tag: "All" } : { _tag: "One", server: sealed.server }
 
-      const callerOf = (sealed: Sealed, principal: Principal): Caller => ({
+      const callerOf = (sealed: Sealed, principal: Principal): Caller & { readonly session: SessionKey } => ({
         principal,
         session: sealed.key,
         capabilities: sealed.capabilities,
@@ -178,7 +178,7 @@ export class Sessions extends Context.Service<
         sessions.delete(session.id)
         for (const call of session.calls.values()) call.cancel()
         for (const stream of session.standingStreams) stream.finish()
-        yield* fleet.release(session.caller.session)
+        yield* fleet.release(session.key)
       })
 
       yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>

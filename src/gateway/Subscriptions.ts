@@ -29,7 +29,7 @@ const isOn = (session: Session, { lane }: LaneEvent): boolean => {
     case "User":
       return session.caller.principal.subject === lane.subject
     case "Session":
-      return session.caller.session === lane.session
+      return session.key === lane.session
   }
 }
 

@@ -160,7 +160,7 @@ export const make = Effect.gen(function* () {
     const open = (id: string | null, batchOf?: number) => {
       const channel = new ReplyChannel({
         logs: streams,
-        session: session.caller.session,
+        session: session.key,
         request: id,
         revision: revisionOf(request, session),
         acceptsStream: accept.stream,
@@ -226,7 +226,7 @@ export const make = Effect.gen(function* () {
 
   const resume = Effect.fnUntraced(function* (session: Session, lastEventId: string) {
     const opened = yield* eventIds.open(lastEventId)
-    if (Option.isNone(opened) || opened.value.stream.session !== session.caller.session) {
+    if (Option.isNone(opened) || opened.value.stream.session !== session.key) {
       return refuse(400, CODE.badSession, "Invalid event ID: it is not one of this session's")
     }
     const { sequence, stream } = opened.value
@@ -246,7 +246,7 @@ export const make = Effect.gen(function* () {
     if (session.standingStreams.length >= MAX_STANDING) {
       return refuse(409, CODE.badSession, `Conflict: the session has ${MAX_STANDING} standing streams already`)
     }
-    const log = streams.open({ session: session.caller.session, request: null })
+    const log = streams.open({ session: session.key, request: null })
     return (yield* stand(session, log, 0)) ?? HttpServerResponse.empty({ status: 500 })
   })
 

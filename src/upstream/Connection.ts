@@ -17,7 +17,7 @@ import * as Rpc from "./Rpc.ts"
 import * as SseTransport from "./SseTransport.ts"
 import * as StdioTransport from "./StdioTransport.ts"
 import { ConnectionLost, type Open } from "./Transport.ts"
-import type { Peer } from "./Upstream.ts"
+import type { Outgoing, Peer } from "./Upstream.ts"
 
 /** What any transport may need. */
 export type Platform = ChildProcessSpawner | HttpAgent | Reaper
@@ -46,6 +46,13 @@ export const encodeRequest =
   (method: string, params: unknown) =>
   (id: number): Uint8Array =>
     Json.encode({ jsonrpc: "2.0", id, method, ...(params === undefined ? {} : { params }) })
+
+/** The same for a server of either era. */
+export const ownRequest = (method: string, params: { readonly uri?: string } | undefined): Outgoing => ({
+  method,
+  target: params?.uri,
+  encode: encodeRequest(method, params)
+})
 
 const notification = (method: string): Uint8Array => Json.encode({ jsonrpc: "2.0", method })
 
@@ -80,6 +87,7 @@ const readPeer = (frame: Frame.Frame): Effect.Effect<Peer, ConnectionLost> => {
       const info = Predicate.isReadonlyObject(result["serverInfo"]) ? result["serverInfo"] : {}
       const instructions = result["instructions"]
       return Effect.succeed<Peer>({
+        era: "legacy",
         revision,
         capabilities: Predicate.isReadonlyObject(result["capabilities"]) ? result["capabilities"] : {},
         name: text(info["name"], "unnamed"),

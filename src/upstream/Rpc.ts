@@ -25,7 +25,7 @@ export const unanswerable = (message: string): Answer => ({
 
 /** Where what a server says while it works on a call goes. `notify` and `polling` return at once. */
 export interface CallHandlers {
-  /** The client session that made the call. */
+  /** Whose calls may be taken for each other's where a server does not say which it speaks of: a client session's. */
   readonly session: SessionKey
   /** Progress (under our token: the request's id), a log message, or another notification that came with the call. */
   readonly notify: (frame: Frame.Frame) => void

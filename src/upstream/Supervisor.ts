@@ -25,7 +25,14 @@ import * as RestartPolicy from "./RestartPolicy.ts"
 import type { CallHandlers, RpcError } from "./Rpc.ts"
 import { ConnectionLost, type SessionExpired } from "./Transport.ts"
 import * as Unsolicited from "./Unsolicited.ts"
-import { Upstream, type UpstreamError, type UpstreamEvent, type UpstreamState } from "./Upstream.ts"
+import {
+  type Answered,
+  type Outgoing,
+  Upstream,
+  type UpstreamError,
+  type UpstreamEvent,
+  type UpstreamState
+} from "./Upstream.ts"
 
 const log = logger("upstream")
 
@@ -42,6 +49,7 @@ const INITIAL: UpstreamState = {
   status: Status.starting,
   peer: undefined,
   catalogue: Catalogue.empty,
+  hints: {},
   startMillis: undefined,
   note: undefined
 }
@@ -225,15 +233,21 @@ export const layer = (
         }
       }
 
-      const call = (encode: (id: number) => Uint8Array, handlers: CallHandlers) =>
+      const send = (request: Outgoing, { peer, rpc }: Connection.Connection, handlers: CallHandlers) =>
+        Effect.map(
+          rpc.request((id) => request.encode(id, peer.era), handlers),
+          (frame): Answered => ({ frame, era: peer.era })
+        )
+
+      const call = (request: Outgoing, handlers: CallHandlers) =>
         Effect.flatMap(Effect.andThen(retry, ready), (connection) =>
-          connection.rpc.request(encode, handlers).pipe(
+          send(request, connection, handlers).pipe(
             // The server did not act on it: a new session, and the same call once more.
             Effect.catchTag("SessionExpired", () =>
               connection.rpc.expire.pipe(
                 Effect.andThen(until(() => current !== connection)),
                 Effect.andThen(ready),
-                Effect.flatMap(({ rpc }) => rpc.request(encode, handlers))
+                Effect.flatMap((renewed) => send(request, renewed, handlers))
               )
             ),
             Effect.catchTag("SessionExpired", (error) =>
@@ -259,6 +273,7 @@ export const layer = (
         state,
         retry,
         settled: until(({ status }) => status._tag !== "Starting"),
+        freshen: Effect.void,
         call,
         notify: (message) => Effect.suspend(() => Effect.ignore(current?.rpc.notify(message) ?? Effect.void)),
         watch: (uri, session) => {

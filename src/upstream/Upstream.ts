@@ -6,19 +6,43 @@ import type * as Catalogue from "../domain/Catalogue.ts"
 import type { CallTimeout, LimitReached, OutcomeUnknown, UpstreamDown, UpstreamRefused } from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
 import type { Lane } from "../domain/Lane.ts"
-import type { Capabilities, LogLevel } from "../domain/Protocol.ts"
+import type { Capabilities, Era, LogLevel } from "../domain/Protocol.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import type { UpstreamStatus } from "../domain/UpstreamStatus.ts"
 import type { CallHandlers } from "./Rpc.ts"
 
-/** What a server said of itself at initialize. */
+/** What a server said of itself, at initialize or in answer to server/discover. */
 export interface Peer {
+  readonly era: Era
   readonly revision: string
   readonly capabilities: Capabilities
   readonly name: string
   readonly version: string
   readonly instructions: string | undefined
+}
+
+/** A request for a server whose era is known only when it is sent. */
+export interface Outgoing {
+  readonly method: string
+  /** What the header Mcp-Name mirrors: the server's own name of the tool or prompt, its own URI, its own task id. */
+  readonly target?: string | undefined
+  /** Arguments of a tool as parsed, from which a modern server's Mcp-Param headers are made. */
+  readonly arguments?: unknown
+  /** The whole message under our id. A modern server's has to bear the envelope in `_meta`. */
+  readonly encode: (id: number, era: Era) => Uint8Array
+}
+
+/** What came back, an error of the server's included, and how to read it. */
+export interface Answered {
+  readonly frame: Frame.Frame
+  readonly era: Era
+}
+
+/** How long a list may be taken for what it is, and by whom (2026-07-28, server/utilities/caching). */
+export interface Hint {
+  readonly ttlMs: number
+  readonly cacheScope: "public" | "private"
 }
 
 export interface UpstreamState {
@@ -27,6 +51,8 @@ export interface UpstreamState {
   readonly peer: Peer | undefined
   /** The last known; kept while the server is down, so that names still resolve. */
   readonly catalogue: Catalogue.Catalogue
+  /** What a modern server said of the validity of its lists; nothing of legacy ones. */
+  readonly hints: Partial<Readonly<Record<Catalogue.Kind, Hint>>>
   /** How long the last start took, in milliseconds. */
   readonly startMillis: number | undefined
   /** Something the operator should know, with its remedy. */
@@ -60,17 +86,19 @@ export class Upstream extends Context.Service<
     readonly settled: Effect.Effect<void>
     /** Gives a server that was given up one more try, and waits for the outcome. Others are left as they are. */
     readonly retry: Effect.Effect<void>
+    /** Fetches anew what of its lists has outlived its hints; at once where there is nothing to do. */
+    readonly freshen: Effect.Effect<void>
     /**
-     * Makes a call: sends what `encode` makes of our id and waits for the answer, an error of the server's included.
-     * A server still starting is waited for; one that was given up gets one more try.
+     * Makes a call and waits for the answer, an error of the server's included. A server still starting is waited for; one
+     * that was given up gets one more try.
      */
-    readonly call: (
-      encode: (id: number) => Uint8Array,
-      handlers: CallHandlers
-    ) => Effect.Effect<Frame.Frame, UpstreamError>
+    readonly call: (request: Outgoing, handlers: CallHandlers) => Effect.Effect<Answered, UpstreamError>
     /** Hands over a notification; where there is no connection it is dropped. */
     readonly notify: (message: Uint8Array) => Effect.Effect<void>
-    /** Remembers that a session watches a resource, so that a new connection watches it too. */
+    /**
+     * Remembers that somebody watches a resource, so that a new connection watches it too. Modern servers are told of it
+     * here (by the stream on which they tell of changes), legacy ones by a call of resources/subscribe.
+     */
     readonly watch: (uri: string, session: SessionKey) => void
     /** Forgets it. True if nobody is left who watches that resource. */
     readonly unwatch: (uri: string, session: SessionKey) => boolean

@@ -68,6 +68,7 @@ const stateFor = (server: MemoryServer, shelf: Catalogue.Shelf): UpstreamState =
       status === "silent"
         ? undefined
         : {
+            era: "legacy",
             revision: "2025-11-25",
             capabilities: server.capabilities ?? EVERYTHING,
             name: "memory",
@@ -76,6 +77,7 @@ const stateFor = (server: MemoryServer, shelf: Catalogue.Shelf): UpstreamState =
           },
     catalogue: status === "silent" ? Catalogue.empty : shelf.shelve(lists(server.offer)),
     startMillis: 1,
+    hints: {},
     note: undefined
   }
 }
@@ -116,17 +118,18 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
       state,
       settled: Effect.void,
       retry: Effect.sync(() => void reached.push(`${name} retry`)),
-      call: (encode) =>
+      freshen: Effect.void,
+      call: ({ encode }) =>
         Effect.gen(function* () {
           const server = current.get(name)!
-          const request = JSON.parse(Buffer.from(encode(1)).toString()) as { readonly method: string }
+          const request = JSON.parse(Buffer.from(encode(1, "legacy")).toString()) as { readonly method: string }
           reached.push(`${name} ${request.method}`)
           if ((server.status ?? "up") !== "up") {
             return yield* new UpstreamDown({ server: name, status: "failed: it is out of order" })
           }
           if (server.gate !== undefined) yield* server.gate
           const frame = Frame.read(Json.encode({ jsonrpc: "2.0", id: 1, ...answer(server, request) }))
-          return Frame.isFrame(frame) ? frame : yield* Effect.die(new Error(frame.malformed))
+          return Frame.isFrame(frame) ? { frame, era: "legacy" } : yield* Effect.die(new Error(frame.malformed))
         }),
       notify: () => Effect.void,
       watch: () => {},
