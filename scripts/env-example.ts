@@ -20,6 +20,7 @@ const HEADINGS: Readonly<Record<keyof typeof groups, string>> = {
   access: "Who may do what",
   audit: "Who did what",
   gateway: "Gateway",
+  parking: "Calls that wait for answers",
   upstream: "Upstream servers",
   storage: "State",
   log: "Log"

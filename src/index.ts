@@ -37,7 +37,8 @@ export * as Fleet from "./fleet/Fleet.ts"
 export * as Catalog from "./fleet/Catalog.ts"
 /** Sessions and calls. */
 export * as Gateway from "./gateway/Gateway.ts"
-export { Behaviour, Proxy } from "./gateway/Proxy.ts"
+export { Behaviour } from "./gateway/Behaviour.ts"
+export { Proxy } from "./gateway/Proxy.ts"
 export { Sessions } from "./gateway/Sessions.ts"
 /** Sign-in: who is calling, who says so, and the authorization server between them. */
 export { Gatekeeper } from "./auth/Gatekeeper.ts"

@@ -6,7 +6,8 @@ import * as Exposure from "../auth/Exposure.ts"
 import * as MachineCredentials from "../auth/MachineCredentials.ts"
 import * as ProviderSettings from "../auth/ProviderSettings.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
-import * as Proxy from "../gateway/Proxy.ts"
+import * as Behaviour from "../gateway/Behaviour.ts"
+import * as Parking from "../gateway/Parking.ts"
 import * as HttpSettings from "../http/HttpSettings.ts"
 import * as KeySource from "../keys/KeySource.ts"
 import * as Logging from "../observability/Logging.ts"
@@ -24,7 +25,8 @@ export const groups = {
   keys: KeySource.settings,
   access: AccessSettings.settings,
   audit: AuditSettings.settings,
-  gateway: Proxy.settings,
+  gateway: Behaviour.settings,
+  parking: Parking.settings,
   upstream: RestartPolicy.settings,
   storage: DataDirectory.settings,
   log: Logging.settings

@@ -8,7 +8,8 @@ import * as AccessPolicy from "../access/AccessPolicy.ts"
 import * as Audit from "../access/Audit.ts"
 import * as AuditTrail from "../access/AuditTrail.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
-import { Behaviour } from "../gateway/Proxy.ts"
+import { Behaviour } from "../gateway/Behaviour.ts"
+import * as Parking from "../gateway/Parking.ts"
 import * as KeySource from "../keys/KeySource.ts"
 import { RootKey } from "../keys/RootKey.ts"
 import { DataDirectory, type DataDirectoryError } from "../storage/DataDirectory.ts"
@@ -25,7 +26,8 @@ export const platform = (settings: AllSettings, listWait: Duration.Duration) =>
     HttpAgent.layer,
     Reaper.layer,
     Layer.succeed(Supervisor.Defaults, { restartDelay: settings.upstream.restartDelay }),
-    Layer.succeed(Behaviour, { listWait })
+    Layer.succeed(Behaviour, { listWait }),
+    Layer.succeed(Parking.Bounds, settings.parking)
   ).pipe(Layer.provideMerge(NodeServices.layer))
 
 /** State in the data directory, and keys: there too, unless the settings have them from elsewhere. */

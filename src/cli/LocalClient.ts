@@ -19,6 +19,7 @@ import { Streams } from "../gateway/EventLog.ts"
 import * as Gateway from "../gateway/Gateway.ts"
 import { Proxy } from "../gateway/Proxy.ts"
 import { ReplyChannel } from "../gateway/ReplyChannel.ts"
+import { SessionExchange } from "../gateway/SessionExchange.ts"
 import { Sessions } from "../gateway/Sessions.ts"
 import type { AllSettings } from "./AllSettings.ts"
 import { type Client, type Message, parse, RequestFailed, resultOf } from "./Client.ts"
@@ -84,7 +85,7 @@ const connect = Effect.gen(function* () {
       revision: session.caller.revision,
       acceptsStream: true
     })
-    yield* proxy.accept(session, body, channel)
+    yield* proxy.accept(new SessionExchange(session, body, channel))
     const reply = yield* channel.reply
     const answer = yield* Deferred.make<Message>()
     const take = (message: Message) =>

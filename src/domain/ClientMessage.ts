@@ -66,11 +66,15 @@ const JUDGED = new Frame.DecisiveKeys([
   "level",
   "requestId",
   "progressToken",
-  "arguments"
+  "arguments",
+  "requestState",
+  "inputResponses",
+  "notifications",
+  "taskId"
 ])
 
-/** Judged by its place alone: its value travels as bytes. */
-const CARRIED = "arguments"
+/** Judged by their place alone: their values travel as bytes. */
+const CARRIED = new Set(["arguments", "inputResponses"])
 
 const MAX_BATCH = 100
 
@@ -90,7 +94,9 @@ const readParams = (bytes: Uint8Array, span: Json.Span, values: Record<string, u
   const all = Json.members(bytes, span.start) ?? []
   const ambiguity = JUDGED.ambiguity(all)
   if (ambiguity !== undefined) return `Ambiguous params: ${ambiguity}`
-  const deep = all.find(({ key, value }) => JUDGED.has(key) && key !== CARRIED && Json.depth(bytes, value) > MAX_DEPTH)
+  const deep = all.find(
+    ({ key, value }) => JUDGED.has(key) && !CARRIED.has(key) && Json.depth(bytes, value) > MAX_DEPTH
+  )
   if (deep !== undefined) return `params.${deep.key} is nested more than ${MAX_DEPTH} deep`
   return {
     values,
@@ -162,6 +168,9 @@ export const read = (bytes: Uint8Array): Body => {
   return { _tag: "Batch", messages: spans.map((span, index) => readOne(bytes, span, value[index])) }
 }
 
+/** An override as JSON; bytes are JSON already. */
+const bytesOf = (value: unknown): Uint8Array => (value instanceof Uint8Array ? value : Json.encode(value))
+
 /** The members of `params` as they travel on: judged ones from their values or the override, the rest as bytes. */
 const encodeParams = (params: Params, overrides: Readonly<Record<string, unknown>>): Array<Uint8Array> => {
   const pieces: Array<Uint8Array> = []
@@ -170,11 +179,11 @@ const encodeParams = (params: Params, overrides: Readonly<Record<string, unknown
   }
   for (const { bytes, key } of params.members) {
     if (Object.hasOwn(overrides, key)) {
-      if (overrides[key] !== undefined) put(key, Json.encode(overrides[key]))
-    } else put(key, JUDGED.has(key) && key !== CARRIED ? Json.encode(params.values[key]) : bytes)
+      if (overrides[key] !== undefined) put(key, bytesOf(overrides[key]))
+    } else put(key, JUDGED.has(key) && !CARRIED.has(key) ? Json.encode(params.values[key]) : bytes)
   }
   for (const [key, value] of Object.entries(overrides)) {
-    if (value !== undefined && !params.members.some((member) => member.key === key)) put(key, Json.encode(value))
+    if (value !== undefined && !params.members.some((member) => member.key === key)) put(key, bytesOf(value))
   }
   return pieces
 }
@@ -183,7 +192,7 @@ const NO_PARAMS: Params = { values: {}, members: [] }
 
 /**
  * The request or notification as an upstream is to see it, on one line: our id, the method, and the parameters with
- * `overrides` in place (`undefined` drops one).
+ * `overrides` in place (`undefined` drops one, bytes are taken for JSON).
  */
 export const encode = (
   message: Request | Notification,

@@ -99,6 +99,16 @@ export class BadAnswer extends Schema.TaggedError<BadAnswer>()("BadAnswer", {
   }
 }
 
+/** The server asked something that the client, or the person before it, did not answer. */
+export class NotAnswered extends Schema.TaggedError<NotAnswered>()("NotAnswered", {
+  server: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `Server "${this.server}" asked something that was not answered: ${this.reason}`
+  }
+}
+
 /** A bound of ours is reached; the call did not reach its server. */
 export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
   limit: Schema.String
@@ -126,6 +136,7 @@ export type ProxyError =
   | OutcomeUnknown
   | CallTimeout
   | BadAnswer
+  | NotAnswered
   | LimitReached
   | Cancelled
 
@@ -155,6 +166,8 @@ export const verdict = (error: ProxyError): Verdict => {
       return { code: 1502, message: error.message }
     case "BadAnswer":
       return { code: 1502, message: error.message }
+    case "NotAnswered":
+      return { code: 1504, message: error.message }
     case "UpstreamRefused":
       return { code: 1502, message: error.message }
     case "UpstreamDown":
@@ -180,6 +193,8 @@ export const outcome = (error: ProxyError): Outcome => {
       return "cancelled"
     case "OutcomeUnknown":
       return "unknown"
+    case "NotAnswered":
+      return "cancelled"
     case "BadAnswer":
       return "bad-answer"
     case "UpstreamRefused":

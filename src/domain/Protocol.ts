@@ -29,7 +29,10 @@ export const negotiate = (requested: unknown): LegacyRevision =>
   isLegacyRevision(requested) ? requested : LATEST_LEGACY
 
 /** Does a revision date from `since` or later? Revisions are dates, so text order is time order. */
-export const isSince = (revision: LegacyRevision, since: LegacyRevision): boolean => revision >= since
+export const isSince = (revision: Revision, since: Revision): boolean => revision >= since
+
+/** Any revision that we speak. */
+export type Revision = LegacyRevision | ModernRevision
 
 export const HEADER = {
   sessionId: "mcp-session-id",
@@ -75,6 +78,9 @@ export const CODE = {
   missingCapability: -32021,
   unsupportedVersion: -32022
 } as const
+
+/** The methods whose result may ask instead of answering (2026-07-28, basic/patterns/mrtr). */
+export const MAY_ASK: ReadonlySet<string> = new Set(["tools/call", "prompts/get", "resources/read"])
 
 /** RFC 5424 severities in MCP's spelling, least severe first. */
 export const LOG_LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const

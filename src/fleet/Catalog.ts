@@ -1,10 +1,13 @@
 /** What each caller sees of the fleet: merged lists, capabilities and instructions, from memory. */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
+import * as Caching from "../domain/Caching.ts"
+import type { Hint } from "../domain/Caching.ts"
 import type { Catalogue, Kind } from "../domain/Catalogue.ts"
 import type { Caller } from "../domain/Lane.ts"
 import { everything, isUnrestricted, type Permissions } from "../domain/Permissions.ts"
@@ -13,7 +16,7 @@ import type { Capabilities } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import * as View from "../domain/View.ts"
 import { logger } from "../observability/Logging.ts"
-import type { Upstream } from "../upstream/Upstream.ts"
+import type { Peer, Upstream } from "../upstream/Upstream.ts"
 import { Fleet } from "./Fleet.ts"
 import { Selection } from "./Selection.ts"
 
@@ -53,13 +56,25 @@ export class Catalog extends Context.Service<
       caller: Caller,
       patience: Duration.Duration
     ) => Effect.Effect<Capabilities>
+    /** Does a server of the endpoint have that capability, as far as the caller is concerned? */
+    readonly declares: (endpoint: Endpoint, caller: Caller, capability: string) => boolean
+    /** How long the caller may keep a list, or what the endpoint says of itself, and whether others may be shown it. */
+    readonly hint: (endpoint: Endpoint, caller: Caller, kind: Kind | undefined) => Hint
     /** The servers' instructions, each under its name where there are several. */
     readonly instructions: (endpoint: Endpoint, principal: Principal) => string | undefined
   }
 >()("mcp-proxy/fleet/Catalog") {}
 
+/** A list that has outlived its validity is shown all the same where fetching it takes longer than this. */
+const MAX_FRESHEN = Duration.seconds(5)
+
 /** How many merged views are kept; each is a function of its catalogues' versions. */
 const MAX_VIEWS = 256
+
+const extensionsOf = (peer: Peer | undefined): object => {
+  const extensions = peer?.capabilities["extensions"]
+  return Predicate.isReadonlyObject(extensions) ? extensions : {}
+}
 
 const stateOf = (upstream: Upstream["Service"]) => SubscriptionRef.getUnsafe(upstream.state)
 
@@ -143,6 +158,15 @@ const make = Effect.gen(function* () {
     return view
   }
 
+  /** What the servers said of themselves that have a capability, as far as the caller is concerned. */
+  const declaringOf = (endpoint: Endpoint, caller: Caller, name: string): ReadonlyArray<Peer | undefined> => {
+    const permissions = policy.permissions(caller.principal)
+    return upstreamsOf(section(endpoint, caller.principal).servers, caller).flatMap(([server, upstream]) => {
+      const { peer } = stateOf(upstream)
+      return selection.declares(permissions, server, peer, name) ? [peer] : []
+    })
+  }
+
   /** Waits for servers that have never been up yet. */
   const settle = (upstreams: ReadonlyArray<Upstream["Service"]>, patience: Duration.Duration) =>
     Effect.forEach(
@@ -172,6 +196,7 @@ const make = Effect.gen(function* () {
         (server) =>
           fleet.borrow(server, caller).pipe(
             Effect.tap((upstream) => settle([upstream], patience)),
+            Effect.tap((upstream) => Effect.timeoutOption(upstream.freshen, MAX_FRESHEN)),
             Effect.catch(() => Effect.void)
           ),
         { concurrency: "unbounded", discard: true }
@@ -187,14 +212,9 @@ const make = Effect.gen(function* () {
         patience
       )
       // Being up, a server may turn out to have nothing for them.
-      const permissions = policy.permissions(caller.principal)
-      const upstreams = upstreamsOf(section(endpoint, caller.principal).servers, caller)
-      const declaring = (name: string) =>
-        upstreams.flatMap(([server, upstream]) => {
-          const { peer } = stateOf(upstream)
-          return selection.declares(permissions, server, peer, name) ? [peer] : []
-        })
+      const declaring = (name: string) => declaringOf(endpoint, caller, name)
       const declared = (name: string) => declaring(name).length > 0
+      const extensions = Object.assign({}, ...declaring("extensions").map(extensionsOf).reverse()) as Capabilities
       const subscribe = declaring("resources").some(
         (peer) => (peer?.capabilities["resources"] as { subscribe?: unknown })?.subscribe === true
       )
@@ -205,9 +225,22 @@ const make = Effect.gen(function* () {
           ? { resources: { ...(subscribe ? { subscribe: true } : {}), listChanged: true } }
           : {}),
         ...(declared("completions") ? { completions: {} } : {}),
-        ...(declared("logging") ? { logging: {} } : {})
+        ...(declared("logging") ? { logging: {} } : {}),
+        ...(Object.keys(extensions).length > 0 ? { extensions } : {})
       }
     }),
+    declares: (endpoint, caller, capability) => declaringOf(endpoint, caller, capability).length > 0,
+    hint: (endpoint, caller, kind) => {
+      const parts = upstreamsOf(section(endpoint, caller.principal).servers, caller)
+      const hints = parts.map(([, upstream]): Hint => {
+        const { hints, peer } = stateOf(upstream)
+        const said = kind === undefined || peer === undefined ? undefined : hints[kind]
+        return said ?? { ttlMs: 0, cacheScope: upstream.lane._tag === "Shared" ? "public" : "private" }
+      })
+      const merged = Caching.merge(hints)
+      // Who has signed in may be shown what others may not.
+      return caller.principal.kind === "anonymous" ? merged : { ...merged, cacheScope: "private" }
+    },
     instructions: (endpoint, principal) => {
       const { servers } = section(endpoint, principal)
       const texts = servers.flatMap((server) => {

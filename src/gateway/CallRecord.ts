@@ -8,7 +8,7 @@ import { Cancelled, outcome, type ProxyError, verdict } from "../domain/Errors.t
 import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE } from "../domain/Protocol.ts"
-import type { Session } from "./Session.ts"
+import type { Exchange } from "./Exchange.ts"
 
 /** What is asked every few seconds, or by the protocol itself, and concerns nobody. */
 const UNRECORDED = new Set(["ping", "logging/setLevel"])
@@ -37,7 +37,7 @@ const codeOf = (bytes: Uint8Array, error: Json.Span): number | undefined => {
 
 /** How it went: by the server's answer, or by the failure of ours. */
 const result = (
-  exit: Exit.Exit<Uint8Array, ProxyError>,
+  exit: Exit.Exit<unknown, ProxyError>,
   answer: Frame.Frame | undefined
 ): {
   readonly outcome: Outcome
@@ -87,37 +87,35 @@ export const sizeOf = ({ params }: Request): number => {
 }
 
 export interface Call {
-  readonly session: Session
-  readonly request: Request
+  readonly exchange: Pick<Exchange, "answer" | "request" | "requester" | "server">
   /** Epoch milliseconds. */
   readonly started: number
   readonly ended: number
-  /** The server that it was for, where that was found out. */
-  readonly server: string | undefined
-  /** What the server answered. */
-  readonly answer: Frame.Frame | undefined
-  readonly exit: Exit.Exit<Uint8Array, ProxyError>
+  readonly exit: Exit.Exit<unknown, ProxyError>
+  /** What the client was sent in the end, in bytes. */
+  readonly bytesOut: number | undefined
   /** Arguments as they may be kept. */
   readonly argumentsOf: (value: unknown) => unknown
 }
 
 export const make = (call: Call): AuditEvent => {
-  const { answer, ended, exit, request, server, session, started } = call
+  const { bytesOut, ended, exchange, exit, started } = call
+  const { answer, request, requester, server } = exchange
   const how = result(exit, answer)
   const given = argumentsOf(request)
   const kept = given === undefined ? undefined : call.argumentsOf(given)
   return {
     kind: how.outcome === "denied" ? "refusal" : "call",
     time: started,
-    principal: whoOf(session.caller.principal),
-    client: { ...session.client, id: session.caller.principal.clientId },
-    session: session.key,
+    principal: whoOf(requester.caller.principal),
+    client: { ...requester.client, id: requester.caller.principal.clientId },
+    session: requester.caller.session,
     server,
     method: request.method,
     target: targetOf(request),
     millis: ended - started,
     bytesIn: sizeOf(request),
-    bytesOut: Exit.isSuccess(exit) ? exit.value.length : undefined,
+    bytesOut: Exit.isSuccess(exit) ? bytesOut : undefined,
     request: request.requestId,
     ...how,
     ...(kept === undefined ? {} : { arguments: kept })

@@ -15,8 +15,9 @@ import { logger } from "../observability/Logging.ts"
 import { NAME, VERSION } from "../observability/Version.ts"
 import * as Answers from "./Answers.ts"
 import * as CallRecord from "./CallRecord.ts"
-import { Behaviour } from "./Proxy.ts"
-import type { ClientName, Session } from "./Session.ts"
+import { Behaviour } from "./Behaviour.ts"
+import type { ClientName } from "./Requester.ts"
+import type { Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
 
 const log = logger("gateway")

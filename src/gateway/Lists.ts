@@ -8,25 +8,47 @@ import type { Request } from "../domain/ClientMessage.ts"
 import * as Cursor from "../domain/Cursor.ts"
 import { BadParams } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
+import type { SessionKey } from "../domain/ServerId.ts"
 import type { Entry } from "../domain/View.ts"
+import type { Hint } from "../domain/Caching.ts"
+import { META } from "../domain/Protocol.ts"
 import { Catalog } from "../fleet/Catalog.ts"
-import * as Answers from "./Answers.ts"
-import type { Session } from "./Session.ts"
+import { NAME, VERSION } from "../observability/Version.ts"
+import type { Exchange } from "./Exchange.ts"
+import type { Requester } from "./Requester.ts"
 
 const COMMA = Json.utf8(",")
+
+/** How many requesters are remembered for having had their first list. */
+const MAX_REMEMBERED = 10_000
 
 /** The list that a method asks for. */
 export const kindOf = (method: string): Catalogue.Kind | undefined =>
   Catalogue.KINDS.find((kind) => Catalogue.LIST[kind].method === method)
 
+const SERVER_INFO = JSON.stringify({ [META.serverInfo]: { name: NAME, version: VERSION } })
+
+/** What modern clients are told besides (2026-07-28, server/utilities/caching). */
+const ending = ({ cacheScope, ttlMs }: Hint): string =>
+  `"resultType":"complete","ttlMs":${ttlMs},"cacheScope":"${cacheScope}","_meta":${SERVER_INFO}`
+
 /** One page as the body of a result. */
-const encodePage = (kind: Catalogue.Kind, page: ReadonlyArray<Entry>, next: string | undefined): Array<Uint8Array> => {
+const encodePage = (
+  kind: Catalogue.Kind,
+  page: ReadonlyArray<Entry>,
+  next: string | undefined,
+  hint: Hint | undefined
+): Array<Uint8Array> => {
   const pieces = [Json.utf8(`{"${kind}":[`)]
   page.forEach(({ bytes }, index) => {
     if (index > 0) pieces.push(COMMA)
     pieces.push(bytes)
   })
-  pieces.push(Json.utf8(next === undefined ? "]}" : `],"nextCursor":${JSON.stringify(next)}}`))
+  const more = [
+    ...(next === undefined ? [] : [`"nextCursor":${JSON.stringify(next)}`]),
+    ...(hint === undefined ? [] : [ending(hint)])
+  ]
+  pieces.push(Json.utf8(`]${more.map((member) => `,${member}`).join("")}}`))
   return pieces
 }
 
@@ -34,11 +56,18 @@ export const make = (listWait: Duration.Duration, pageSize: number) =>
   Effect.gen(function* () {
     const catalog = yield* Catalog
 
-    /** What is left of the time that a session's first list may wait for servers on their first start. */
-    const patience = (session: Session): Effect.Effect<Duration.Duration> =>
+    /** When the first list was asked for, in epoch milliseconds. */
+    const firstLists = new Map<SessionKey, number>()
+
+    /** What is left of the time that a requester's first list may wait for servers on their first start. */
+    const patience = ({ key }: Requester): Effect.Effect<Duration.Duration> =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        session.firstList ??= now
-        return Duration.millis(Math.max(0, session.firstList + Duration.toMillis(listWait) - now))
+        const first = firstLists.get(key) ?? now
+        firstLists.delete(key)
+        firstLists.set(key, first)
+        const [oldest] = firstLists.keys()
+        if (firstLists.size > MAX_REMEMBERED && oldest !== undefined) firstLists.delete(oldest)
+        return Duration.millis(Math.max(0, first + Duration.toMillis(listWait) - now))
       })
 
     const start = (request: Request, entries: ReadonlyArray<Entry>): Effect.Effect<number, BadParams> => {
@@ -56,16 +85,19 @@ export const make = (listWait: Duration.Duration, pageSize: number) =>
       })
     }
 
-    const answer = Effect.fnUntraced(function* (session: Session, request: Request, kind: Catalogue.Kind) {
-      const view = yield* catalog.complete(session.endpoint, session.caller, yield* patience(session))
+    const answer = Effect.fnUntraced(function* (exchange: Exchange, kind: Catalogue.Kind) {
+      const { era, request, requester, session } = exchange
+      const { caller, endpoint } = requester
+      const view = yield* catalog.complete(endpoint, caller, yield* patience(requester))
       const entries = view.lists[kind]
-      session.shown.set(kind, entries)
+      session?.shown.set(kind, entries)
       const from = yield* start(request, entries)
       const to = Math.min(entries.length, from + pageSize)
       const last = entries[to - 1]
       const next =
         to < entries.length && last !== undefined ? Cursor.encode({ index: to, after: last.name }) : undefined
-      return Answers.result(request.id, encodePage(kind, entries.slice(from, to), next))
+      const hint = era === "modern" ? catalog.hint(endpoint, caller, kind) : undefined
+      return encodePage(kind, entries.slice(from, to), next, hint)
     })
 
     return { answer, patience }

@@ -8,11 +8,10 @@ import * as View from "../domain/View.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { logger } from "../observability/Logging.ts"
-import { ownRequest } from "../upstream/Connection.ts"
-import { quiet } from "./Exchange.ts"
 import type { Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
 import { listsChanged } from "./Subscriptions.ts"
+import * as Watching from "./Watching.ts"
 
 const log = logger("access")
 
@@ -32,9 +31,8 @@ const make = Effect.gen(function* () {
       if (owner !== undefined && catalog.mayUse(caller.principal, "resources", owner.server, owner.uri)) continue
       watched.delete(uri)
       const upstream = owner === undefined ? undefined : fleet.peek(owner.server, caller)
-      if (owner === undefined || upstream?.unwatch(owner.uri, session.key) !== true) continue
-      const request = ownRequest("resources/unsubscribe", { uri: owner.uri })
-      yield* Effect.forkIn(Effect.ignore(upstream.call(request, quiet(session))), scope)
+      if (owner === undefined || upstream === undefined) continue
+      yield* Effect.forkIn(Effect.ignore(Watching.unwatch(upstream, owner.uri, session.key)), scope)
     }
     if (watched.size < before) yield* sessions.save(session)
   })

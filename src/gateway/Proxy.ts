@@ -1,69 +1,52 @@
 /** The one way through: route -> borrow -> call -> names restored -> answer. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Audit } from "../access/Audit.ts"
-import * as ClientMessage from "../domain/ClientMessage.ts"
 import { BadParams, Cancelled, type ProxyError, UnknownMethod } from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
-import { CODE, isLogLevel } from "../domain/Protocol.ts"
+import { CODE } from "../domain/Protocol.ts"
 import * as ResourceUri from "../domain/ResourceUri.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { logger } from "../observability/Logging.ts"
-import * as Setting from "../settings/Setting.ts"
-import { ownRequest } from "../upstream/Connection.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
-import * as Answers from "./Answers.ts"
+import { Behaviour } from "./Behaviour.ts"
 import * as CallRecord from "./CallRecord.ts"
-import { Exchange, quiet } from "./Exchange.ts"
+import * as Conclusions from "./Conclusions.ts"
+import * as Discover from "./Discover.ts"
+import type { Conclusion, Exchange, Rename } from "./Exchange.ts"
 import * as Lists from "./Lists.ts"
-import type { ReplyChannel } from "./ReplyChannel.ts"
+import * as Outbound from "./Outbound.ts"
+import * as Rounds from "./Rounds.ts"
 import * as Router from "./Router.ts"
 import type { Session } from "./Session.ts"
-import { Sessions } from "./Sessions.ts"
+import * as SessionState from "./SessionState.ts"
+import type { Sessions } from "./Sessions.ts"
+import * as Watching from "./Watching.ts"
 
 const log = logger("gateway")
 
-export const settings = {
-  listWait: Setting.duration({
-    name: "MCP_LIST_WAIT",
-    description: "How long a client's first list waits for servers that are starting for the first time.",
-    fallback: "5 s"
-  })
-}
-
-/** How the gateway behaves where the configuration file does not say. */
-export const Behaviour = Context.Reference<{ readonly listWait: Duration.Duration }>(
-  "mcp-proxy/gateway/Proxy/Behaviour",
-  { defaultValue: () => ({ listWait: Duration.seconds(5) }) }
-)
-
-/** The gateway for one client's requests, whoever carries them here. */
+/** The gateway for its clients' requests, whoever carries them here. */
 export class Proxy extends Context.Service<
   Proxy,
   {
-    /** Takes a request on. The call goes on by itself, whatever becomes of who made it; its answer goes to the channel. */
-    readonly accept: (session: Session, request: ClientMessage.Request, channel: ReplyChannel) => Effect.Effect<void>
+    /** Takes a call on. It goes on by itself, whatever becomes of who made it; the exchange hears how it ended. */
+    readonly accept: (exchange: Exchange) => Effect.Effect<void>
     /** Waits until no call is in flight. */
     readonly idle: Effect.Effect<void>
     /** Cancels all calls in flight; each is answered as cancelled. */
     readonly abort: Effect.Effect<void>
   }
 >()("mcp-proxy/gateway/Proxy") {}
-
-/** How long a call may be unanswered before its reply becomes a stream. */
-const SILENT_SECONDS = 10
 
 /** Is it the server's word that there is no such resource? Revisions and servers differ in how they say it. */
 const saysUnknown = (frame: Frame.Frame): boolean => {
@@ -72,168 +55,176 @@ const saysUnknown = (frame: Frame.Frame): boolean => {
   return code === CODE.resourceNotFound || code === CODE.invalidParams
 }
 
+/** How long a call may be unanswered before its reply becomes a stream. */
+const SILENT_SECONDS = 10
+
+/** Methods that only one era has. */
+const ONLY: ReadonlyMap<string, Exchange["era"]> = new Map([
+  ["ping", "legacy"],
+  ["logging/setLevel", "legacy"],
+  ["resources/subscribe", "legacy"],
+  ["resources/unsubscribe", "legacy"],
+  ["server/discover", "modern"]
+])
+
+const DONE = [Json.utf8("{}")]
+
 const make = Effect.gen(function* () {
   const audit = yield* Audit
   const fleet = yield* Fleet
   const catalog = yield* Catalog
-  const sessions = yield* Sessions
   const { listWait } = yield* Behaviour
   const lists = yield* Lists.make(listWait, fleet.config.pageSize)
+  const discover = yield* Discover.make
   const router = yield* Router.make
+  const state = yield* SessionState.make(router)
   const calls = yield* FiberSet.make()
   const fork = yield* FiberSet.runtime(calls)()
 
-  const renamer = (session: Session, server: ServerId): ((uri: string) => string) | undefined =>
-    catalog.scheme(session.endpoint).uris === "prefixed" ? (uri) => ResourceUri.toPublic(server, uri) : undefined
+  const renamer = ({ endpoint }: Exchange["requester"], server: ServerId): Rename =>
+    catalog.scheme(endpoint).uris === "prefixed" ? (uri) => ResourceUri.toPublic(server, uri) : undefined
 
-  /** Tells a connection that is new to this session what the session has asked for so far. */
-  const prepare = Effect.fnUntraced(function* (session: Session, upstream: Upstream["Service"]) {
-    if (session.prepared.has(upstream)) return
-    session.prepared.add(upstream)
-    if (session.logLevel !== undefined) yield* upstream.setLogLevel(session.logLevel)
-    for (const watched of session.watched) {
-      const owner = yield* Effect.option(router.byUri(session, watched))
-      if (owner._tag === "None" || owner.value.server !== upstream.config.id) continue
-      const { uri } = owner.value
-      upstream.watch(uri, session.key)
-      yield* Effect.ignore(upstream.call(ownRequest("resources/subscribe", { uri }), quiet(session)))
-    }
+  const borrow = Effect.fnUntraced(function* ({ logLevel, requester, session }: Exchange, server: ServerId) {
+    const upstream = yield* fleet.borrow(server, requester.caller)
+    if (session !== undefined) yield* state.prepare(session, upstream)
+    else if (logLevel !== undefined) yield* upstream.setLogLevel(logLevel)
+    return upstream
   })
 
-  const borrow = (session: Session, server: ServerId) =>
-    Effect.tap(fleet.borrow(server, session.caller), (upstream) => prepare(session, upstream))
+  /** Answers that a session of a legacy client's be told, or no longer be told, of changes of a resource. */
+  const subscription = Effect.fnUntraced(function* (
+    session: Session,
+    exchange: Exchange,
+    upstream: Upstream["Service"],
+    own: string
+  ): Effect.fn.Return<Conclusion | undefined, ProxyError> {
+    const uri = String(exchange.request.params?.values["uri"])
+    const isModern = (yield* Watching.eraOf(upstream)) === "modern"
+    if (exchange.request.method === "resources/subscribe") {
+      if (!isModern) return undefined
+      upstream.watch(own, session.key)
+      yield* state.watched(session, uri)
+      return Conclusions.result(DONE)
+    }
+    yield* state.unwatched(session, uri)
+    // Others on the connection may be watching still.
+    return upstream.unwatch(own, session.key) && !isModern ? undefined : Conclusions.result(DONE)
+  })
 
   /** Sends a request to its server, and gives back the answer under the client's names. */
   const forward = Effect.fnUntraced(function* (
     exchange: Exchange,
-    request: ClientMessage.Request,
     { overrides, server, unknown }: Router.Route
-  ): Effect.fn.Return<Uint8Array, ProxyError, Scope.Scope> {
-    const { session } = exchange
+  ): Effect.fn.Return<Conclusion, ProxyError, Scope.Scope> {
+    const { request, requester, session } = exchange
     exchange.server = server
-    const upstream = yield* borrow(session, server)
-    const rename = renamer(session, server)
+    const upstream = yield* borrow(exchange, server)
+    const rename = renamer(requester, server)
+    const own = overrides["uri"]
+    const isSubscription = session !== undefined && ONLY.has(request.method) && typeof own === "string"
+    if (isSubscription) {
+      const done = yield* subscription(session, exchange, upstream, own)
+      if (done !== undefined) return done
+    }
+    if (exchange.era === "modern" && request.params?.values["requestState"] !== undefined) {
+      yield* requireModern(upstream)
+    }
     const handlers = exchange.handlers(rename, (message) => void fork(upstream.notify(message)))
-    const meta = request.params?.values["_meta"]
-    const wantsProgress = Predicate.isReadonlyObject(meta) && meta["progressToken"] !== undefined
-    const encode = (id: number): Uint8Array =>
-      ClientMessage.encode(
-        request,
-        id,
-        wantsProgress ? { ...overrides, _meta: { ...meta, progressToken: id } } : overrides
-      )
-    const uri = overrides["uri"]
-    if (request.method === "resources/unsubscribe" && typeof uri === "string") {
-      session.watched.delete(String(request.params?.values["uri"]))
-      yield* sessions.save(session)
-      // Others on the connection may be watching still.
-      if (!upstream.unwatch(uri, session.key)) return Answers.done(request.id)
+    const call = (more: Readonly<Record<string, unknown>>) =>
+      upstream.call(Outbound.outgoing(exchange, { ...overrides, ...more }), handlers)
+    const answered = exchange.era === "legacy" ? yield* Rounds.play(server, call, handlers) : yield* call({})
+    exchange.answer = answered.frame
+    if (unknown !== undefined && saysUnknown(answered.frame)) return yield* unknown
+    if (isSubscription && request.method === "resources/subscribe" && answered.frame.error === undefined) {
+      upstream.watch(own, session.key)
+      yield* state.watched(session, String(request.params?.values["uri"]))
     }
-    const { frame } = yield* upstream.call({ method: request.method, encode }, handlers)
-    exchange.answer = frame
-    if (unknown !== undefined && saysUnknown(frame)) return yield* unknown
-    if (request.method === "resources/subscribe" && typeof uri === "string" && frame.error === undefined) {
-      upstream.watch(uri, session.key)
-      session.watched.add(String(request.params?.values["uri"]))
-      yield* sessions.save(session)
-    }
-    return Answers.forwarded(frame, request.id, rename)
+    return Conclusions.forwarded(exchange, answered, rename)
   })
 
-  const setLogLevel = Effect.fnUntraced(function* (session: Session, request: ClientMessage.Request) {
-    const level = request.params?.values["level"]
-    if (!isLogLevel(level)) {
-      return yield* new BadParams({ reason: `logging/setLevel needs params.level, one of MCP's log levels` })
-    }
-    session.logLevel = level
-    yield* sessions.save(session)
-    yield* Effect.forEach(
-      catalog.section(session.endpoint, session.caller.principal).servers,
-      (server) => fleet.peek(server, session.caller)?.setLogLevel(level) ?? Effect.void,
-      { concurrency: "unbounded", discard: true }
-    )
-    return Answers.done(request.id)
+  /** A state that is none of ours can only be a modern server's own. */
+  const requireModern = Effect.fnUntraced(function* (upstream: Upstream["Service"]) {
+    if ((yield* Watching.eraOf(upstream)) === "modern") return
+    return yield* new BadParams({ reason: "requestState: it was not given out here, or not for this server" })
   })
 
   const handle = Effect.fnUntraced(function* (
-    exchange: Exchange,
-    request: ClientMessage.Request
-  ): Effect.fn.Return<Uint8Array, ProxyError, Scope.Scope> {
-    const { session } = exchange
-    const kind = Lists.kindOf(request.method)
-    if (kind !== undefined) return yield* lists.answer(session, request, kind)
-    if (request.method === "ping") return Answers.done(request.id)
-    if (request.method === "logging/setLevel") return yield* setLogLevel(session, request)
-    const route = router.route(session, request, yield* lists.patience(session))
-    if (route === undefined) return yield* new UnknownMethod({ method: request.method })
-    return yield* forward(exchange, request, yield* route)
+    exchange: Exchange
+  ): Effect.fn.Return<Conclusion, ProxyError, Scope.Scope> {
+    const { request, requester, session } = exchange
+    const { method } = request
+    const kind = Lists.kindOf(method)
+    if (kind !== undefined) return Conclusions.result(yield* lists.answer(exchange, kind))
+    if ((ONLY.get(method) ?? exchange.era) !== exchange.era) return yield* new UnknownMethod({ method })
+    if (method === "ping") return Conclusions.result(DONE)
+    if (method === "server/discover") return Conclusions.result(yield* discover(requester))
+    if (method === "logging/setLevel" && session !== undefined) {
+      return Conclusions.result(yield* state.setLogLevel(session, request))
+    }
+    const route = router.route(requester, request, yield* lists.patience(requester))
+    if (route === undefined) return yield* new UnknownMethod({ method })
+    return yield* forward(exchange, yield* route)
   })
 
-  const answerFor = (
-    request: ClientMessage.Request,
-    exit: Exit.Exit<Uint8Array, ProxyError>
-  ): Effect.Effect<Uint8Array> => {
+  const conclusionOf = (
+    { era, request }: Exchange,
+    exit: Exit.Exit<Conclusion, ProxyError>
+  ): Effect.Effect<Conclusion> => {
     if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
     const failure = Exit.findErrorOption(exit)
-    if (Option.isSome(failure)) return Effect.succeed(Answers.proxyError(request.id, failure.value))
-    if (Exit.hasInterrupts(exit)) return Effect.succeed(Answers.proxyError(request.id, new Cancelled()))
+    if (Option.isSome(failure)) return Effect.succeed(Conclusions.proxyError(era, failure.value))
+    if (Exit.hasInterrupts(exit)) return Effect.succeed(Conclusions.proxyError(era, new Cancelled()))
     const error = { code: CODE.internalError, message: "Internal error; the proxy's log says more" }
     return Effect.as(
       log.error(`${request.method} failed unexpectedly`, {}, exit.cause),
-      Answers.failure(request.id, error)
+      Conclusions.failure(era, error)
     )
   }
 
   /** Puts into the audit trail how a request went. */
   const record = (
-    { answer, server, session }: Exchange,
-    request: ClientMessage.Request,
+    exchange: Exchange,
     started: number,
-    exit: Exit.Exit<Uint8Array, ProxyError>
+    exit: Exit.Exit<unknown, ProxyError>,
+    bytesOut: number | undefined
   ): Effect.Effect<void> =>
-    CallRecord.isRecorded(request)
+    CallRecord.isRecorded(exchange.request)
       ? Effect.flatMap(Clock.currentTimeMillis, (ended) =>
-          audit.record(
-            CallRecord.make({ session, request, started, ended, server, answer, exit, argumentsOf: audit.argumentsOf })
-          )
+          audit.record(CallRecord.make({ exchange, started, ended, exit, bytesOut, argumentsOf: audit.argumentsOf }))
         )
       : Effect.void
 
   // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
-  const unanswered = new Map<ReplyChannel, number>()
+  const unanswered = new Map<Exchange, number>()
   yield* Effect.sync(() => {
-    for (const [channel, seconds] of unanswered) {
-      if (seconds >= SILENT_SECONDS) channel.stream()
-      unanswered.set(channel, seconds + 1)
+    for (const [exchange, seconds] of unanswered) {
+      if (seconds >= SILENT_SECONDS) exchange.reassure()
+      unanswered.set(exchange, seconds + 1)
     }
   }).pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
 
   return Proxy.of({
     idle: FiberSet.awaitEmpty(calls),
     abort: FiberSet.clear(calls),
-    accept: (session, request, channel) =>
+    accept: (exchange) =>
       Effect.map(Clock.currentTimeMillis, (started) => {
-        unanswered.set(channel, 0)
-        const exchange = new Exchange(session, request, channel)
+        const { request, requester } = exchange
+        unanswered.set(exchange, 0)
         const fiber = fork(
-          handle(exchange, request).pipe(
+          handle(exchange).pipe(
             Effect.scoped,
             Effect.onExit((exit) =>
-              Effect.flatMap(answerFor(request, exit), (message) => {
-                session.calls.delete(request.requestId)
-                unanswered.delete(channel)
-                channel.answer(message)
-                return record(exchange, request, started, exit)
+              Effect.flatMap(conclusionOf(exchange, exit), (conclusion) => {
+                unanswered.delete(exchange)
+                return record(exchange, started, exit, exchange.ended(conclusion))
               })
             ),
             // The client has been told, and so has the trail.
             Effect.ignore,
-            Effect.annotateLogs({ principal: session.caller.principal.displayName, request: request.requestId })
+            Effect.annotateLogs({ principal: requester.caller.principal.displayName, request: request.requestId })
           )
         )
-        if (fiber.pollUnsafe() === undefined) {
-          session.calls.set(request.requestId, { cancel: () => fiber.interruptUnsafe() })
-        }
+        if (fiber.pollUnsafe() === undefined) exchange.begun(() => fiber.interruptUnsafe())
       })
   })
 })

@@ -2,14 +2,14 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Json from "../domain/Json.ts"
-import type { LegacyRevision } from "../domain/Protocol.ts"
+import type { Revision } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
 import type { EventLog, EventLogs } from "./EventLog.ts"
 import type { StreamName } from "./EventIds.ts"
 
 /** The whole JSON body, or the stream to read. */
 export type Reply =
-  | { readonly _tag: "Json"; readonly body: Uint8Array }
+  | { readonly _tag: "Json"; readonly body: Uint8Array; readonly status: number }
   | { readonly _tag: "Stream"; readonly log: EventLog }
 
 const OPEN = Json.utf8("[")
@@ -18,7 +18,7 @@ const CLOSE = Json.utf8("]")
 
 export class ReplyChannel {
   /** The revision that the request is answered by. */
-  readonly revision: LegacyRevision
+  readonly revision: Revision
   private readonly logs: EventLogs
   private readonly name: Omit<StreamName, "number">
   private readonly acceptsStream: boolean
@@ -33,7 +33,7 @@ export class ReplyChannel {
     readonly logs: EventLogs
     readonly session: SessionKey
     readonly request: string | null
-    readonly revision: LegacyRevision
+    readonly revision: Revision
     readonly acceptsStream: boolean
     readonly batchOf?: number
   }) {
@@ -68,15 +68,15 @@ export class ReplyChannel {
     return log !== undefined
   }
 
-  /** One whole JSON-RPC response. With the last one the reply is complete. */
-  answer(message: Uint8Array): void {
+  /** One whole JSON-RPC response, and its HTTP status where it goes alone. With the last one the reply is complete. */
+  answer(message: Uint8Array, status = 200): void {
     if (this.outstanding === 0) return
     this.outstanding--
     if (this.log !== undefined) this.log.append(message)
     else this.answers.push(message)
     if (this.outstanding > 0) return
     if (this.log === undefined) {
-      Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Json", body: this.body() }))
+      Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Json", body: this.body(), status }))
       return
     }
     this.log.finish()

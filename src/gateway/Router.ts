@@ -12,7 +12,7 @@ import * as Status from "../domain/UpstreamStatus.ts"
 import * as View from "../domain/View.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
-import type { Session } from "./Session.ts"
+import type { Requester } from "./Requester.ts"
 
 /** Where a request goes, and the parameters that are different there. */
 export interface Route {
@@ -32,7 +32,7 @@ const stringParam = (request: Request, name: string): Effect.Effect<string, BadP
     : Effect.fail(new BadParams({ reason: `${request.method} needs params.${name}, a string` }))
 }
 
-/** `patience` says how long a session may still wait for servers on their first start. */
+/** `patience` says how long a requester may still wait for servers on their first start. */
 export const make = Effect.gen(function* () {
   const catalog = yield* Catalog
   const fleet = yield* Fleet
@@ -47,9 +47,9 @@ export const make = Effect.gen(function* () {
    * A server that has never said what it offers cannot be said not to offer this: its status is the answer, for those who
    * might use such a thing of it.
    */
-  const silentOwner = (session: Session, kind: "tools" | "prompts", name: string): ServerId | undefined => {
-    const { principal } = session.caller
-    const { scheme, servers } = catalog.section(session.endpoint, principal)
+  const silentOwner = (requester: Requester, kind: "tools" | "prompts", name: string): ServerId | undefined => {
+    const { principal } = requester.caller
+    const { scheme, servers } = catalog.section(requester.endpoint, principal)
     const silent = servers.filter(isSilent)
     const mayBeTheirs = (server: ServerId): boolean => {
       const own = View.withoutPrefix(server, name)
@@ -64,27 +64,27 @@ export const make = Effect.gen(function* () {
   }
 
   /** Is there such a thing, or, of a server that has never been up, might there be? */
-  const isDenied = (session: Session, kind: "tools" | "prompts", name: string): boolean =>
-    catalog.isOffered(session.endpoint, session.caller, kind, name) ||
-    catalog.allServers(session.endpoint).some((server) => {
+  const isDenied = (requester: Requester, kind: "tools" | "prompts", name: string): boolean =>
+    catalog.isOffered(requester.endpoint, requester.caller, kind, name) ||
+    catalog.allServers(requester.endpoint).some((server) => {
       const own = isSilent(server) ? View.withoutPrefix(server, name) : undefined
-      return own !== undefined && !catalog.mayUse(session.caller.principal, kind, server, own)
+      return own !== undefined && !catalog.mayUse(requester.caller.principal, kind, server, own)
     })
 
   const byName = Effect.fnUntraced(function* (
-    session: Session,
+    requester: Requester,
     kind: "tool" | "prompt",
     name: string,
     patience: Duration.Duration
   ): Effect.fn.Return<View.Entry, ProxyError> {
     const list = kind === "tool" ? "tools" : "prompts"
-    const { caller, endpoint } = session
+    const { caller, endpoint } = requester
     const known = catalog.known(endpoint, caller).byName[list].get(name)
     if (known !== undefined) return known
     const view = yield* catalog.complete(endpoint, caller, patience)
     const found = view.byName[list].get(name)
     if (found !== undefined) return found
-    const silent = silentOwner(session, list, name)
+    const silent = silentOwner(requester, list, name)
     const upstream = silent === undefined ? undefined : fleet.shared(silent)
     if (silent !== undefined && upstream !== undefined) {
       yield* upstream.retry
@@ -94,7 +94,7 @@ export const make = Effect.gen(function* () {
       const status = Status.describe(SubscriptionRef.getUnsafe(upstream.state).status, now)
       return yield* new UpstreamDown({ server: silent, status })
     }
-    const denied = isDenied(session, list, name)
+    const denied = isDenied(requester, list, name)
     return yield* new UnknownName({
       kind,
       name,
@@ -104,33 +104,33 @@ export const make = Effect.gen(function* () {
   })
 
   const byUri = (
-    session: Session,
+    requester: Requester,
     uri: string
   ): Effect.Effect<{ server: ServerId; uri: string; unknown?: UnknownResource | undefined }, UnknownResource> => {
-    const { principal } = session.caller
-    const { scheme, servers } = catalog.section(session.endpoint, principal)
+    const { principal } = requester.caller
+    const { scheme, servers } = catalog.section(requester.endpoint, principal)
     const owner = View.resourceOwner(servers, scheme, uri)
     if (owner !== undefined && catalog.mayUseAll(principal, owner.server)) return Effect.succeed(owner)
     const unknown = new UnknownResource({ uri })
     if (owner !== undefined && catalog.mayUse(principal, "resources", owner.server, owner.uri)) {
       return Effect.succeed({ ...owner, unknown })
     }
-    const exists = View.resourceOwner(catalog.allServers(session.endpoint), scheme, uri) !== undefined
+    const exists = View.resourceOwner(catalog.allServers(requester.endpoint), scheme, uri) !== undefined
     return Effect.fail(exists ? new UnknownResource({ uri, denied: true }) : unknown)
   }
 
   const byReference = Effect.fnUntraced(function* (
-    session: Session,
+    requester: Requester,
     request: Request,
     patience: Duration.Duration
   ): Effect.fn.Return<Route, ProxyError> {
     const ref = request.params?.values["ref"]
     if (Predicate.isReadonlyObject(ref) && ref["type"] === "ref/prompt" && typeof ref["name"] === "string") {
-      const entry = yield* byName(session, "prompt", ref["name"], patience)
+      const entry = yield* byName(requester, "prompt", ref["name"], patience)
       return { server: entry.server, overrides: { ref: { ...ref, name: entry.original } } }
     }
     if (Predicate.isReadonlyObject(ref) && ref["type"] === "ref/resource" && typeof ref["uri"] === "string") {
-      const { server, unknown, uri } = yield* byUri(session, ref["uri"])
+      const { server, unknown, uri } = yield* byUri(requester, ref["uri"])
       return { server, unknown, overrides: { ref: { ...ref, uri } } }
     }
     const reason = `${request.method} needs params.ref, a ref/prompt with a name or a ref/resource with a uri`
@@ -139,7 +139,7 @@ export const make = Effect.gen(function* () {
 
   /** The route of a request that one server answers; undefined for all others. */
   const route = (
-    session: Session,
+    requester: Requester,
     request: Request,
     patience: Duration.Duration
   ): Effect.Effect<Route, ProxyError> | undefined => {
@@ -148,7 +148,7 @@ export const make = Effect.gen(function* () {
       case "prompts/get":
         return stringParam(request, "name").pipe(
           Effect.flatMap((name) =>
-            byName(session, request.method === "tools/call" ? "tool" : "prompt", name, patience)
+            byName(requester, request.method === "tools/call" ? "tool" : "prompt", name, patience)
           ),
           Effect.map(({ original, server }) => ({ server, overrides: { name: original } }))
         )
@@ -156,11 +156,11 @@ export const make = Effect.gen(function* () {
       case "resources/subscribe":
       case "resources/unsubscribe":
         return stringParam(request, "uri").pipe(
-          Effect.flatMap((uri) => byUri(session, uri)),
+          Effect.flatMap((uri) => byUri(requester, uri)),
           Effect.map(({ server, unknown, uri }) => ({ server, unknown, overrides: { uri } }))
         )
       case "completion/complete":
-        return byReference(session, request, patience)
+        return byReference(requester, request, patience)
       default:
         return undefined
     }
@@ -168,3 +168,5 @@ export const make = Effect.gen(function* () {
 
   return { route, byUri }
 })
+
+export type Router = Effect.Success<typeof make>

@@ -10,15 +10,10 @@ import type { Entry } from "../domain/View.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
 import type { Answer } from "../upstream/Rpc.ts"
 import type { EventLog } from "./EventLog.ts"
+import type { ClientName, Requester } from "./Requester.ts"
 
 /** A client that never listens must not make us remember for ever. */
 const MAX_UNTOLD = 64
-
-/** `clientInfo` of initialize. */
-export interface ClientName {
-  readonly name: string
-  readonly version?: string | undefined
-}
 
 /** A call of the client's that is under way. */
 export interface Cancellable {
@@ -34,7 +29,7 @@ export interface OpenQuestion {
   readonly token: Uint8Array | undefined
 }
 
-export class Session {
+export class Session implements Requester {
   /** The sealed id, as it stands in the header. */
   readonly id: string
   /** What it is called in here. */
@@ -56,8 +51,6 @@ export class Session {
   lastUsed: number
   /** Until when the Store knows of its use. */
   savedAt: number
-  /** When its first list was asked for, in epoch milliseconds. */
-  firstList: number | undefined
   private standing: Array<EventLog> = []
   /** What there was to say, without hurry, while there was no standing stream to say it on. */
   private readonly untold = new Set<string>()

@@ -19,7 +19,8 @@ import * as Seal from "../keys/Seal.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
 import { Store } from "../storage/Store.ts"
-import { type ClientName, Session } from "./Session.ts"
+import type { ClientName } from "./Requester.ts"
+import { Session } from "./Session.ts"
 
 const log = logger("gateway")
 

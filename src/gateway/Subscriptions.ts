@@ -5,11 +5,13 @@ import * as Stream from "effect/Stream"
 import * as Catalogue from "../domain/Catalogue.ts"
 import * as Json from "../domain/Json.ts"
 import * as ResourceUri from "../domain/ResourceUri.ts"
+import type { Caller } from "../domain/Lane.ts"
 import type { Entry } from "../domain/View.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import type { LaneEvent } from "../upstream/Upstream.ts"
-import { notificationFor } from "./Exchange.ts"
+import { isWanted, published } from "./Exchange.ts"
+import type { Requester } from "./Requester.ts"
 import type { Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
 
@@ -21,17 +23,33 @@ const sameEntries = (a: ReadonlyArray<Entry>, b: ReadonlyArray<Entry>): boolean 
       return other !== undefined && entry.name === other.name && Buffer.compare(entry.bytes, other.bytes) === 0
     }))
 
-/** Is the session among those that share the lane? */
-const isOn = (session: Session, { lane }: LaneEvent): boolean => {
+/** Is the caller among those that share the lane? */
+export const isOn = ({ principal, session }: Caller, { lane }: LaneEvent): boolean => {
   switch (lane._tag) {
     case "Shared":
       return true
     case "User":
-      return session.caller.principal.subject === lane.subject
+      return principal.subject === lane.subject
     case "Session":
-      return session.key === lane.session
+      return session === lane.session
   }
 }
+
+/** Which of the lists are no longer as they were shown? */
+export const changedLists = (
+  catalog: Catalog["Service"],
+  { caller, endpoint }: Requester,
+  shown: ReadonlyMap<Catalogue.Kind, ReadonlyArray<Entry>>,
+  kinds: ReadonlyArray<Catalogue.Kind>
+): ReadonlyArray<Catalogue.Kind> =>
+  kinds.filter((kind) => {
+    const before = shown.get(kind)
+    return before !== undefined && !sameEntries(before, catalog.known(endpoint, caller).lists[kind])
+  })
+
+/** The notifications that say so, each once. */
+export const changes = (kinds: ReadonlyArray<Catalogue.Kind>): ReadonlySet<string> =>
+  new Set(kinds.map((kind) => Catalogue.LIST[kind].changed))
 
 /** Tells a session, once, of each list that is no longer as it was shown. */
 export const listsChanged = (
@@ -39,15 +57,9 @@ export const listsChanged = (
   session: Session,
   kinds: ReadonlyArray<Catalogue.Kind>
 ): void => {
-  const told = new Set<string>()
-  for (const kind of kinds) {
-    const shown = session.shown.get(kind)
-    if (shown === undefined) continue
-    if (sameEntries(shown, catalog.known(session.endpoint, session.caller).lists[kind])) continue
-    session.shown.delete(kind)
-    told.add(Catalogue.LIST[kind].changed)
-  }
-  for (const method of told) session.tell(Json.encode({ jsonrpc: "2.0", method }))
+  const changed = changedLists(catalog, session, session.shown, kinds)
+  for (const kind of changed) session.shown.delete(kind)
+  for (const method of changes(changed)) session.tell(Json.encode({ jsonrpc: "2.0", method }))
 }
 
 const make = Effect.gen(function* () {
@@ -59,7 +71,7 @@ const make = Effect.gen(function* () {
     const { event, server } = laneEvent
     for (const session of sessions.all()) {
       const { scheme, servers } = catalog.section(session.endpoint, session.caller.principal)
-      if (!servers.includes(server) || !isOn(session, laneEvent)) continue
+      if (!servers.includes(server) || !isOn(session.caller, laneEvent)) continue
       if (event._tag === "ListChanged") {
         listsChanged(catalog, session, event.kinds)
         continue
@@ -68,8 +80,7 @@ const make = Effect.gen(function* () {
       if (event._tag === "ResourceUpdated" && !session.watched.has(rename?.(event.uri) ?? event.uri)) continue
       if (event._tag === "ResourceUpdated" && !catalog.mayUse(session.caller.principal, "resources", server, event.uri))
         continue
-      const message = notificationFor(session, event.frame, rename)
-      if (message !== undefined) session.tell(message)
+      if (isWanted(event.frame, session.logLevel)) session.tell(published(event.frame, rename))
     }
   }
 

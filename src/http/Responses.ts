@@ -1,4 +1,5 @@
 /** The HTTP answers that are no result of a call. */
+import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Challenge from "../auth/Challenge.ts"
 import type { Refused } from "../auth/Gatekeeper.ts"
@@ -7,7 +8,8 @@ import { CODE } from "../domain/Protocol.ts"
 import * as Answers from "../gateway/Answers.ts"
 
 const JSON_TYPE = "application/json"
-const NO_ID = Json.utf8("null")
+/** What stands for an id that could not be read. */
+export const NO_ID = Json.utf8("null")
 
 /** A JSON-RPC message as the body. */
 export const message = (
@@ -32,6 +34,11 @@ export const unadmitted = ({ challenge, header, status }: Refused): HttpServerRe
   refuse(status, CODE.invalidRequest, Challenge.message(challenge), {
     headers: { "www-authenticate": header, "cache-control": "no-store" }
   })
+
+/** A refusal as the failure that ends a handler early. */
+export const stop = (
+  response: HttpServerResponse.HttpServerResponse
+): Effect.Effect<never, HttpServerResponse.HttpServerResponse> => Effect.fail(response)
 
 /** What was sent has been taken; there is nothing to say to it. */
 export const accepted: HttpServerResponse.HttpServerResponse = HttpServerResponse.empty({ status: 202 })

@@ -21,13 +21,13 @@ const HEADERS = {
 
 const END = Json.utf8("\n\n")
 
-const event = (prefix: string, sequence: number, message: Uint8Array): ReadonlyArray<Uint8Array> => [
-  Json.utf8(`event: message\nid: ${EventIds.format(prefix, sequence)}\ndata: `),
+const event = (prefix: string | undefined, sequence: number, message: Uint8Array): ReadonlyArray<Uint8Array> => [
+  Json.utf8(`event: message\n${prefix === undefined ? "" : `id: ${EventIds.format(prefix, sequence)}\n`}data: `),
   Json.singleLine(message),
   END
 ]
 
-const encode = (prefix: string, delivery: Delivery): Uint8Array => {
+const encode = (prefix: string | undefined, delivery: Delivery): Uint8Array => {
   if (delivery._tag === "ComeBack") return Json.utf8(`retry: ${delivery.retryMillis ?? RETRY_MILLIS}\n\n`)
   return Json.join(delivery.events.flatMap(({ message, sequence }) => event(prefix, sequence, message)))
 }
@@ -42,7 +42,8 @@ const priming = (prefix: string): Uint8Array =>
 /** The response that delivers a stream's events until it ends, or until `closing` succeeds. */
 export const response = (options: {
   readonly deliveries: Stream.Stream<Delivery>
-  readonly prefix: string
+  /** Of the events' ids; undefined for a stream that cannot be taken up again. */
+  readonly prefix: string | undefined
   readonly primed: boolean
   readonly closing: Effect.Effect<void>
 }): HttpServerResponse.HttpServerResponse => {
@@ -50,7 +51,7 @@ export const response = (options: {
   const events = Stream.map(deliveries, (delivery) => encode(prefix, delivery))
   const comments = Stream.map(Stream.fromSchedule(Schedule.spaced(KEEP_ALIVE)), () => COMMENT)
   const body = Stream.merge(events, comments, { haltStrategy: "left" }).pipe(
-    primed ? Stream.prepend([priming(prefix)]) : (same) => same,
+    primed && prefix !== undefined ? Stream.prepend([priming(prefix)]) : (same) => same,
     Stream.interruptWhen(closing)
   )
   return HttpServerResponse.stream(body, { contentType: "text/event-stream", headers: HEADERS })

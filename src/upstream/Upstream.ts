@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as SubscriptionRef from "effect/SubscriptionRef"
+import type { Hint } from "../domain/Caching.ts"
 import type * as Catalogue from "../domain/Catalogue.ts"
 import type { CallTimeout, LimitReached, OutcomeUnknown, UpstreamDown, UpstreamRefused } from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
@@ -37,12 +38,6 @@ export interface Outgoing {
 export interface Answered {
   readonly frame: Frame.Frame
   readonly era: Era
-}
-
-/** How long a list may be taken for what it is, and by whom (2026-07-28, server/utilities/caching). */
-export interface Hint {
-  readonly ttlMs: number
-  readonly cacheScope: "public" | "private"
 }
 
 export interface UpstreamState {

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as ClientMessage from "../../src/domain/ClientMessage.ts"
 import { UnknownName } from "../../src/domain/Errors.ts"
 import * as Frame from "../../src/domain/Frame.ts"
-import { SessionKey, Subject } from "../../src/domain/ServerId.ts"
+import { ServerId, SessionKey, Subject } from "../../src/domain/ServerId.ts"
 import * as CallRecord from "../../src/gateway/CallRecord.ts"
 import { Session } from "../../src/gateway/Session.ts"
 
@@ -20,13 +20,16 @@ const call = (method: string, params?: unknown, answered?: string, exit?: CallRe
   const answer = answered === undefined ? undefined : Frame.read(Buffer.from(`{"jsonrpc":"2.0","id":1,${answered}}`))
   if (request._tag !== "Request" || (answer !== undefined && !Frame.isFrame(answer))) throw new Error("no such message")
   return CallRecord.make({
-    session: new Session("sealed", caller, { _tag: "All" }, { name: "editor" }, 0),
-    request,
+    exchange: {
+      requester: new Session("sealed", caller, { _tag: "All" }, { name: "editor" }, 0),
+      request,
+      server: ServerId.make("fs"),
+      answer
+    },
     started: 1000,
     ended: 1250,
-    server: "fs",
-    answer,
-    exit: exit ?? Exit.succeed(new Uint8Array(9)),
+    exit: exit ?? Exit.void,
+    bytesOut: 9,
     argumentsOf: (value) => value
   })
 }

@@ -1,0 +1,189 @@
+/** Answers of one era in the words of the other, as edits: every byte that is not named here stays the sender's. */
+import * as Predicate from "effect/Predicate"
+import * as Struct from "effect/Struct"
+import * as Frame from "./Frame.ts"
+import * as Json from "./Json.ts"
+import * as Members from "./Members.ts"
+import { CODE, META } from "./Protocol.ts"
+
+type Edits = ReadonlyArray<Json.Edit>
+
+const membersOf = ({ bytes }: Frame.Frame, span: Json.Span | undefined): ReadonlyArray<Json.Member> | undefined =>
+  span === undefined ? undefined : Json.members(bytes, span.start)
+
+/** The HTTP status under which a modern client is given an error that is all the answer there is. */
+export const httpStatus = (code: number): number => {
+  switch (code) {
+    case CODE.methodNotFound:
+      return 404
+    case CODE.parseError:
+    case CODE.invalidRequest:
+    case CODE.headerMismatch:
+    case CODE.missingCapability:
+    case CODE.unsupportedVersion:
+      return 400
+    default:
+      return 200
+  }
+}
+
+const codeSpan = ({ bytes, error }: Frame.Frame): Json.Span | undefined =>
+  error === undefined ? undefined : Json.at(bytes, error, "code")
+
+const recode = (frame: Frame.Frame, by: (code: number) => number): Edits => {
+  const span = codeSpan(frame)
+  const code = Json.tryParse(frame.bytes, span)
+  if (span === undefined || typeof code !== "number") return []
+  const other = by(code)
+  return other === code ? [] : [{ span, by: Json.encode(other) }]
+}
+
+/** A legacy server's answer for a modern client. */
+export const toModern = (
+  frame: Frame.Frame,
+  method: string,
+  serverInfo: { readonly name: string; readonly version: string }
+): Edits => {
+  const { result } = frame
+  if (result === undefined) {
+    return recode(frame, (code) => (code === CODE.resourceNotFound ? CODE.invalidParams : code))
+  }
+  const all = membersOf(frame, result)
+  if (all === undefined) return []
+  const caching = method === "resources/read" ? `,"ttlMs":0,"cacheScope":"private"` : ""
+  const out = caching === "" ? ["resultType"] : ["resultType", "ttlMs", "cacheScope"]
+  const identity = `${JSON.stringify(META.serverInfo)}:${JSON.stringify(serverInfo)}`
+  const meta = Json.lookup(all, "_meta")?.value
+  const metaMembers = membersOf(frame, meta)
+  const own = metaMembers === undefined ? `,"_meta":{${identity}}` : ""
+  const inner =
+    meta === undefined || metaMembers === undefined || Json.lookup(metaMembers, META.serverInfo) !== undefined
+      ? []
+      : Members.edit(meta, metaMembers, { first: identity })
+  const drop = metaMembers === undefined && meta !== undefined ? [...out, "_meta"] : out
+  return [...Members.edit(result, all, { first: `"resultType":"complete"${caching}${own}`, out: drop }), ...inner].sort(
+    (a, b) => a.span.start - b.span.start
+  )
+}
+
+/** A modern server's answer for a legacy client. */
+export const toLegacy = (frame: Frame.Frame, method: string): Edits => {
+  const { result } = frame
+  if (result === undefined) {
+    return recode(frame, (code) => {
+      if (code === CODE.invalidParams && method === "resources/read") return CODE.resourceNotFound
+      if (code === CODE.missingCapability) return CODE.invalidParams
+      return code === CODE.headerMismatch || code === CODE.unsupportedVersion ? CODE.internalError : code
+    })
+  }
+  const all = membersOf(frame, result)
+  return all === undefined ? [] : Members.edit(result, all, { out: ["resultType", "ttlMs", "cacheScope"] })
+}
+
+/** What a result says that it is; without a word it is complete. */
+export const resultTypeOf = ({ bytes, result }: Frame.Frame): string => {
+  const said = result === undefined ? undefined : Json.tryParse(bytes, Json.at(bytes, result, "resultType"))
+  return typeof said === "string" ? said : "complete"
+}
+
+/** A question in a result: its method, and its params as JSON. */
+export interface InputRequest {
+  readonly method: string
+  readonly params: Uint8Array | undefined
+}
+
+export interface InputRequired {
+  readonly requests: ReadonlyArray<readonly [key: string, request: InputRequest]>
+  readonly requestState: string | undefined
+}
+
+/** What an input_required result asks for; a text says what is wrong with it. */
+export const inputRequired = ({ bytes, result }: Frame.Frame): InputRequired | string => {
+  if (result === undefined) return "it is no result"
+  const state = Json.tryParse(bytes, Json.at(bytes, result, "requestState"))
+  if (state !== undefined && typeof state !== "string") return "requestState is not a string"
+  const span = Json.at(bytes, result, "inputRequests")
+  const members = span === undefined ? [] : Json.members(bytes, span.start)
+  if (members === undefined) return "inputRequests is not an object"
+  if (members.length === 0 && state === undefined) return "an input_required result asks for nothing"
+  const requests: Array<readonly [string, InputRequest]> = []
+  for (const { key, value } of members) {
+    const method = Json.tryParse(bytes, Json.at(bytes, value, "method"))
+    if (typeof method !== "string") return `inputRequests.${key} has no method`
+    const params = Json.at(bytes, value, "params")
+    requests.push([
+      key,
+      { method, params: params === undefined ? undefined : bytes.subarray(params.start, params.end) }
+    ])
+  }
+  return { requests, requestState: state }
+}
+
+/** A legacy server's question as a value of `inputRequests`. */
+export const questionToInputRequest = (frame: Frame.Frame): Uint8Array => {
+  const head = `{"method":${JSON.stringify(frame.method)}`
+  const all = membersOf(frame, frame.params)
+  if (frame.params === undefined || all === undefined) return Json.utf8(`${head}}`)
+  const meta = Json.lookup(all, "_meta")?.value
+  const metaMembers = membersOf(frame, meta)
+  const edits = [
+    ...Members.edit(frame.params, all, { out: ["elicitationId"] }),
+    ...(meta === undefined || metaMembers === undefined
+      ? []
+      : Members.edit(meta, metaMembers, { out: ["progressToken"] }))
+  ].sort((a, b) => a.span.start - b.span.start)
+  const { end, start } = frame.params
+  const moved = edits.map(({ by, span }) => ({ by, span: { start: span.start - start, end: span.end - start } }))
+  return Json.join([
+    Json.utf8(`${head},"params":`),
+    ...Json.splice(frame.bytes.subarray(start, end), moved),
+    Json.utf8("}")
+  ])
+}
+
+/** The same back: a modern server's question as a request of its own. */
+export const inputRequestToQuestion = ({ method, params }: InputRequest, elicitationId: string): Frame.Frame => {
+  const pieces = [Json.utf8(`{"jsonrpc":"2.0","id":0,"method":${JSON.stringify(method)}`)]
+  if (params !== undefined) {
+    const all = Json.members(params, 0) ?? []
+    const span = { start: 0, end: params.length }
+    const isUrl = Json.tryParse(params, Json.lookup(all, "mode")?.value) === "url"
+    const first =
+      isUrl && Json.lookup(all, "elicitationId") === undefined ? `"elicitationId":${JSON.stringify(elicitationId)}` : ""
+    pieces.push(Json.utf8(',"params":'), ...Json.splice(params, Members.edit(span, all, { first })))
+  }
+  pieces.push(Json.utf8("}"))
+  const read = Frame.read(Json.join(pieces))
+  if (!Frame.isFrame(read)) throw new Error(read.malformed)
+  return read
+}
+
+/** A notification for a subscription: under its id, and the URI as its client knows it. */
+export const forSubscription = (frame: Frame.Frame, id: Uint8Array, uri: string | undefined): Uint8Array => {
+  const all = membersOf(frame, frame.params)
+  const tag = `${JSON.stringify(META.subscriptionId)}:${Buffer.from(id).toString()}`
+  if (frame.params === undefined || all === undefined) {
+    return Json.utf8(`{"jsonrpc":"2.0","method":${JSON.stringify(frame.method)},"params":{"_meta":{${tag}}}}`)
+  }
+  const meta = Json.lookup(all, "_meta")?.value
+  const metaMembers = membersOf(frame, meta)
+  const named = uri === undefined ? undefined : Json.lookup(all, "uri")?.value
+  const edits = [
+    ...(named === undefined ? [] : [{ span: named, by: Json.encode(uri) }]),
+    ...(meta === undefined || metaMembers === undefined
+      ? Members.edit(frame.params, all, { first: `"_meta":{${tag}}`, out: ["_meta"] })
+      : Members.edit(meta, metaMembers, { first: tag, out: [META.subscriptionId] }))
+  ].sort((a, b) => a.span.start - b.span.start)
+  return Json.join(Json.splice(frame.bytes, edits))
+}
+
+/** The URLs that a legacy server wants visited first, each as a value of `inputRequests`; undefined for all other answers. */
+export const urlsToVisit = (frame: Frame.Frame): ReadonlyArray<Uint8Array> | undefined => {
+  const { bytes, error } = frame
+  if (error === undefined || Json.tryParse(bytes, codeSpan(frame)) !== CODE.urlElicitationRequired) return undefined
+  const list = Json.tryParse(bytes, Json.at(bytes, error, "data", "elicitations"))
+  if (!Array.isArray(list) || !list.every(Predicate.isReadonlyObject) || list.length === 0) return undefined
+  return list.map((elicitation) =>
+    Json.encode({ method: "elicitation/create", params: Struct.omit(elicitation, ["elicitationId"]) })
+  )
+}

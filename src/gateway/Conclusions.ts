@@ -1,0 +1,61 @@
+/** How calls end: a server's answer, a result of ours, or a failure, in the words of the client's era. */
+import { type ProxyError, verdict } from "../domain/Errors.ts"
+import type * as Frame from "../domain/Frame.ts"
+import * as Json from "../domain/Json.ts"
+import { CODE, type Era } from "../domain/Protocol.ts"
+import * as Rewrite from "../domain/Rewrite.ts"
+import * as Translate from "../domain/Translate.ts"
+import { NAME, VERSION } from "../observability/Version.ts"
+import type { Answered } from "../upstream/Upstream.ts"
+import * as Answers from "./Answers.ts"
+import type { Conclusion, Exchange, Rename } from "./Exchange.ts"
+
+const SERVER_INFO = { name: NAME, version: VERSION }
+
+/** A result of our own, given as JSON. */
+export const result = (body: ReadonlyArray<Uint8Array>): Conclusion => ({
+  under: (id) => Answers.result(id, body),
+  status: 200
+})
+
+/** An error of our own. */
+export const failure = (
+  era: Era,
+  error: { readonly code: number; readonly message: string; readonly data?: unknown }
+): Conclusion => {
+  // Modern clients know no code of its own for a resource that is not there (2026-07-28, server/resources).
+  const code = era === "modern" && error.code === CODE.resourceNotFound ? CODE.invalidParams : error.code
+  return {
+    under: (id) => Answers.failure(id, { ...error, code }),
+    status: era === "modern" ? Translate.httpStatus(code) : 200
+  }
+}
+
+/** What a failure of the gateway's is to its client. */
+export const proxyError = (era: Era, error: ProxyError): Conclusion => failure(era, verdict(error))
+
+const translated = ({ era, request }: Exchange, answered: Answered): ReadonlyArray<Json.Edit> => {
+  if (era === answered.era) return []
+  return era === "modern"
+    ? Translate.toModern(answered.frame, request.method, SERVER_INFO)
+    : Translate.toLegacy(answered.frame, request.method)
+}
+
+const codeOf = ({ bytes, error }: Frame.Frame): unknown =>
+  error === undefined ? undefined : Json.tryParse(bytes, Json.at(bytes, error, "code"))
+
+/** A server's answer: its bytes, the id the client's, the URIs in it public, and what the eras differ in translated. */
+export const forwarded = (exchange: Exchange, answered: Answered, rename: Rename): Conclusion => {
+  const { frame } = answered
+  const uris = rename === undefined ? [] : Rewrite.resultEdits(frame, rename)
+  const others = [...uris, ...translated(exchange, answered)]
+  const code = exchange.era === "modern" ? codeOf(frame) : undefined
+  return {
+    under: (id) => {
+      const ids = frame.ids.map((span) => ({ span, by: id }))
+      const edits = others.length === 0 ? ids : [...ids, ...others].sort((a, b) => a.span.start - b.span.start)
+      return Json.join(Json.splice(frame.bytes, edits))
+    },
+    status: typeof code === "number" ? Translate.httpStatus(code) : 200
+  }
+}

@@ -1,0 +1,56 @@
+/** A client's request as its server is to see it: under the server's names, and in the words of the server's era. */
+import * as Predicate from "effect/Predicate"
+import * as ClientMessage from "../domain/ClientMessage.ts"
+import * as Envelope from "../domain/Envelope.ts"
+import { type Capabilities, type Era, LATEST_MODERN, META } from "../domain/Protocol.ts"
+import type { Outgoing } from "../upstream/Upstream.ts"
+import { type Exchange, tokenOf } from "./Exchange.ts"
+
+const ENVELOPE_KEYS = new Set<string>(Object.values(META))
+
+/** Parameters that bring answers: a legacy server does not know them. */
+const WITHOUT_ANSWERS = { inputResponses: undefined, requestState: undefined }
+
+/** What a modern server may ask of a legacy client. */
+const capabilitiesOf = (capabilities: Capabilities): Capabilities => {
+  const { roots, ...others } = capabilities
+  // Clients do not say to modern servers that their roots changed.
+  return roots === undefined ? others : { ...others, roots: {} }
+}
+
+/** The `_meta` for a server of that era; undefined for none. */
+const metaFor = (exchange: Exchange, id: number, era: Era): unknown => {
+  const { logLevel, request, requester } = exchange
+  const given = request.params?.values["_meta"]
+  const meta = Predicate.isReadonlyObject(given) ? given : {}
+  const own = tokenOf(meta) === undefined ? meta : { ...meta, progressToken: id }
+  if (exchange.era === era) return given === undefined ? undefined : own
+  if (era === "modern") {
+    return Envelope.metaFor(
+      {
+        revision: LATEST_MODERN,
+        capabilities: capabilitiesOf(requester.caller.capabilities),
+        client: requester.client,
+        logLevel
+      },
+      own
+    )
+  }
+  const rest = Object.entries(own).filter(([key]) => !ENVELOPE_KEYS.has(key))
+  return rest.length === 0 ? undefined : Object.fromEntries(rest)
+}
+
+/** The request with `overrides` in place of the client's parameters (`undefined` drops one). */
+export const outgoing = (exchange: Exchange, overrides: Readonly<Record<string, unknown>>): Outgoing => {
+  const { request } = exchange
+  const target = [overrides["name"], overrides["uri"], overrides["taskId"]].find(Predicate.isString)
+  return {
+    method: request.method,
+    target,
+    arguments: request.params?.values["arguments"],
+    encode: (id, era) => {
+      const answers = exchange.era === "modern" && era === "legacy" ? WITHOUT_ANSWERS : undefined
+      return ClientMessage.encode(request, id, { ...answers, ...overrides, _meta: metaFor(exchange, id, era) })
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/** A call of a legacy client's: what its server says meanwhile goes to the session, as messages of their own. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { Request } from "../domain/ClientMessage.ts"
+import * as Frame from "../domain/Frame.ts"
+import * as Json from "../domain/Json.ts"
+import { isSince, type LogLevel } from "../domain/Protocol.ts"
+import type { ServerId } from "../domain/ServerId.ts"
+import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
+import { type Conclusion, type Exchange, isWanted, progressFor, published, type Rename } from "./Exchange.ts"
+import { mayBeAsked } from "./Questions.ts"
+import type { ReplyChannel } from "./ReplyChannel.ts"
+import type { Session } from "./Session.ts"
+
+/**
+ * Puts a question to a client by `emit`, and waits for the answer that it POSTs. If whoever asked loses interest, the
+ * client is told.
+ */
+export const askClient = (
+  session: Session,
+  question: Frame.Frame,
+  emit: (message: Uint8Array) => boolean,
+  toServer: (message: Uint8Array) => void
+): Effect.Effect<Answer> =>
+  Effect.suspend(() => {
+    if (!mayBeAsked(session.caller.capabilities, question)) {
+      return Effect.succeed(unanswerable(`The client did not declare what ${question.method} needs`))
+    }
+    const id = session.nextQuestionId()
+    const by = Json.encode(id)
+    const token = Frame.param(question, "_meta", "progressToken")
+    const edits = [
+      ...question.ids.map((span) => ({ span, by })),
+      ...(token === undefined ? [] : [{ span: token, by }])
+    ].sort((a, b) => a.span.start - b.span.start)
+    const answer = Deferred.makeUnsafe<Answer>()
+    session.questions.set(id, {
+      answer,
+      progress: toServer,
+      token: token === undefined ? undefined : question.bytes.subarray(token.start, token.end)
+    })
+    if (!emit(Json.join(Json.splice(question.bytes, edits)))) {
+      session.questions.delete(id)
+      return Effect.succeed(unanswerable("The client accepts no event stream, so it cannot be asked"))
+    }
+    return Deferred.await(answer).pipe(
+      Effect.onInterrupt(() =>
+        Effect.sync(() => {
+          const params = { requestId: id, reason: "the server withdrew it" }
+          emit(Json.encode({ jsonrpc: "2.0", method: "notifications/cancelled", params }))
+        })
+      ),
+      Effect.ensuring(Effect.sync(() => session.questions.delete(id)))
+    )
+  })
+
+export class SessionExchange implements Exchange {
+  readonly era = "legacy"
+  readonly session: Session
+  readonly request: Request
+  server: ServerId | undefined
+  answer: Frame.Frame | undefined
+  private readonly channel: ReplyChannel
+
+  constructor(session: Session, request: Request, channel: ReplyChannel) {
+    this.session = session
+    this.request = request
+    this.channel = channel
+  }
+
+  get requester(): Session {
+    return this.session
+  }
+
+  get logLevel(): LogLevel | undefined {
+    return this.session.logLevel
+  }
+
+  handlers(rename: Rename, toServer: (message: Uint8Array) => void): CallHandlers {
+    const { channel, request, session } = this
+    return {
+      session: session.key,
+      notify: (frame) => {
+        if (frame.method === "notifications/progress") {
+          const progress = progressFor(request, frame)
+          if (progress !== undefined) channel.emit(progress)
+        } else if (isWanted(frame, session.logLevel)) channel.emit(published(frame, rename))
+      },
+      ask: (question) => askClient(session, question, (message) => channel.emit(message), toServer),
+      polling: (retryMillis) => {
+        // Clients of older revisions do not know that they are to come back.
+        if (isSince(channel.revision, "2025-11-25")) channel.stream()?.dismiss(retryMillis)
+      }
+    }
+  }
+
+  reassure(): void {
+    this.channel.stream()
+  }
+
+  begun(cancel: () => void): void {
+    this.session.calls.set(this.request.requestId, { cancel })
+  }
+
+  ended({ under }: Conclusion): number {
+    const message = under(this.request.id)
+    this.session.calls.delete(this.request.requestId)
+    this.channel.answer(message)
+    return message.length
+  }
+}

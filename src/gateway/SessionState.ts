@@ -1,0 +1,63 @@
+/** What a legacy session has asked for once and for all: log levels and watched resources, kept true on every connection. */
+import * as Effect from "effect/Effect"
+import type { Request } from "../domain/ClientMessage.ts"
+import { BadParams, type ProxyError } from "../domain/Errors.ts"
+import * as Json from "../domain/Json.ts"
+import { isLogLevel } from "../domain/Protocol.ts"
+import { Catalog } from "../fleet/Catalog.ts"
+import { Fleet } from "../fleet/Fleet.ts"
+import type { Router } from "./Router.ts"
+import type { Session } from "./Session.ts"
+import { Sessions } from "./Sessions.ts"
+import * as Watching from "./Watching.ts"
+import type { Upstream } from "../upstream/Upstream.ts"
+
+const DONE = Json.utf8("{}")
+
+/** For the sessions of a gateway. */
+export const make = Effect.fnUntraced(function* (router: Router) {
+  const sessions = yield* Sessions
+  const catalog = yield* Catalog
+  const fleet = yield* Fleet
+
+  return {
+    /** Tells a connection that is new to this session what the session has asked for so far. */
+    prepare: Effect.fnUntraced(function* (session: Session, upstream: Upstream["Service"]) {
+      if (session.prepared.has(upstream)) return
+      session.prepared.add(upstream)
+      if (session.logLevel !== undefined) yield* upstream.setLogLevel(session.logLevel)
+      for (const watched of session.watched) {
+        const owner = yield* Effect.option(router.byUri(session, watched))
+        if (owner._tag === "None" || owner.value.server !== upstream.config.id) continue
+        yield* Effect.ignore(Watching.watch(upstream, owner.value.uri, session.key))
+      }
+    }),
+    /** Remembers that the session watches a resource, by the URI that its client knows. */
+    watched: (session: Session, uri: string) => {
+      session.watched.add(uri)
+      return sessions.save(session)
+    },
+    unwatched: (session: Session, uri: string) => {
+      session.watched.delete(uri)
+      return sessions.save(session)
+    },
+    /** Answers logging/setLevel. */
+    setLogLevel: Effect.fnUntraced(function* (
+      session: Session,
+      request: Request
+    ): Effect.fn.Return<ReadonlyArray<Uint8Array>, ProxyError> {
+      const level = request.params?.values["level"]
+      if (!isLogLevel(level)) {
+        return yield* new BadParams({ reason: `logging/setLevel needs params.level, one of MCP's log levels` })
+      }
+      session.logLevel = level
+      yield* sessions.save(session)
+      yield* Effect.forEach(
+        catalog.section(session.endpoint, session.caller.principal).servers,
+        (server) => fleet.peek(server, session.caller)?.setLogLevel(level) ?? Effect.void,
+        { concurrency: "unbounded", discard: true }
+      )
+      return [DONE]
+    })
+  }
+})

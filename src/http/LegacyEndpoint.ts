@@ -1,0 +1,247 @@
+/** The MCP endpoint for legacy revisions: sessions over Streamable HTTP (2025-11-25, basic/transports). */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as ClientMessage from "../domain/ClientMessage.ts"
+import { verdict } from "../domain/Errors.ts"
+import type { Principal } from "../domain/Principal.ts"
+import {
+  CODE,
+  HEADER,
+  isLegacyRevision,
+  isSince,
+  LEGACY_REVISIONS,
+  type LegacyRevision,
+  type Revision
+} from "../domain/Protocol.ts"
+import type { Endpoint } from "../fleet/Catalog.ts"
+import { Fleet } from "../fleet/Fleet.ts"
+import * as Answers from "../gateway/Answers.ts"
+import * as ClientNotices from "../gateway/ClientNotices.ts"
+import { EventIds } from "../gateway/EventIds.ts"
+import { type EventLog, Streams } from "../gateway/EventLog.ts"
+import * as Initialize from "../gateway/Initialize.ts"
+import { Proxy } from "../gateway/Proxy.ts"
+import { ReplyChannel } from "../gateway/ReplyChannel.ts"
+import type { Session } from "../gateway/Session.ts"
+import { Sessions } from "../gateway/Sessions.ts"
+import { SessionExchange } from "../gateway/SessionExchange.ts"
+import * as Accept from "./Accept.ts"
+import { Draining } from "./Draining.ts"
+import { accepted, message, refuse, stop } from "./Responses.ts"
+import * as Sse from "./Sse.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+type Response = HttpServerResponse.HttpServerResponse
+
+/** More standing streams of one session than any client opens. */
+const MAX_STANDING = 16
+
+export const make = Effect.gen(function* () {
+  const sessions = yield* Sessions
+  const proxy = yield* Proxy
+  const fleet = yield* Fleet
+  const streams = yield* Streams
+  const eventIds = yield* EventIds
+  const draining = yield* Draining
+  const begin = yield* Initialize.make
+  const notices = yield* ClientNotices.make
+
+  /** The header must name a revision that we speak; without it the session's own is understood. */
+  const checkRevision = (request: Request): Effect.Effect<void, Response> => {
+    const revision = request.headers[HEADER.protocolVersion]
+    if (revision === undefined || isLegacyRevision(revision)) return Effect.void
+    const text = `Bad Request: Unsupported protocol version ${JSON.stringify(revision)} (supported versions: ${LEGACY_REVISIONS.join(", ")})`
+    return stop(refuse(400, CODE.badSession, text))
+  }
+
+  const findSession = Effect.fnUntraced(function* (request: Request, principal: Principal, endpoint: Endpoint) {
+    const id = request.headers[HEADER.sessionId]
+    if (id === undefined) {
+      return yield* stop(refuse(400, CODE.badSession, "Bad Request: Mcp-Session-Id header is required"))
+    }
+    const session = yield* sessions.find(id, principal, endpoint)
+    if (Option.isNone(session)) return yield* stop(refuse(404, CODE.sessionNotFound, "Session not found"))
+    return session.value
+  })
+
+  /** The revision to answer a request by: the one that its header names, where that is older than the session's. */
+  const revisionOf = (request: Request, session: Session): LegacyRevision => {
+    const named = request.headers[HEADER.protocolVersion]
+    const agreed = session.caller.revision
+    return isLegacyRevision(named) && isSince(agreed, named) ? named : agreed
+  }
+
+  const deliver = Effect.fnUntraced(function* (log: EventLog, after: number, revision: Revision) {
+    const deliveries = log.read(after)
+    if (deliveries === undefined) return undefined
+    const prefix = yield* eventIds.prefix(log.name)
+    const primed = after === 0 && isSince(revision, "2025-11-25")
+    return { deliveries, prefix, primed, closing: draining.ended }
+  })
+
+  const onInitialize = Effect.fnUntraced(function* (
+    request: Request,
+    principal: Principal,
+    endpoint: Endpoint,
+    initialize: ClientMessage.Request
+  ) {
+    const id = request.headers[HEADER.sessionId]
+    if (id !== undefined && Option.isSome(yield* sessions.find(id, principal, endpoint))) {
+      const text = "Invalid Request: the session is initialized already"
+      return refuse(400, CODE.invalidRequest, text, { id: initialize.id })
+    }
+    return yield* begin(principal, endpoint, initialize).pipe(
+      Effect.map(({ answer, session }) => message(answer, { headers: { [HEADER.sessionId]: session.id } })),
+      Effect.catchTags({
+        BadParams: (error) => Effect.succeed(message(Answers.failure(initialize.id, verdict(error)))),
+        SessionTooLarge: (error) =>
+          Effect.succeed(refuse(400, CODE.invalidRequest, error.message, { id: initialize.id }))
+      })
+    )
+  })
+
+  /** Takes what needs no answer. */
+  const take = (session: Session, received: ClientMessage.Notification | ClientMessage.Response) =>
+    received._tag === "Notification" ? notices.notified(session, received) : notices.answered(session, received)
+
+  const reply = Effect.fnUntraced(function* (channel: ReplyChannel) {
+    const decided = yield* channel.reply
+    if (decided._tag === "Json") return message(decided.body)
+    const delivery = yield* deliver(decided.log, 0, channel.revision)
+    return delivery === undefined ? HttpServerResponse.empty({ status: 500 }) : Sse.response(delivery)
+  })
+
+  const post = Effect.fnUntraced(function* (
+    request: Request,
+    principal: Principal,
+    endpoint: Endpoint,
+    body: Exclude<ClientMessage.Body, ClientMessage.Refusal>,
+    accept: Accept.Accepted
+  ): Effect.fn.Return<Response, Response> {
+    if (body._tag === "Request" && body.method === "initialize") {
+      return yield* onInitialize(request, principal, endpoint, body)
+    }
+    yield* checkRevision(request)
+    const session = yield* findSession(request, principal, endpoint)
+    const open = (id: string | null, batchOf?: number) => {
+      const channel = new ReplyChannel({
+        logs: streams,
+        session: session.key,
+        request: id,
+        revision: revisionOf(request, session),
+        acceptsStream: accept.stream,
+        ...(batchOf === undefined ? {} : { batchOf })
+      })
+      if (!accept.json || accept.prefersStream) channel.stream()
+      return channel
+    }
+    if (body._tag === "Request") {
+      const channel = open(JSON.stringify(body.requestId))
+      yield* proxy.accept(new SessionExchange(session, body, channel))
+      return yield* reply(channel)
+    }
+    if (body._tag !== "Batch") {
+      yield* take(session, body)
+      return accepted
+    }
+    if (session.caller.revision !== "2025-03-26") {
+      const text = `Revision ${session.caller.revision} knows no batches; send one message at a time`
+      return refuse(400, CODE.invalidRequest, text)
+    }
+    if (body.messages.some((one) => one._tag === "Request" && one.method === "initialize")) {
+      return refuse(400, CODE.invalidRequest, "initialize must not be part of a batch")
+    }
+    const answerable = body.messages.filter((one) => one._tag === "Request" || one._tag === "Refusal")
+    const channel = open(null, answerable.length)
+    for (const one of body.messages) {
+      if (one._tag === "Request") yield* proxy.accept(new SessionExchange(session, one, channel))
+      else if (one._tag === "Refusal") channel.answer(Answers.failure(one.id, { code: one.code, message: one.reason }))
+      else yield* take(session, one)
+    }
+    return answerable.length === 0 ? accepted : yield* reply(channel)
+  })
+
+  /** A stream with nothing but the word that an answer cannot be had any more. */
+  const unknownOutcome = (requestId: string, reason: string): Response => {
+    const id = new TextEncoder().encode(requestId)
+    const lost = Answers.failure(id, { code: 1502, message: `Outcome unknown: ${reason}` })
+    return Sse.response({
+      deliveries: Stream.make({ _tag: "Events", events: [{ sequence: 1, message: lost }] } as const),
+      prefix: "lost",
+      primed: false,
+      closing: Effect.never
+    })
+  }
+
+  /** A standing stream keeps the session's own connections alive, and is where it hears what belongs to no call. */
+  const stand = Effect.fnUntraced(function* (session: Session, log: EventLog, after: number) {
+    const delivery = yield* deliver(log, after, session.caller.revision)
+    if (delivery === undefined) return undefined
+    const held = Stream.unwrap(
+      Effect.gen(function* () {
+        yield* fleet.hold(session.caller)
+        yield* Effect.acquireRelease(
+          Effect.sync(() => session.attach(log)),
+          () => Effect.sync(() => session.detach(log))
+        )
+        return delivery.deliveries
+      })
+    )
+    return Sse.response({ ...delivery, deliveries: held, closing: Effect.raceFirst(draining.begun, draining.ended) })
+  })
+
+  const resume = Effect.fnUntraced(function* (session: Session, lastEventId: string) {
+    const opened = yield* eventIds.open(lastEventId)
+    if (Option.isNone(opened) || opened.value.stream.session !== session.key) {
+      return refuse(400, CODE.badSession, "Invalid event ID: it is not one of this session's")
+    }
+    const { sequence, stream } = opened.value
+    const log = streams.find(stream)
+    if (stream.request === null) {
+      const taken = log === undefined ? undefined : yield* stand(session, log, sequence)
+      return taken ?? (yield* newStanding(session))
+    }
+    if (log === undefined) return unknownOutcome(stream.request, "the proxy restarted, or too much time has passed")
+    const delivery = yield* deliver(log, sequence, session.caller.revision)
+    return delivery === undefined
+      ? unknownOutcome(stream.request, "more was said than is kept")
+      : Sse.response({ ...delivery, primed: false })
+  })
+
+  const newStanding = Effect.fnUntraced(function* (session: Session) {
+    if (session.standingStreams.length >= MAX_STANDING) {
+      return refuse(409, CODE.badSession, `Conflict: the session has ${MAX_STANDING} standing streams already`)
+    }
+    const log = streams.open({ session: session.key, request: null })
+    return (yield* stand(session, log, 0)) ?? HttpServerResponse.empty({ status: 500 })
+  })
+
+  const get = Effect.fnUntraced(function* (
+    request: Request,
+    principal: Principal,
+    endpoint: Endpoint
+  ): Effect.fn.Return<Response, Response> {
+    if (!Accept.read(request.headers["accept"]).stream) {
+      return refuse(406, CODE.badSession, "Not Acceptable: Client must accept text/event-stream")
+    }
+    yield* checkRevision(request)
+    const session = yield* findSession(request, principal, endpoint)
+    const lastEventId = request.headers[HEADER.lastEventId]
+    return lastEventId === undefined ? yield* newStanding(session) : yield* resume(session, lastEventId)
+  })
+
+  const end = Effect.fnUntraced(function* (
+    request: Request,
+    principal: Principal,
+    endpoint: Endpoint
+  ): Effect.fn.Return<Response, Response> {
+    yield* checkRevision(request)
+    yield* sessions.end(yield* findSession(request, principal, endpoint))
+    return HttpServerResponse.empty({ status: 200 })
+  })
+
+  return { post, get, end }
+})

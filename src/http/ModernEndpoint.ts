@@ -1,0 +1,129 @@
+/** The MCP endpoint for modern revisions: each POST says it all (2026-07-28, transports/streamable-http). */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as ClientMessage from "../domain/ClientMessage.ts"
+import type { Envelope } from "../domain/Envelope.ts"
+import type { Principal } from "../domain/Principal.ts"
+import { CODE, LATEST_MODERN, MAY_ASK } from "../domain/Protocol.ts"
+import type { Endpoint } from "../fleet/Catalog.ts"
+import * as Conclusions from "../gateway/Conclusions.ts"
+import { Streams } from "../gateway/EventLog.ts"
+import * as InputRequired from "../gateway/InputRequired.ts"
+import { Listens } from "../gateway/Listens.ts"
+import { ModernExchange } from "../gateway/ModernExchange.ts"
+import { ModernRequesters } from "../gateway/ModernRequesters.ts"
+import { Parking } from "../gateway/Parking.ts"
+import { Proxy } from "../gateway/Proxy.ts"
+import { ReplyChannel } from "../gateway/ReplyChannel.ts"
+import type { Requester } from "../gateway/Requester.ts"
+import type { Accepted } from "./Accept.ts"
+import { Draining } from "./Draining.ts"
+import { message, refuse } from "./Responses.ts"
+import * as Sse from "./Sse.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
+
+export const make = Effect.gen(function* () {
+  const proxy = yield* Proxy
+  const parking = yield* Parking
+  const listens = yield* Listens
+  const streams = yield* Streams
+  const draining = yield* Draining
+  const requesters = new ModernRequesters()
+
+  // Nobody comes back to a process that stops: what waits for answers need not keep it, and streams end in good order.
+  yield* Effect.forkScoped(
+    Effect.andThen(
+      draining.begun,
+      Effect.andThen(
+        parking.clear,
+        Effect.sync(() => listens.end(() => true))
+      )
+    )
+  )
+
+  /** The answer to a POST, of which the client's going away is a cancellation. */
+  const reply = Effect.fnUntraced(function* (channel: ReplyChannel, abandoned: () => void) {
+    const decided = yield* Effect.onInterrupt(channel.reply, () => Effect.sync(abandoned))
+    if (decided._tag === "Json") return message(decided.body, { status: decided.status })
+    const { log } = decided
+    const deliveries = Stream.ensuring(
+      log.read(0) ?? Stream.empty,
+      Effect.sync(() => {
+        abandoned()
+        streams.drop(log)
+      })
+    )
+    return Sse.response({ deliveries, prefix: undefined, primed: false, closing: draining.ended })
+  })
+
+  const call = Effect.fnUntraced(function* (
+    requester: Requester,
+    request: ClientMessage.Request,
+    envelope: Envelope,
+    channel: ReplyChannel
+  ) {
+    const resumed = MAY_ASK.has(request.method)
+      ? yield* parking.resume(requester, request, channel)
+      : ({ _tag: "Fresh" } as const)
+    if (resumed._tag === "Resumed") return resumed.exchange
+    const exchange = new ModernExchange({
+      requester,
+      request: resumed._tag === "Again" ? InputRequired.withoutAnswers(request) : request,
+      envelope,
+      channel,
+      ask: parking.ask,
+      onTold: parking.forget
+    })
+    yield* proxy.accept(exchange)
+    return exchange
+  })
+
+  const listen = Effect.fnUntraced(function* (
+    requester: Requester,
+    request: ClientMessage.Request,
+    channel: ReplyChannel
+  ) {
+    const log = channel.stream()
+    if (log === undefined) return refuse(406, CODE.badSession, "subscriptions/listen is answered with an event stream")
+    const deliveries = Stream.ensuring(
+      yield* listens.open(requester, request, log),
+      Effect.sync(() => streams.drop(log))
+    )
+    return Sse.response({ deliveries, prefix: undefined, primed: false, closing: draining.ended })
+  })
+
+  return {
+    /** Answers one request. */
+    post: Effect.fnUntraced(function* (
+      principal: Principal,
+      endpoint: Endpoint,
+      request: ClientMessage.Request,
+      envelope: Envelope,
+      accept: Accepted
+    ): Effect.fn.Return<Response> {
+      const requester = requesters.of(principal, endpoint, envelope)
+      const channel = new ReplyChannel({
+        logs: streams,
+        session: requester.key,
+        request: JSON.stringify(request.requestId),
+        revision: LATEST_MODERN,
+        acceptsStream: accept.stream
+      })
+      if (!accept.json || accept.prefersStream) channel.stream()
+      const answered =
+        request.method === "subscriptions/listen"
+          ? listen(requester, request, channel)
+          : Effect.flatMap(call(requester, request, envelope, channel), (exchange) =>
+              reply(channel, () => exchange.abandoned(channel))
+            )
+      return yield* answered.pipe(
+        Effect.catchTag("BadParams", (error) => {
+          const { status, under } = Conclusions.proxyError("modern", error)
+          return Effect.succeed(message(under(request.id), { status }))
+        })
+      )
+    })
+  }
+})
