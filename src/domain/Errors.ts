@@ -109,6 +109,15 @@ export class NotAnswered extends Schema.TaggedError<NotAnswered>()("NotAnswered"
   }
 }
 
+/** What was asked for needs something of the client that it did not declare (2026-07-28, basic/index). */
+export class MissingCapability extends Schema.TaggedError<MissingCapability>()("MissingCapability", {
+  needed: Schema.Record(Schema.String, Schema.Unknown)
+}) {
+  override get message(): string {
+    return `The client did not declare what this needs: ${Object.keys(this.needed).join(", ")}`
+  }
+}
+
 /** A bound of ours is reached; the call did not reach its server. */
 export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
   limit: Schema.String
@@ -137,6 +146,7 @@ export type ProxyError =
   | CallTimeout
   | BadAnswer
   | NotAnswered
+  | MissingCapability
   | LimitReached
   | Cancelled
 
@@ -166,6 +176,8 @@ export const verdict = (error: ProxyError): Verdict => {
       return { code: 1502, message: error.message }
     case "BadAnswer":
       return { code: 1502, message: error.message }
+    case "MissingCapability":
+      return { code: CODE.missingCapability, message: error.message, data: { requiredCapabilities: error.needed } }
     case "NotAnswered":
       return { code: 1504, message: error.message }
     case "UpstreamRefused":
@@ -186,6 +198,7 @@ export const outcome = (error: ProxyError): Outcome => {
     case "UnknownMethod":
       return "not-found"
     case "BadParams":
+    case "MissingCapability":
       return "invalid"
     case "LimitReached":
       return "limited"

@@ -1,4 +1,5 @@
 /** The URIs inside results and notifications, given their public form. Every other byte is the server's. */
+import * as Apps from "./Apps.ts"
 import * as Frame from "./Frame.ts"
 import * as Json from "./Json.ts"
 
@@ -37,14 +38,18 @@ const each = (bytes: Uint8Array, list: Json.Span | undefined): ReadonlyArray<Jso
   list === undefined ? [] : (Json.elements(bytes, list.start) ?? [])
 
 /**
- * The edits that make a result's URIs public: `contents[].uri` (resources/read), `content[]` (tools/call) and
- * `messages[].content` (prompts/get), in the order in which they stand.
+ * The edits that make a result's URIs public: `contents[].uri` (resources/read), `content[]` (tools/call, tasks/get) and
+ * `messages[].content` (prompts/get), and the page that a result names, in the order in which they stand.
  */
 export const resultEdits = (frame: Frame.Frame, rename: (uri: string) => string): ReadonlyArray<Json.Edit> => {
   const { bytes, result } = frame
-  if (result === undefined || !mayHoldUri(bytes)) return []
+  if (result === undefined) return []
+  const pages = Apps.edits(bytes, result, rename)
+  if (!mayHoldUri(bytes)) return pages
+  const task = Json.at(bytes, result, "result", "content")
   const blocks = [
     ...each(bytes, Json.at(bytes, result, "content")),
+    ...each(bytes, task),
     ...each(bytes, Json.at(bytes, result, "contents")),
     ...each(bytes, Json.at(bytes, result, "messages")).flatMap((message) => {
       const content = Json.at(bytes, message, "content")
@@ -52,7 +57,8 @@ export const resultEdits = (frame: Frame.Frame, rename: (uri: string) => string)
       return several.length > 0 || content === undefined ? several : [content]
     })
   ]
-  return blocks.flatMap((block) => contentEdits(bytes, block, rename)).sort((a, b) => a.span.start - b.span.start)
+  const inner = blocks.flatMap((block) => contentEdits(bytes, block, rename))
+  return [...pages, ...inner].sort((a, b) => a.span.start - b.span.start)
 }
 
 /** The edit that makes the URI of a notification public. */

@@ -1,4 +1,5 @@
 /** What one caller sees: the catalogues of its servers merged under public names, and the way back. */
+import * as Apps from "./Apps.ts"
 import type { Catalogue, Item, Kind } from "./Catalogue.ts"
 import * as Json from "./Json.ts"
 import * as Names from "./Names.ts"
@@ -48,8 +49,15 @@ export const plain: Scheme = { names: "plain", uris: "plain" }
 
 const isUri = (kind: Kind): boolean => kind === "resources" || kind === "resourceTemplates"
 
-const renamed = (item: Item, name: string): Uint8Array =>
-  name === item.name ? item.bytes : Json.join(Json.splice(item.bytes, [{ span: item.at, by: Json.encode(name) }]))
+const inOrder = (a: Json.Edit, b: Json.Edit): number => a.span.start - b.span.start
+
+/** The item under its public name, and a tool's page under its public URI. */
+const renamed = ({ at, bytes, name: own }: Item, name: string, rename: ((uri: string) => string) | undefined) => {
+  const names = name === own ? [] : [{ span: at, by: Json.encode(name) }]
+  const pages = rename === undefined ? [] : Apps.edits(bytes, { start: 0, end: bytes.length }, rename)
+  const edits = [...names, ...pages]
+  return edits.length === 0 ? bytes : Json.join(Json.splice(bytes, edits.sort(inOrder)))
+}
 
 /** Names that more than one server has. */
 const contested = (parts: ReadonlyArray<Part>, kind: Kind): ReadonlySet<string> => {
@@ -74,6 +82,8 @@ const mergeList = (
   const entries = new Map<string, Entry>()
   const prefixedNames = scheme.names === "collisions" && !isUri(kind) ? contested(parts, kind) : new Set<string>()
   for (const { catalogue, server } of parts) {
+    const rename =
+      kind === "tools" && scheme.uris === "prefixed" ? (uri: string) => ResourceUri.toPublic(server, uri) : undefined
     for (const item of catalogue.lists[kind]) {
       const name = isUri(kind)
         ? scheme.uris === "prefixed"
@@ -83,7 +93,8 @@ const mergeList = (
           ? Names.prefixed(server, item.name)
           : Names.shorten(item.name)
       const other = entries.get(name)
-      if (other === undefined) entries.set(name, { name, server, original: item.name, bytes: renamed(item, name) })
+      if (other === undefined)
+        entries.set(name, { name, server, original: item.name, bytes: renamed(item, name, rename) })
       else collisions.push({ name, kept: other.server, hidden: server })
     }
   }
@@ -104,6 +115,15 @@ export const merge = (parts: ReadonlyArray<Part>, scheme: Scheme): View => {
     byName: { tools: index(tools), prompts: index(prompts) },
     collisions
   }
+}
+
+/**
+ * The tools that a page calls by its server's own name for them: those of servers that have pages at all. Hosts pass on what
+ * pages say, and pages know no prefix.
+ */
+export const calledByPages = ({ lists }: View, name: string): ReadonlyArray<Entry> => {
+  const named = lists.tools.filter(({ original }) => original === name)
+  return named.filter(({ server }) => lists.tools.some((tool) => tool.server === server && Apps.hasPage(tool.bytes)))
 }
 
 /** The server whose prefix a public name bears, where no catalogue is there to tell. */

@@ -58,6 +58,8 @@ export class Catalog extends Context.Service<
     ) => Effect.Effect<Capabilities>
     /** Does a server of the endpoint have that capability, as far as the caller is concerned? */
     readonly declares: (endpoint: Endpoint, caller: Caller, capability: string) => boolean
+    /** The extensions that servers of the endpoint declare, as they declare them; the first configured one has the word. */
+    readonly extensions: (endpoint: Endpoint, caller: Caller) => Capabilities
     /** How long the caller may keep a list, or what the endpoint says of itself, and whether others may be shown it. */
     readonly hint: (endpoint: Endpoint, caller: Caller, kind: Kind | undefined) => Hint
     /** The servers' instructions, each under its name where there are several. */
@@ -167,6 +169,9 @@ const make = Effect.gen(function* () {
     })
   }
 
+  const extensionsFor = (endpoint: Endpoint, caller: Caller): Capabilities =>
+    Object.assign({}, ...declaringOf(endpoint, caller, "extensions").map(extensionsOf).reverse()) as Capabilities
+
   /** Waits for servers that have never been up yet. */
   const settle = (upstreams: ReadonlyArray<Upstream["Service"]>, patience: Duration.Duration) =>
     Effect.forEach(
@@ -214,7 +219,7 @@ const make = Effect.gen(function* () {
       // Being up, a server may turn out to have nothing for them.
       const declaring = (name: string) => declaringOf(endpoint, caller, name)
       const declared = (name: string) => declaring(name).length > 0
-      const extensions = Object.assign({}, ...declaring("extensions").map(extensionsOf).reverse()) as Capabilities
+      const extensions = extensionsFor(endpoint, caller)
       const subscribe = declaring("resources").some(
         (peer) => (peer?.capabilities["resources"] as { subscribe?: unknown })?.subscribe === true
       )
@@ -230,6 +235,7 @@ const make = Effect.gen(function* () {
       }
     }),
     declares: (endpoint, caller, capability) => declaringOf(endpoint, caller, capability).length > 0,
+    extensions: extensionsFor,
     hint: (endpoint, caller, kind) => {
       const parts = upstreamsOf(section(endpoint, caller.principal).servers, caller)
       const hints = parts.map(([, upstream]): Hint => {

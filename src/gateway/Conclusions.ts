@@ -44,11 +44,16 @@ const translated = ({ era, request }: Exchange, answered: Answered): ReadonlyArr
 const codeOf = ({ bytes, error }: Frame.Frame): unknown =>
   error === undefined ? undefined : Json.tryParse(bytes, Json.at(bytes, error, "code"))
 
-/** A server's answer: its bytes, the id the client's, the URIs in it public, and what the eras differ in translated. */
-export const forwarded = (exchange: Exchange, answered: Answered, rename: Rename): Conclusion => {
+/** A server's answer: its bytes, the id the client's, the URIs in it public, and what the eras differ in translated, and `more`. */
+export const forwarded = (
+  exchange: Exchange,
+  answered: Answered,
+  rename: Rename,
+  more: ReadonlyArray<Json.Edit> = []
+): Conclusion => {
   const { frame } = answered
   const uris = rename === undefined ? [] : Rewrite.resultEdits(frame, rename)
-  const others = [...uris, ...translated(exchange, answered)]
+  const others = [...more, ...uris, ...translated(exchange, answered)]
   const code = exchange.era === "modern" ? codeOf(frame) : undefined
   return {
     under: (id) => {

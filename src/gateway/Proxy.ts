@@ -9,14 +9,16 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Audit } from "../access/Audit.ts"
-import { BadParams, Cancelled, type ProxyError, UnknownMethod } from "../domain/Errors.ts"
+import { BadParams, Cancelled, MissingCapability, type ProxyError, UnknownMethod } from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE } from "../domain/Protocol.ts"
 import * as ResourceUri from "../domain/ResourceUri.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import * as Translate from "../domain/Translate.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Behaviour } from "./Behaviour.ts"
@@ -24,13 +26,17 @@ import * as CallRecord from "./CallRecord.ts"
 import * as Conclusions from "./Conclusions.ts"
 import * as Discover from "./Discover.ts"
 import type { Conclusion, Exchange, Rename } from "./Exchange.ts"
+import * as InputRequired from "./InputRequired.ts"
 import * as Lists from "./Lists.ts"
 import * as Outbound from "./Outbound.ts"
+import { Parking } from "./Parking.ts"
+import { mayVisit } from "./Questions.ts"
 import * as Rounds from "./Rounds.ts"
 import * as Router from "./Router.ts"
 import type { Session } from "./Session.ts"
 import * as SessionState from "./SessionState.ts"
 import type { Sessions } from "./Sessions.ts"
+import * as Tasks from "./Tasks.ts"
 import * as Watching from "./Watching.ts"
 
 const log = logger("gateway")
@@ -71,12 +77,14 @@ const DONE = [Json.utf8("{}")]
 
 const make = Effect.gen(function* () {
   const audit = yield* Audit
+  const parking = yield* Parking
   const fleet = yield* Fleet
   const catalog = yield* Catalog
   const { listWait } = yield* Behaviour
   const lists = yield* Lists.make(listWait, fleet.config.pageSize)
   const discover = yield* Discover.make
   const router = yield* Router.make
+  const tasks = yield* Tasks.make
   const state = yield* SessionState.make(router)
   const calls = yield* FiberSet.make()
   const fork = yield* FiberSet.runtime(calls)()
@@ -139,7 +147,24 @@ const make = Effect.gen(function* () {
       upstream.watch(own, session.key)
       yield* state.watched(session, String(request.params?.values["uri"]))
     }
-    return Conclusions.forwarded(exchange, answered, rename)
+    if (answered.era === "modern" && exchange.era === "modern" && Tasks.mayName(request.method, answered.frame)) {
+      const edits = yield* tasks.edits(requester, request, server, answered.frame)
+      return Conclusions.forwarded(exchange, answered, rename, edits)
+    }
+    const urls = exchange.era === "modern" ? Translate.urlsToVisit(answered.frame) : undefined
+    return urls === undefined ? Conclusions.forwarded(exchange, answered, rename) : yield* visitFirst(exchange, urls)
+  })
+
+  /** A legacy server wants URLs visited before it is called again: nothing is parked, the client is to call again. */
+  const visitFirst = Effect.fnUntraced(function* (
+    { request, requester }: Exchange,
+    urls: ReadonlyArray<Uint8Array>
+  ): Effect.fn.Return<Conclusion, ProxyError> {
+    if (!mayVisit(requester.caller.capabilities))
+      return yield* new MissingCapability({ needed: { elicitation: { url: {} } } })
+    const state = yield* parking.again(requester, request)
+    const named = urls.map((url, index) => [`q${index + 1}`, url] as const)
+    return { under: (id) => InputRequired.resultOf(id, named, state), status: 200 }
   })
 
   /** A state that is none of ours can only be a modern server's own. */
@@ -160,6 +185,9 @@ const make = Effect.gen(function* () {
     if (method === "server/discover") return Conclusions.result(yield* discover(requester))
     if (method === "logging/setLevel" && session !== undefined) {
       return Conclusions.result(yield* state.setLogLevel(session, request))
+    }
+    if (Tasks.concerns(method) && exchange.era === "modern") {
+      return yield* forward(exchange, yield* tasks.route(requester, request))
     }
     const route = router.route(requester, request, yield* lists.patience(requester))
     if (route === undefined) return yield* new UnknownMethod({ method })
@@ -229,4 +257,7 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<Proxy, never, Audit | Fleet | Catalog | Sessions> = Layer.effect(Proxy, make)
+export const layer: Layer.Layer<Proxy, never, Audit | Fleet | Catalog | Parking | RootKey | Sessions> = Layer.effect(
+  Proxy,
+  make
+)

@@ -7,7 +7,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Request } from "../domain/ClientMessage.ts"
 import { BadParams, type ProxyError, UnknownName, UnknownResource, UpstreamDown } from "../domain/Errors.ts"
 import { nearest } from "../domain/Names.ts"
-import type { ServerId } from "../domain/ServerId.ts"
+import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
 import * as View from "../domain/View.ts"
 import { Catalog } from "../fleet/Catalog.ts"
@@ -24,6 +24,9 @@ export interface Route {
    */
   readonly unknown?: UnknownResource | undefined
 }
+
+/** How many are remembered who read pages. */
+const MAX_PAGES = 10_000
 
 const stringParam = (request: Request, name: string): Effect.Effect<string, BadParams> => {
   const value = request.params?.values[name]
@@ -71,6 +74,22 @@ export const make = Effect.gen(function* () {
       return own !== undefined && !catalog.mayUse(requester.caller.principal, kind, server, own)
     })
 
+  /** Whose page each requester read last. */
+  const lastPages = new Map<SessionKey, ServerId>()
+
+  const readPage = ({ key }: Requester, server: ServerId): void => {
+    lastPages.delete(key)
+    lastPages.set(key, server)
+    const [oldest] = lastPages.keys()
+    if (lastPages.size > MAX_PAGES && oldest !== undefined) lastPages.delete(oldest)
+  }
+
+  /** The tool that a page must mean by its server's own name: of several, that of the page that was read last. */
+  const pageCall = ({ key }: Requester, view: View.View, name: string): View.Entry | undefined => {
+    const tools = View.calledByPages(view, name)
+    return tools.length === 1 ? tools[0] : tools.find(({ server }) => server === lastPages.get(key))
+  }
+
   const byName = Effect.fnUntraced(function* (
     requester: Requester,
     kind: "tool" | "prompt",
@@ -84,6 +103,8 @@ export const make = Effect.gen(function* () {
     const view = yield* catalog.complete(endpoint, caller, patience)
     const found = view.byName[list].get(name)
     if (found !== undefined) return found
+    const ofPage = kind === "tool" ? pageCall(requester, view, name) : undefined
+    if (ofPage !== undefined) return ofPage
     const silent = silentOwner(requester, list, name)
     const upstream = silent === undefined ? undefined : fleet.shared(silent)
     if (silent !== undefined && upstream !== undefined) {
@@ -156,7 +177,11 @@ export const make = Effect.gen(function* () {
       case "resources/subscribe":
       case "resources/unsubscribe":
         return stringParam(request, "uri").pipe(
-          Effect.flatMap((uri) => byUri(requester, uri)),
+          Effect.flatMap((uri) =>
+            Effect.tap(byUri(requester, uri), ({ server, uri: own }) =>
+              Effect.sync(() => (own.startsWith("ui://") ? readPage(requester, server) : undefined))
+            )
+          ),
           Effect.map(({ server, unknown, uri }) => ({ server, unknown, overrides: { uri } }))
         )
       case "completion/complete":

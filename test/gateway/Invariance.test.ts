@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { LEGACY_REVISIONS } from "../../src/domain/Protocol.ts"
+import { LATEST_LEGACY, LATEST_MODERN, LEGACY_REVISIONS, MODERN_REVISIONS } from "../../src/domain/Protocol.ts"
 import { type MemoryServer, memoryFleet } from "../support/memoryFleet.ts"
 import { type Answered, memoryGateway, person, rulesOf } from "../support/memoryGateway.ts"
 
@@ -195,7 +195,7 @@ const PAIRS: ReadonlyArray<Pair> = [
 ]
 
 describe("what is denied", () => {
-  for (const revision of LEGACY_REVISIONS) {
+  for (const revision of [...LEGACY_REVISIONS, ...MODERN_REVISIONS]) {
     for (const role of Object.keys(ROLES)) {
       it.effect(`is like what does not exist in ${revision}: ${role}`, () =>
         Effect.gen(function* () {
@@ -211,21 +211,22 @@ describe("what is denied", () => {
     }
   }
 
-  it.effect.each(Object.keys(ROLES))("is not told from what is unknown, the name asked aside: %s", (role) =>
+  const pairs = Object.keys(ROLES).flatMap((role) => [[role, LATEST_LEGACY] as const, [role, LATEST_MODERN] as const])
+  it.effect.each(pairs)("is not told from what is unknown, the name asked aside: %s, in %s", ([role, revision]) =>
     Effect.gen(function* () {
       const { entry, roles = {} } = ROLES[role]!
       for (const [world, [denied]] of Object.entries(WORLDS)) {
         const gateway = yield* memoryGateway(memoryFleet(denied), rulesOf({ "ann@example.com": entry, roles }))
         for (const [endpoint, steps, name, other] of PAIRS) {
-          const session = yield* gateway.begin(ANN, endpoint)
+          const session = yield* gateway.begin(ANN, endpoint, revision)
           for (const [index, { method, params }] of steps(name).entries()) {
             const answer = comparable(yield* session.send(method, params))
             const unknown = comparable(yield* session.send(method, steps(other)[index]!.params))
             assert.strictEqual(answer, unknown.replaceAll(other, name), `${world}: ${method} ${name}`)
           }
         }
-        const missing = yield* gateway.begin(ANN, "secret")
-        const nowhere = yield* gateway.begin(ANN, "zzzzzz")
+        const missing = yield* gateway.begin(ANN, "secret", revision)
+        const nowhere = yield* gateway.begin(ANN, "zzzzzz", revision)
         assert.strictEqual(missing.begun.status, 404)
         assert.strictEqual(comparable(missing.begun), comparable(nowhere.begun).replaceAll("zzzzzz", "secret"))
       }

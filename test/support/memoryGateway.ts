@@ -10,6 +10,7 @@ import * as UsersFile from "../../src/access/UsersFile.ts"
 import type { AuditRecord } from "../../src/domain/AuditRecord.ts"
 import type { AccessRules } from "../../src/domain/AccessRules.ts"
 import type { Principal } from "../../src/domain/Principal.ts"
+import { isModernRevision, LATEST_MODERN, META } from "../../src/domain/Protocol.ts"
 import { Subject } from "../../src/domain/ServerId.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import { Sessions } from "../../src/gateway/Sessions.ts"
@@ -54,6 +55,12 @@ export interface Asked {
   readonly body?: unknown
 }
 
+const ENVELOPE = {
+  [META.protocolVersion]: LATEST_MODERN,
+  [META.clientCapabilities]: {},
+  [META.clientInfo]: { name: "test", version: "1" }
+}
+
 const make = Effect.gen(function* () {
   const serve = yield* McpEndpoint.make
   const endpointOf = yield* Endpoints.make
@@ -87,13 +94,36 @@ const make = Effect.gen(function* () {
       )
     )
 
-  /** Begins a session. `call` then makes requests in it. */
+  /** What a modern client sends, whose requests each say it all. */
+  const modern = (id: number, method: string, sent: object): Asked => {
+    const { name, uri } = sent as { readonly name?: string; readonly uri?: string }
+    const target = name ?? uri
+    return {
+      headers: {
+        "mcp-protocol-version": LATEST_MODERN,
+        "mcp-method": method,
+        ...(target === undefined ? {} : { "mcp-name": target })
+      },
+      body: { jsonrpc: "2.0", id, method, params: { ...sent, _meta: ENVELOPE } }
+    }
+  }
+
+  /** Begins a session, or asks what there is. `call` then makes requests. */
   const begin = Effect.fnUntraced(function* (principal: Principal, server?: string, revision = "2025-11-25") {
+    const isModern = isModernRevision(revision)
     const params = { protocolVersion: revision, capabilities: {}, clientInfo: { name: "test", version: "1" } }
-    const begun = yield* ask(principal, server, { body: { jsonrpc: "2.0", id: 0, method: "initialize", params } })
+    const begun = yield* ask(
+      principal,
+      server,
+      isModern ? modern(0, "server/discover", {}) : { body: { jsonrpc: "2.0", id: 0, method: "initialize", params } }
+    )
     const headers = { "mcp-session-id": begun.headers["mcp-session-id"] ?? "none", "mcp-protocol-version": revision }
     const send = (method: string, sent: object = {}) =>
-      ask(principal, server, { headers, body: { jsonrpc: "2.0", id: 1, method, params: sent } })
+      ask(
+        principal,
+        server,
+        isModern ? modern(1, method, sent) : { headers, body: { jsonrpc: "2.0", id: 1, method, params: sent } }
+      )
     return {
       begun,
       headers,
