@@ -76,6 +76,9 @@ export const CODE = {
   unsupportedVersion: -32022
 } as const
 
+/** Is it one of the codes that the specification keeps for its own errors since 2026-07-28 (basic/index, §Error Codes)? */
+export const isModernError = (code: unknown): boolean => typeof code === "number" && code <= -32020 && code >= -32099
+
 /** RFC 5424 severities in MCP's spelling, least severe first. */
 export const LOG_LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
