@@ -47,6 +47,7 @@ const config: GatewayConfig = {
         env: {},
         cwd: undefined
       },
+      era: "auto",
       isolation: "shared",
       enabledTools: ["read_*", "list_*"],
       disabledTools: [],

@@ -29,6 +29,8 @@ export * as Store from "./storage/Store.ts"
 export * as SqliteStore from "./storage/SqliteStore.ts"
 /** One supervised connection to one server. */
 export { type Peer, Upstream, type UpstreamError, type UpstreamEvent, type UpstreamState } from "./upstream/Upstream.ts"
+/** What the servers were found to speak; over a `Store`. */
+export { EraVerdicts } from "./upstream/EraVerdicts.ts"
 export * as Supervisor from "./upstream/Supervisor.ts"
 export { HttpAgent } from "./upstream/HttpAgent.ts"
 export { Reaper } from "./upstream/Reaper.ts"

@@ -27,11 +27,11 @@ describe("the public API", () => {
     assert.isFunction(Api.Gateway.layer)
   })
 
-  it("runs a fleet that cannot fail and needs a platform", () => {
+  it("runs a fleet that cannot fail and needs a platform, and what is known of eras", () => {
     type FleetLayer = ReturnType<typeof Api.Fleet.layer>
     holds<Equal<Layer.Success<FleetLayer>, Api.Fleet.Fleet>>()
     holds<Equal<Layer.Error<FleetLayer>, never>>()
-    holds<Equal<Layer.Services<FleetLayer>, Platform>>()
+    holds<Equal<Layer.Services<FleetLayer>, Platform | Api.EraVerdicts>>()
     assert.isFunction(Api.Fleet.layer)
   })
 
@@ -39,7 +39,7 @@ describe("the public API", () => {
     type UpstreamLayer = ReturnType<typeof Api.Supervisor.layer>
     holds<Equal<Layer.Success<UpstreamLayer>, Api.Upstream>>()
     holds<Equal<Layer.Error<UpstreamLayer>, never>>()
-    holds<Equal<Layer.Services<UpstreamLayer>, Platform>>()
+    holds<Equal<Layer.Services<UpstreamLayer>, Platform | Api.EraVerdicts>>()
     assert.isFunction(Api.Supervisor.layer)
   })
 

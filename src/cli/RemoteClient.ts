@@ -7,6 +7,7 @@ import * as Lane from "../domain/Lane.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import { ServerId, SessionKey } from "../domain/ServerId.ts"
 import * as Connection from "../upstream/Connection.ts"
+import { encodeRequest } from "../upstream/Message.ts"
 import * as Rpc from "../upstream/Rpc.ts"
 import type { AllSettings } from "./AllSettings.ts"
 import { type Client, parse, RequestFailed, resultOf } from "./Client.ts"
@@ -24,6 +25,7 @@ const serverAt = (url: string, token: Redacted.Redacted<string> | undefined): Se
     url,
     headers: token === undefined ? {} : { authorization: Redacted.make(`Bearer ${Redacted.value(token)}`) }
   },
+  era: "legacy",
   isolation: "shared",
   enabledTools: undefined,
   disabledTools: [],
@@ -40,7 +42,13 @@ const connect = Effect.fnUntraced(function* (url: string, token: Redacted.Redact
   const failed = (method: string, reason: string) => new RequestFailed({ method, reason: `${url}: ${reason}` })
   const server = serverAt(url, token)
   const unrelated: Rpc.Unrelated = { notification: () => {}, ask: nobody, fault: () => {} }
-  const { rpc } = yield* Connection.open(server, Lane.shared, unrelated).pipe(
+  const { rpc } = yield* Connection.open({
+    config: server,
+    lane: Lane.shared,
+    unrelated,
+    era: "legacy",
+    endedAgain: () => {}
+  }).pipe(
     Effect.timeoutOrElse({
       duration: server.startTimeout,
       orElse: () => Effect.fail({ message: `no answer within ${Duration.format(server.startTimeout)}` })
@@ -52,7 +60,7 @@ const connect = Effect.fnUntraced(function* (url: string, token: Redacted.Redact
   const client: Client = {
     request: (method, params, heard = () => {}) =>
       rpc
-        .request((id) => Connection.encodeRequest(method, { ...params, _meta: { progressToken: id } })(id), {
+        .request((id) => encodeRequest(method, { ...params, _meta: { progressToken: id } })(id), {
           session: SessionKey.make("command line"),
           notify: ({ bytes }) => heard(parse(bytes)),
           ask: nobody,

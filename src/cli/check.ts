@@ -13,6 +13,8 @@ import * as ConfigFile from "../config/ConfigFile.ts"
 import { format } from "../config/Problem.ts"
 import type { GatewayConfig } from "../domain/ServerConfig.ts"
 import * as Fleet from "../fleet/Fleet.ts"
+import * as Store from "../storage/Store.ts"
+import { EraVerdicts } from "../upstream/EraVerdicts.ts"
 import type { ServerReport } from "../http/HealthApi.ts"
 import { report } from "../http/HealthRoutes.ts"
 import type { AllSettings } from "./AllSettings.ts"
@@ -81,7 +83,11 @@ export const check = Command.make(
         yield* ConfigFile.requireAll(loaded.path, loaded, strict ? unknownKeys : [])
         const servers = yield* tryServers.pipe(
           Effect.provide(
-            Fleet.layer(loaded.config).pipe(Layer.provide(Host.platform(settings, settings.gateway.listWait)))
+            Fleet.layer(loaded.config).pipe(
+              Layer.provide(EraVerdicts.layer),
+              Layer.provide(Store.layerMemory),
+              Layer.provide(Host.platform(settings, settings.gateway.listWait))
+            )
           )
         )
         const failed = servers.filter(({ status }) => status !== "ready").map(({ name }) => name)

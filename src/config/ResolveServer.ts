@@ -203,6 +203,7 @@ export const resolveServer = (
     server: {
       id: ServerId.make(base[1]),
       transport: reason === "" ? transport : { _tag: "Unusable", reason },
+      era: kind === "sse" ? "legacy" : (entry.era ?? "auto"),
       isolation: entry.isolation ?? (kind === "stdio" ? "shared" : "session"),
       enabledTools: texts("enabledTools"),
       disabledTools: texts("disabledTools") ?? [],
@@ -213,6 +214,10 @@ export const resolveServer = (
     },
     problems: [],
     serverProblems,
-    ...remarks
+    ...remarks,
+    notes:
+      kind === "sse" && entry.era === "modern"
+        ? [...remarks.notes, at(["era"], "has no effect: a server over HTTP+SSE is always legacy")]
+        : remarks.notes
   }
 }

@@ -66,6 +66,11 @@ export const ServerEntry = Schema.Struct({
     Schema.Literals(["shared", "user", "session"]),
     "Who shares one connection: everybody (default for stdio), each person, or each client session (default for URLs). Only servers that are not shared can ask the user questions."
   ),
+  era: describe(
+    Schema.Literals(["auto", "modern", "legacy"]),
+    "How the server is spoken to: as of 2026-07-28 (modern), with initialize as before it (legacy), or as it turns out to understand (auto). HTTP+SSE is always legacy.",
+    { default: "auto" }
+  ),
   description: describe(Schema.String, "What the server is for, shown to people.")
 }).annotate({ identifier: "Server", description: "One MCP server." })
 export type ServerEntry = typeof ServerEntry.Type

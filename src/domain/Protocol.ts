@@ -82,6 +82,9 @@ export const CODE = {
 /** The methods whose result may ask instead of answering (2026-07-28, basic/patterns/mrtr). */
 export const MAY_ASK: ReadonlySet<string> = new Set(["tools/call", "prompts/get", "resources/read"])
 
+/** Is it one of the codes that the specification keeps for its own errors since 2026-07-28 (basic/index, §Error Codes)? */
+export const isModernError = (code: unknown): boolean => typeof code === "number" && code <= -32020 && code >= -32099
+
 /** RFC 5424 severities in MCP's spelling, least severe first. */
 export const LOG_LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]

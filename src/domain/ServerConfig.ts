@@ -2,6 +2,7 @@
 import type * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { Isolation } from "./Lane.ts"
+import type { Era } from "./Protocol.ts"
 import type { ServerId } from "./ServerId.ts"
 
 /** A value of the file: Redacted where it held a variable, for then it may be a secret. */
@@ -45,6 +46,8 @@ export interface RestartOptions {
 export interface ServerConfig {
   readonly id: ServerId
   readonly transport: Transport
+  /** `auto`: the server is asked which it is. Never `modern` for HTTP+SSE. */
+  readonly era: Era | "auto"
   readonly isolation: Isolation
   readonly enabledTools: ReadonlyArray<Text> | undefined
   readonly disabledTools: ReadonlyArray<Text>

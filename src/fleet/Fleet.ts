@@ -18,6 +18,7 @@ import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import { logger } from "../observability/Logging.ts"
 import type { Platform } from "../upstream/Connection.ts"
+import type { EraVerdicts } from "../upstream/EraVerdicts.ts"
 import * as Supervisor from "../upstream/Supervisor.ts"
 import { type LaneEvent, Upstream } from "../upstream/Upstream.ts"
 
@@ -89,7 +90,7 @@ const ownerKey = (lane: Lane.Lane): string =>
   lane._tag === "Session" ? `session ${lane.session}` : lane._tag === "User" ? `user ${lane.subject}` : "shared"
 
 /** Starts every enabled server at once and waits for none of them. */
-export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform> =>
+export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform | EraVerdicts> =>
   Layer.effect(
     Fleet,
     Effect.gen(function* () {

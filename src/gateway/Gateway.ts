@@ -3,6 +3,7 @@ import * as Layer from "effect/Layer"
 import type { GatewayConfig } from "../domain/ServerConfig.ts"
 import * as Catalog from "../fleet/Catalog.ts"
 import * as Fleet from "../fleet/Fleet.ts"
+import { EraVerdicts } from "../upstream/EraVerdicts.ts"
 import { EventIds } from "./EventIds.ts"
 import { Streams } from "./EventLog.ts"
 import * as PolicyChanges from "./PolicyChanges.ts"
@@ -23,4 +24,5 @@ export const overFleet = Layer.mergeAll(Subscriptions.layer, PolicyChanges.layer
  * a platform to run servers on, a root key to seal with, a store for what outlives the process, and a policy that says who
  * may do what.
  */
-export const layer = (config: GatewayConfig) => overFleet.pipe(Layer.provideMerge(Fleet.layer(config)))
+export const layer = (config: GatewayConfig) =>
+  overFleet.pipe(Layer.provideMerge(Fleet.layer(config)), Layer.provide(EraVerdicts.layer))

@@ -1,122 +1,127 @@
-/** An initialized connection to a server, whatever its transport. */
-import * as Duration from "effect/Duration"
+/** A connection to a server that can be talked to, whatever its transport and its era. */
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import type * as Catalogue from "../domain/Catalogue.ts"
 import type * as Frame from "../domain/Frame.ts"
-import * as Json from "../domain/Json.ts"
-import type { Lane } from "../domain/Lane.ts"
-import { isLegacyRevision, LEGACY_REVISIONS } from "../domain/Protocol.ts"
-import type { ServerConfig } from "../domain/ServerConfig.ts"
-import { NAME, VERSION } from "../observability/Version.ts"
+import { type Era, LATEST_MODERN } from "../domain/Protocol.ts"
+import * as Approach from "./Approach.ts"
+import * as Handshake from "./Handshake.ts"
 import type { HttpAgent } from "./HttpAgent.ts"
-import * as HttpTransport from "./HttpTransport.ts"
+import { encodeRequest } from "./Message.ts"
+import * as MirroredHeaders from "./MirroredHeaders.ts"
+import * as Negotiation from "./Negotiation.ts"
 import type { Reaper } from "./Reaper.ts"
-import * as Rpc from "./Rpc.ts"
+import type * as Rpc from "./Rpc.ts"
 import * as SseTransport from "./SseTransport.ts"
 import * as StdioTransport from "./StdioTransport.ts"
-import { ConnectionLost, type Open } from "./Transport.ts"
+import { ConnectionLost, type MessageHeaders, MessageRefused } from "./Transport.ts"
 import type { Outgoing, Peer } from "./Upstream.ts"
 
 /** What any transport may need. */
 export type Platform = ChildProcessSpawner | HttpAgent | Reaper
 
+type Params = Readonly<Record<string, unknown>>
+
 export interface Connection {
   readonly rpc: Rpc.Rpc
   readonly peer: Peer
+  /** Which era the server turned out to speak, where it was asked. */
+  readonly learned: Era | undefined
+  /** The headers that this server wants with a request; undefined where there is no place for any. */
+  readonly headersFor: (
+    request: Pick<Outgoing, "method" | "target" | "arguments">,
+    tools?: ReadonlyArray<Catalogue.Item>
+  ) => MessageHeaders | undefined
+  /** Params of a request of our own, as this server has to have them. */
+  readonly own: (params?: Params) => Params | undefined
+  /** Makes a request of our own. */
+  readonly ask: (method: string, params?: Params) => Effect.Effect<Frame.Frame, Rpc.RpcError>
 }
 
-const openTransport = (config: ServerConfig): Open<Platform> => {
-  const { transport } = config
-  switch (transport._tag) {
-    case "Stdio":
-      return StdioTransport.open(config, transport)
-    case "Http":
-      return HttpTransport.open(transport)
-    case "Sse":
-      return SseTransport.open(transport)
-    case "Unusable":
-      return () => Effect.fail(new ConnectionLost({ reason: transport.reason, unsent: true }))
-  }
-}
-
-/** One request of our own, as a message. */
-export const encodeRequest =
-  (method: string, params: unknown) =>
-  (id: number): Uint8Array =>
-    Json.encode({ jsonrpc: "2.0", id, method, ...(params === undefined ? {} : { params }) })
-
-/** The same for a server of either era. */
+/** A request for a legacy server, or for one of which the gateway sees to the rest. */
 export const ownRequest = (method: string, params: { readonly uri?: string } | undefined): Outgoing => ({
   method,
   target: params?.uri,
   encode: encodeRequest(method, params)
 })
 
-const notification = (method: string): Uint8Array => Json.encode({ jsonrpc: "2.0", method })
+/** Finds out what there is to know before the first request, and begins as the server will have it. */
+const agree = <R>(
+  { asLegacy, asModern, ask, late }: Approach.Approach<R>,
+  { config, era }: Approach.Seeker
+): Effect.Effect<Approach.Line & { readonly learned: Era | undefined }, Rpc.RpcError, R | Scope.Scope> => {
+  const asked = Handshake.negotiate(ask)
+  const modern = (peer: Negotiation.ModernPeer) =>
+    Effect.map(asModern(peer), (line) => ({ ...line, learned: "modern" as const }))
+  // Who will have nothing of initialize may be modern after all: replaced since, or slow to answer the question.
+  const legacy = asLegacy.pipe(
+    Effect.map((line) => {
+      const outcome = late()
+      const isModern = outcome !== undefined && Negotiation.judge(outcome, true)._tag === "Modern"
+      return { ...line, learned: era === "legacy" ? undefined : isModern ? ("modern" as const) : ("legacy" as const) }
+    }),
+    Effect.catchTag("MessageRefused", (refused) =>
+      config.era === "legacy"
+        ? Effect.fail(refused)
+        : Effect.flatMap(asked, (verdict) => (verdict._tag === "Modern" ? modern(verdict.peer) : Effect.fail(refused)))
+    )
+  )
+  if (era === "legacy") return legacy
+  return Effect.flatMap(asked, (verdict) => {
+    switch (verdict._tag) {
+      case "Modern":
+        return modern(verdict.peer)
+      case "Undecided":
+        return Effect.fail(new MessageRefused({ reason: verdict.reason }))
+      case "Legacy":
+        return config.era === "modern"
+          ? Effect.fail(new MessageRefused({ reason: `it does not speak ${LATEST_MODERN}, as its era says` }))
+          : legacy
+    }
+  })
+}
 
-/** The error of an answer in words; undefined where it is a result. */
-export const errorOf = (frame: Frame.Frame): string | undefined => {
-  if (frame.error === undefined) return undefined
-  try {
-    const error = Json.parse(frame.bytes, frame.error)
-    const message = Predicate.isReadonlyObject(error) ? error["message"] : undefined
-    return typeof message === "string" ? message : "an error without a message"
-  } catch {
-    return "an error that is not JSON"
+const approach = (
+  seeker: Approach.Seeker
+): Effect.Effect<Approach.Line & { readonly learned: Era | undefined }, Rpc.RpcError, Platform | Scope.Scope> => {
+  const { transport } = seeker.config
+  switch (transport._tag) {
+    case "Stdio":
+      return Effect.flatMap(Approach.local(StdioTransport.open(seeker.config, transport), seeker), (way) =>
+        agree(way, seeker)
+      )
+    case "Http":
+      return agree(Approach.remote(transport, seeker), seeker)
+    case "Sse":
+      return Effect.map(Approach.legacyOnly(SseTransport.open(transport), seeker), (line) => ({
+        ...line,
+        learned: undefined
+      }))
+    case "Unusable":
+      return Effect.fail(new ConnectionLost({ reason: transport.reason, unsent: true }))
   }
 }
 
-const text = (value: unknown, fallback: string): string => (typeof value === "string" ? value : fallback)
-
-const readPeer = (frame: Frame.Frame): Effect.Effect<Peer, ConnectionLost> => {
-  const fail = (what: string) => Effect.fail(new ConnectionLost({ reason: `initialize: ${what}`, unsent: false }))
-  const error = errorOf(frame)
-  if (error !== undefined || frame.result === undefined) return fail(`it answered with an error: ${error}`)
-  return Effect.try({
-    try: () => JSON.parse(Json.text(frame.bytes, frame.result ?? { start: 0, end: 0 })) as unknown,
-    catch: () => new ConnectionLost({ reason: "initialize: its answer is not JSON", unsent: false })
-  }).pipe(
-    Effect.flatMap((result) => {
-      if (!Predicate.isReadonlyObject(result)) return fail("its result is not an object")
-      const revision = result["protocolVersion"]
-      if (!isLegacyRevision(revision)) {
-        return fail(`it speaks revision ${JSON.stringify(revision)}; known are ${LEGACY_REVISIONS.join(", ")}`)
+/** Opens a connection for a lane. */
+export const open = (seeker: Approach.Seeker): Effect.Effect<Connection, ConnectionLost, Platform | Scope.Scope> =>
+  approach(seeker).pipe(
+    Effect.map(({ learned, peer, rpc }): Connection => {
+      const headersFor: Connection["headersFor"] =
+        peer.era === "modern" && seeker.config.transport._tag === "Http"
+          ? (request, tools = []) => MirroredHeaders.of(request, tools)
+          : () => undefined
+      const envelope = peer.era === "modern" ? Handshake.envelope(seeker.lane, peer.revision) : undefined
+      const own = (params?: Params) => (envelope === undefined ? params : { ...params, _meta: envelope })
+      return {
+        rpc,
+        peer,
+        learned,
+        headersFor,
+        own,
+        ask: (method, params) => rpc.request(encodeRequest(method, own(params)), undefined, headersFor({ method }))
       }
-      const info = Predicate.isReadonlyObject(result["serverInfo"]) ? result["serverInfo"] : {}
-      const instructions = result["instructions"]
-      return Effect.succeed<Peer>({
-        era: "legacy",
-        revision,
-        capabilities: Predicate.isReadonlyObject(result["capabilities"]) ? result["capabilities"] : {},
-        name: text(info["name"], "unnamed"),
-        version: text(info["version"], "unknown"),
-        instructions: typeof instructions === "string" && instructions.trim() !== "" ? instructions : undefined
-      })
-    })
-  )
-}
-
-/** Opens a connection for a lane: transport, initialize with what the lane declares, initialized. */
-export const open = (
-  config: ServerConfig,
-  lane: Lane,
-  unrelated: Rpc.Unrelated
-): Effect.Effect<Connection, ConnectionLost, Platform | Scope.Scope> =>
-  Effect.gen(function* () {
-    const rpc = yield* Rpc.open(openTransport(config), unrelated, Duration.toMillis(config.callTimeout))
-    const params = {
-      protocolVersion: lane.revision,
-      capabilities: lane.capabilities,
-      clientInfo: { name: NAME, version: VERSION }
-    }
-    const answer = yield* Effect.raceFirst(rpc.initialize(encodeRequest("initialize", params)), rpc.lost)
-    const peer = yield* readPeer(answer)
-    yield* rpc.agreed(peer.revision)
-    yield* rpc.notify(notification("notifications/initialized"))
-    return { rpc, peer }
-  }).pipe(
+    }),
     Effect.catch((error) => {
       const reason = error._tag === "Silent" ? "it does not answer initialize" : error.message
       return Effect.fail(error._tag === "ConnectionLost" ? error : new ConnectionLost({ reason, unsent: false }))

@@ -22,6 +22,8 @@ export interface Outcome {
   readonly retryMillis: number | undefined
   /** What the server said instead of messages, on one line. */
   readonly excerpt: string
+  /** The whole answer, unless it was an event stream. */
+  readonly body: Uint8Array
 }
 
 const MAX_EXCERPT = 300
@@ -102,21 +104,23 @@ export const run = (
         streamed: reader !== undefined,
         lastEventId,
         retryMillis,
-        excerpt: messages.length > 0 ? "" : excerptOf(body)
+        excerpt: messages.length > 0 ? "" : excerptOf(body),
+        body
       }
     })
   })
 
-/** What an HTTP status of 400 or more means for the message that got it. */
-export const refusal = ({ excerpt, status }: Outcome): MessageRefused => {
+const refusalText = ({ excerpt, status }: Outcome): string => {
   const quote = excerpt === "" ? "" : `: ${excerpt}`
-  if (status === 401 || status === 403) {
-    return new MessageRefused({ reason: `it refused our credentials (HTTP ${status})${quote}` })
-  }
+  if (status === 401 || status === 403) return `it refused our credentials (HTTP ${status})${quote}`
   if (status === 404 || status === 405) {
     const hint = 'is the url right? A server of the older HTTP+SSE kind needs "type": "sse"'
-    return new MessageRefused({ reason: `it answered HTTP ${status}${quote} (${hint})` })
+    return `it answered HTTP ${status}${quote} (${hint})`
   }
-  if (status === 429) return new MessageRefused({ reason: `it asks for fewer requests (HTTP 429)${quote}` })
-  return new MessageRefused({ reason: `it answered HTTP ${status}${quote}` })
+  if (status === 429) return `it asks for fewer requests (HTTP 429)${quote}`
+  return `it answered HTTP ${status}${quote}`
 }
+
+/** What an HTTP status of 400 or more means for the message that got it. */
+export const refusal = (outcome: Outcome): MessageRefused =>
+  new MessageRefused({ reason: refusalText(outcome), status: outcome.status })

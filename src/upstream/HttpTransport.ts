@@ -152,6 +152,7 @@ export const open =
       )
 
       const transport: Transport = {
+        forgettingCancels: false,
         send: (message, request) =>
           request === undefined
             ? Effect.asVoid(Effect.flatMap(post(message, undefined), check))

@@ -7,9 +7,9 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
-import { CODE } from "../domain/Protocol.ts"
+import { CODE, isModernRevision, META } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
-import { ConnectionLost, type Open, type Receiver, type TransportError } from "./Transport.ts"
+import { ConnectionLost, type MessageHeaders, type Open, type Receiver, type TransportError } from "./Transport.ts"
 
 /** What the caller answered to a question: the bytes of its `result` or `error`. */
 export interface Answer {
@@ -51,13 +51,21 @@ export interface Rpc {
   /** Sends the request that `encode` makes of our id, and waits for its answer. Interruption tells the server to cancel. */
   readonly request: (
     encode: (id: number) => Uint8Array,
-    handlers?: CallHandlers
+    handlers?: CallHandlers,
+    headers?: MessageHeaders
   ) => Effect.Effect<Frame.Frame, RpcError>
-  /** The same for `initialize`, which may take as long as it does, and is never cancelled. */
+  /** The same for the first words to a server, which may take as long as they do, and are never cancelled. */
   readonly initialize: (encode: (id: number) => Uint8Array) => Effect.Effect<Frame.Frame, RpcError>
+  /** A request whose answer is its end, and what is said under its id until then. Interruption cancels it. */
+  readonly listen: (
+    encode: (id: number) => Uint8Array,
+    heard: (frame: Frame.Frame) => void,
+    headers?: MessageHeaders
+  ) => Effect.Effect<Frame.Frame, RpcError>
   readonly notify: (message: Uint8Array) => Effect.Effect<void, TransportError>
   /** The calls in flight, oldest first; requests of our own are not among them. */
   readonly calls: () => ReadonlyArray<CallHandlers>
+  /** Told once the revision is known: of a modern one, no questions are taken any more. */
   readonly agreed: (revision: string) => Effect.Effect<void>
   /** Fails when the connection is lost, with all that was in flight on it; never succeeds. */
   readonly lost: Effect.Effect<never, ConnectionLost>
@@ -67,13 +75,19 @@ export interface Rpc {
   readonly expire: Effect.Effect<void>
 }
 
-interface Pending {
-  readonly done: Deferred.Deferred<Frame.Frame, RpcError>
-  readonly handlers: CallHandlers | undefined
+interface Asked {
+  readonly handlers?: CallHandlers | undefined
+  readonly headers?: MessageHeaders | undefined
+  /** Who listens to what is said under the id, where it is a request to listen. */
+  readonly heard?: (frame: Frame.Frame) => void
   /** May it take as long as it does? */
   readonly isPatient: boolean
+}
+
+interface Pending extends Asked {
+  readonly done: Deferred.Deferred<Frame.Frame, RpcError>
   /** The tick at which the server was last heard about it. */
-  heard: number
+  heardAt: number
 }
 
 const TICK_MILLIS = 1000
@@ -82,6 +96,12 @@ const TICK_MILLIS = 1000
 const REMEMBERED = 256
 
 const encodeMessage = (message: object): Uint8Array => Json.encode({ jsonrpc: "2.0", ...message })
+
+/** The request to listen to which a notification belongs (2026-07-28, basic/patterns/subscriptions). */
+const subscriptionOf = (frame: Frame.Frame): number | undefined => {
+  const id = Frame.paramValue(frame, "_meta", META.subscriptionId)
+  return typeof id === "number" ? id : undefined
+}
 
 const answerTo = (question: Frame.Frame, answer: Answer): Uint8Array =>
   Json.singleLine(
@@ -106,6 +126,8 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
     let tick = 0
     let asking = 0
     let ended: ConnectionLost | undefined
+    let isModern = false
+    let hasAsked = false
 
     const settle = (id: number, exit: Exit.Exit<Frame.Frame, RpcError>): boolean => {
       const call = pending.get(id)
@@ -124,7 +146,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
 
     const callOf = (request: number | undefined): Pending | undefined => {
       const call = request === undefined ? undefined : pending.get(request)
-      if (call !== undefined) call.heard = tick
+      if (call !== undefined) call.heardAt = tick
       return call
     }
 
@@ -133,6 +155,11 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
         const key = JSON.stringify(Frame.paramValue(frame, "requestId"))
         // Interrupting is all there is to it: whoever answers the question sees to the rest.
         if (FiberMap.hasUnsafe(questions, key)) fork(key, Effect.void)
+        return
+      }
+      const heard = isModern ? pending.get(subscriptionOf(frame) ?? -1)?.heard : undefined
+      if (heard !== undefined) {
+        heard(frame)
         return
       }
       const token = frame.method === "notifications/progress" ? Frame.paramValue(frame, "progressToken") : undefined
@@ -145,6 +172,12 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       const call = callOf(request)
       const reply = (answer: Answer) => Effect.ignore(transport.send(answerTo(frame, answer)))
       const key = JSON.stringify(frame.id)
+      if (isModern) {
+        if (!hasAsked) unrelated.fault(`sent a request, which modern servers may not: ${excerpt(frame.bytes)}`)
+        hasAsked = true
+        fork(key, reply(unanswerable("Servers make no requests since 2026-07-28")))
+        return
+      }
       if (frame.method === "ping") {
         fork(key, reply({ outcome: "result", body: Json.utf8("{}") }))
         return
@@ -200,7 +233,9 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
         return Effect.ignore(
           Effect.andThen(
             transport.forget(id),
-            transport.send(encodeMessage({ method: "notifications/cancelled", params: { requestId: id, reason } }))
+            transport.forgettingCancels
+              ? Effect.void
+              : transport.send(encodeMessage({ method: "notifications/cancelled", params: { requestId: id, reason } }))
           )
         )
       })
@@ -208,9 +243,9 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
     yield* Effect.suspend(() => {
       tick++
       // Whoever waits for a person's answer is not silent.
-      if (asking > 0) for (const call of pending.values()) call.heard = tick
+      if (asking > 0) for (const call of pending.values()) call.heardAt = tick
       const silent = [...pending].filter(
-        ([, { heard, isPatient }]) => !isPatient && (tick - heard) * TICK_MILLIS > silenceMillis
+        ([, { heardAt, isPatient }]) => !isPatient && (tick - heardAt) * TICK_MILLIS > silenceMillis
       )
       return Effect.forEach(
         silent,
@@ -222,28 +257,33 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       )
     }).pipe(Effect.repeat(Schedule.spaced(TICK_MILLIS)), Effect.forkScoped)
 
-    const ask = (encode: (id: number) => Uint8Array, handlers: CallHandlers | undefined, isPatient: boolean) =>
+    const ask = (encode: (id: number) => Uint8Array, asked: Asked) =>
       Effect.suspend(() => {
         if (ended !== undefined) return Effect.fail(ended)
         const id = ++lastId
         const message = encode(id)
         const done = Deferred.makeUnsafe<Frame.Frame, RpcError>()
-        pending.set(id, { done, handlers, isPatient, heard: tick })
-        return Effect.andThen(transport.send(message, id), Deferred.await(done)).pipe(
+        pending.set(id, { ...asked, done, heardAt: tick })
+        return Effect.andThen(transport.send(message, id, asked.headers), Deferred.await(done)).pipe(
           Effect.onExit((exit) => {
             if (Exit.isSuccess(exit) || !pending.has(id)) return Effect.void
-            if (Exit.hasInterrupts(exit) && !isPatient) return cancel(id, "the client cancelled")
-            return Effect.sync(() => void pending.delete(id))
+            if (!Exit.hasInterrupts(exit)) return Effect.sync(() => void pending.delete(id))
+            if (asked.isPatient && asked.heard === undefined) return Effect.sync(() => forget(id))
+            return cancel(id, "the client cancelled")
           })
         )
       })
 
     const rpc: Rpc = {
-      request: (encode, handlers) => ask(encode, handlers, false),
-      initialize: (encode) => ask(encode, undefined, true),
+      request: (encode, handlers, headers) => ask(encode, { handlers, headers, isPatient: false }),
+      initialize: (encode) => ask(encode, { isPatient: true }),
+      listen: (encode, heard, headers) => ask(encode, { heard, headers, isPatient: true }),
       notify: (message) => transport.send(message),
       calls: () => [...pending.values()].flatMap(({ handlers }) => handlers ?? []),
-      agreed: transport.agreed,
+      agreed: (revision) => {
+        isModern = isModernRevision(revision)
+        return transport.agreed(revision)
+      },
       lost: transport.lost,
       expired: Deferred.await(expired),
       expire: Effect.asVoid(Deferred.succeed(expired, undefined))

@@ -54,6 +54,7 @@ export const open =
       const target = yield* Effect.raceFirst(Deferred.await(endpoint), Deferred.await(lost))
 
       const transport: Transport = {
+        forgettingCancels: false,
         send: (message) =>
           HttpExchange.run(
             agent,

@@ -145,6 +145,7 @@ export const open =
       )
 
       const transport: Transport = {
+        forgettingCancels: false,
         send: (message) =>
           Effect.suspend((): Effect.Effect<void, TransportError> => {
             if (queued + message.length > MAX_MESSAGE) {

@@ -13,14 +13,16 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Catalogue from "../domain/Catalogue.ts"
 import { CallTimeout, OutcomeUnknown, UpstreamDown, UpstreamRefused } from "../domain/Errors.ts"
 import type { Lane } from "../domain/Lane.ts"
-import { LOG_LEVELS, type LogLevel } from "../domain/Protocol.ts"
+import { type Era, LOG_LEVELS, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
-import type { SessionKey } from "../domain/ServerId.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
 import { logger } from "../observability/Logging.ts"
 import * as Connection from "./Connection.ts"
+import { EraVerdicts } from "./EraVerdicts.ts"
 import * as Lifecycle from "./Lifecycle.ts"
-import * as Listing from "./Listing.ts"
+import * as Listening from "./Listening.ts"
+import * as ModernCall from "./ModernCall.ts"
+import * as Offers from "./Offers.ts"
 import * as RestartPolicy from "./RestartPolicy.ts"
 import type { CallHandlers, RpcError } from "./Rpc.ts"
 import { ConnectionLost, type SessionExpired } from "./Transport.ts"
@@ -33,11 +35,20 @@ import {
   type UpstreamEvent,
   type UpstreamState
 } from "./Upstream.ts"
+import { Watched } from "./Watched.ts"
 
 const log = logger("upstream")
 
 /** How long the calls in flight on an expired session may go on before it is closed under them. */
 const EXPIRED_GRACE = Duration.seconds(10)
+
+/** How long a modern server is given to say whether it tells of changes, before its lists are fetched all the same. */
+const LISTENING_PATIENCE = Duration.seconds(2)
+
+/** A connection in use. */
+interface Live extends Connection.Connection {
+  readonly listening: Listening.Listening | undefined
+}
 
 /** Process-wide defaults of supervision. */
 export const Defaults = Context.Reference<{ readonly restartDelay: Option.Option<Duration.Duration> }>(
@@ -63,7 +74,7 @@ export const layer = (
   lane: Lane,
   shelf: Catalogue.Shelf,
   publish: (event: UpstreamEvent) => void
-): Layer.Layer<Upstream, never, Connection.Platform> =>
+): Layer.Layer<Upstream, never, Connection.Platform | EraVerdicts> =>
   Layer.effect(
     Upstream,
     Effect.gen(function* () {
@@ -71,8 +82,11 @@ export const layer = (
       const defaults = yield* Defaults
       const state = yield* SubscriptionRef.make(INITIAL)
       const wake = yield* Latch.make(false)
-      const watched = new Map<string, Set<SessionKey>>()
-      let current: Connection.Connection | undefined
+      const verdicts = yield* EraVerdicts
+      let current: Live | undefined
+      const watched = new Watched(() => current?.listening?.renew())
+      /** Taken for granted at the next start, though nothing is proven. */
+      let presumed: Era | undefined
       let level: LogLevel | undefined
       const server = config.id
       // What happens on the lanes of single sessions is everyday life; on the shared one it concerns everybody.
@@ -89,25 +103,26 @@ export const layer = (
         if (status._tag === "BackingOff") yield* complain(`${server} ${Status.describe(status, now)}`, { server })
       })
 
-      const offered = (kind: Catalogue.Kind, items: ReadonlyArray<Catalogue.Item>) =>
-        kind === "tools" ? items.filter((item) => Catalogue.isOffered(item.name, config)) : items
+      /** Waits until the state is such. */
+      const until = (holds: (now: UpstreamState) => boolean) =>
+        Effect.asVoid(Stream.runHead(Stream.filter(SubscriptionRef.changes(state), holds)))
 
-      /** Takes new lists for what is offered, and tells of what is new about them. */
-      const adopt = Effect.fnUntraced(function* (lists: Catalogue.Lists) {
-        const kinds = Catalogue.differences(SubscriptionRef.getUnsafe(state).catalogue.lists, lists)
-        if (kinds.length === 0) return
-        yield* update({ catalogue: shelf.shelve(lists) })
-        publish({ _tag: "ListChanged", kinds })
-      })
-
-      const refresh = Effect.fnUntraced(function* (kinds: ReadonlyArray<Catalogue.Kind>) {
-        const connection = current
-        if (connection === undefined) return
-        const lists: Record<Catalogue.Kind, ReadonlyArray<Catalogue.Item>> = {
-          ...SubscriptionRef.getUnsafe(state).catalogue.lists
-        }
-        for (const kind of kinds) lists[kind] = offered(kind, yield* Listing.fetch(connection, kind, server))
-        yield* adopt(lists)
+      const offers = yield* Offers.make({
+        config,
+        state,
+        shelf,
+        publish,
+        current: () => current,
+        covers: (kind) => current?.listening?.covers(kind) === true,
+        connected: Effect.repeat(
+          Effect.andThen(
+            until(() => current !== undefined),
+            Effect.sync(() => current)
+          ),
+          {
+            while: (live) => live === undefined
+          }
+        )
       })
 
       const unsolicited = yield* Unsolicited.make({
@@ -120,33 +135,72 @@ export const layer = (
           return Effect.andThen(update({ note: text }), log.warning(`${server}: ${text}`, { server }))
         },
         refresh: (kinds) =>
-          refresh(kinds).pipe(
-            Effect.catch((error) => log.debug(`Refreshing lists failed: ${error.message}`, { server }))
-          )
+          offers
+            .refresh(kinds)
+            .pipe(Effect.catch((error) => log.debug(`Refreshing lists failed: ${error.message}`, { server })))
       })
 
-      /** What a new connection must know that the old one knew. */
-      const restore = Effect.fnUntraced(function* ({ peer, rpc }: Connection.Connection) {
-        if (level !== undefined && peer.capabilities["logging"] !== undefined) {
-          yield* rpc.request(Connection.encodeRequest("logging/setLevel", { level }))
+      /** What a new connection must know that the old one knew; and of a modern server, that it tells of changes. */
+      const restore = Effect.fnUntraced(function* (connection: Connection.Connection) {
+        const { ask, peer } = connection
+        if (peer.era === "modern") {
+          const listening = yield* Listening.start({
+            connection,
+            wanted: () => watched,
+            heard: unsolicited.notification,
+            missed: unsolicited.changed,
+            server
+          })
+          // Before the lists are fetched, so that no change of them falls in between.
+          yield* Effect.timeoutOption(listening.settled, LISTENING_PATIENCE)
+          return listening
         }
-        for (const uri of watched.keys()) yield* rpc.request(Connection.encodeRequest("resources/subscribe", { uri }))
+        if (level !== undefined && peer.capabilities["logging"] !== undefined) {
+          yield* ask("logging/setLevel", { level })
+        }
+        for (const uri of watched.uris) yield* ask("resources/subscribe", { uri })
+        return undefined
+      })
+
+      /** Opens a connection as the server is known to want it, and remembers what was found out about that. */
+      const connect = Effect.gen(function* () {
+        const isOpen = config.era === "auto"
+        const remembered = isOpen ? yield* verdicts.recall(config) : undefined
+        const era = config.era === "auto" ? (remembered ?? presumed) : config.era
+        const connection = yield* Connection.open({
+          config,
+          lane,
+          unrelated: unsolicited,
+          era,
+          endedAgain: () => {
+            presumed = "legacy"
+          }
+        }).pipe(
+          // A process that does not come up as it was remembered is asked again.
+          Effect.onError(() =>
+            remembered === "modern" && config.transport._tag === "Stdio" ? verdicts.forget(config) : Effect.void
+          )
+        )
+        presumed = undefined
+        const { learned } = connection
+        if (isOpen && learned !== undefined && learned !== remembered) yield* verdicts.remember(config, learned)
+        return connection
       })
 
       const start = Effect.fnUntraced(function* () {
         const began = yield* Clock.currentTimeMillis
-        const connection = yield* Connection.open(config, lane, unsolicited)
-        yield* restore(connection)
-        const fetched = yield* Listing.fetchAll(connection, server)
-        const lists = { ...fetched, tools: offered("tools", fetched.tools) }
+        const connection = yield* connect
+        const listening = yield* restore(connection)
+        const fetched = yield* offers.fetch(connection, Catalogue.KINDS)
         const startMillis = (yield* Clock.currentTimeMillis) - began
-        current = connection
+        const live: Live = { ...connection, listening }
+        current = live
         yield* update({ peer: connection.peer, startMillis })
-        yield* adopt(lists)
+        yield* offers.adopt(fetched)
         const { name, revision, version } = connection.peer
-        const offer = Catalogue.describe(Catalogue.counts(lists))
+        const offer = Catalogue.describe(Catalogue.counts(SubscriptionRef.getUnsafe(state).catalogue.lists))
         yield* say(`${server} ready in ${startMillis} ms: ${offer} (${name} ${version}, ${revision})`, { server })
-        return connection
+        return live
       })
 
       const notReady = new ConnectionLost({
@@ -191,10 +245,6 @@ export const layer = (
       }
       yield* Effect.addFinalizer(() => update({ status: Status.stopped }))
 
-      /** Waits until the state is such. */
-      const until = (holds: (now: UpstreamState) => boolean) =>
-        Effect.asVoid(Stream.runHead(Stream.filter(SubscriptionRef.changes(state), holds)))
-
       const down = (status: Status.UpstreamStatus) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) =>
           Effect.fail(new UpstreamDown({ server, status: Status.describe(status, now) }))
@@ -209,8 +259,11 @@ export const layer = (
         )
       })
 
+      /** The connection, where it is one whose server is told of things beside calls. */
+      const legacy = () => (current?.peer.era === "legacy" ? current : undefined)
+
       /** The connection to use now. Waits for a start under way. */
-      const ready: Effect.Effect<Connection.Connection, UpstreamDown> = Effect.suspend(() => {
+      const ready: Effect.Effect<Live, UpstreamDown> = Effect.suspend(() => {
         const { status } = SubscriptionRef.getUnsafe(state)
         if (current !== undefined && status._tag === "Ready") return Effect.succeed(current)
         if (status._tag !== "Starting" && status._tag !== "Ready") return down(status)
@@ -233,21 +286,34 @@ export const layer = (
         }
       }
 
-      const send = (request: Outgoing, { peer, rpc }: Connection.Connection, handlers: CallHandlers) =>
+      const request = (outgoing: Outgoing, { headersFor, peer, rpc }: Live, handlers: CallHandlers) =>
         Effect.map(
-          rpc.request((id) => request.encode(id, peer.era), handlers),
+          rpc.request(
+            (id) => outgoing.encode(id, peer.era),
+            handlers,
+            headersFor(outgoing, SubscriptionRef.getUnsafe(state).catalogue.lists.tools)
+          ),
           (frame): Answered => ({ frame, era: peer.era })
         )
 
-      const call = (request: Outgoing, handlers: CallHandlers) =>
+      const send = (outgoing: Outgoing, connection: Live, handlers: CallHandlers) =>
+        connection.peer.era === "legacy"
+          ? request(outgoing, connection, handlers)
+          : ModernCall.make({
+              attempt: request(outgoing, connection, handlers),
+              refreshTools: Effect.ignore(offers.refresh(["tools"])),
+              isTool: outgoing.method === "tools/call"
+            })
+
+      const call = (outgoing: Outgoing, handlers: CallHandlers) =>
         Effect.flatMap(Effect.andThen(retry, ready), (connection) =>
-          send(request, connection, handlers).pipe(
-            // The server did not act on it: a new session, and the same call once more.
+          send(outgoing, connection, handlers).pipe(
+            // The server did not act on it: a new beginning, and the same call once more.
             Effect.catchTag("SessionExpired", () =>
               connection.rpc.expire.pipe(
                 Effect.andThen(until(() => current !== connection)),
                 Effect.andThen(ready),
-                Effect.flatMap((renewed) => send(request, renewed, handlers))
+                Effect.flatMap((renewed) => send(outgoing, renewed, handlers))
               )
             ),
             Effect.catchTag("SessionExpired", (error) =>
@@ -259,44 +325,35 @@ export const layer = (
           )
         )
 
-      const unwatch = (uri: string, session: SessionKey): boolean => {
-        const sessions = watched.get(uri)
-        sessions?.delete(session)
-        if (sessions !== undefined && sessions.size > 0) return false
-        watched.delete(uri)
-        return true
-      }
-
       return Upstream.of({
         config,
         lane,
         state,
         retry,
         settled: until(({ status }) => status._tag !== "Starting"),
-        freshen: Effect.void,
+        freshen: offers.freshen,
         call,
-        notify: (message) => Effect.suspend(() => Effect.ignore(current?.rpc.notify(message) ?? Effect.void)),
-        watch: (uri, session) => {
-          const sessions = watched.get(uri) ?? new Set()
-          watched.set(uri, sessions.add(session))
-        },
-        unwatch,
+        notify: (message) => Effect.suspend(() => Effect.ignore(legacy()?.rpc.notify(message) ?? Effect.void)),
+        watch: (uri, session) => watched.watch(uri, session),
+        unwatch: (uri, session) => watched.unwatch(uri, session),
+        followTask: (taskId) => watched.follow(taskId),
+        unfollowTask: (taskId) => watched.unfollow(taskId),
         forget: (session) =>
-          Effect.forEach(
-            [...watched.keys()].filter((uri) => watched.get(uri)?.has(session) === true && unwatch(uri, session)),
-            (uri) =>
-              Effect.ignore(
-                current?.rpc.request(Connection.encodeRequest("resources/unsubscribe", { uri })) ?? Effect.void
-              ),
-            { discard: true }
+          Effect.suspend(() =>
+            Effect.forEach(
+              watched.forget(session),
+              (uri) => Effect.ignore(legacy()?.ask("resources/unsubscribe", { uri }) ?? Effect.void),
+              { discard: true }
+            )
           ),
         setLogLevel: Effect.fnUntraced(function* (asked) {
           const verbose = (a: LogLevel, b: LogLevel) => (LOG_LEVELS.indexOf(a) < LOG_LEVELS.indexOf(b) ? a : b)
           const wanted = lane._tag === "Session" || level === undefined ? asked : verbose(asked, level)
           if (wanted === level) return
           level = wanted
-          if (current?.peer.capabilities["logging"] === undefined) return
-          yield* Effect.ignore(current.rpc.request(Connection.encodeRequest("logging/setLevel", { level })))
+          const connection = legacy()
+          if (connection?.peer.capabilities["logging"] === undefined) return
+          yield* Effect.ignore(connection.ask("logging/setLevel", { level }))
         })
       })
     })

@@ -16,17 +16,21 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("Connec
 
 /** The server turned this message down; it acted on nothing. The connection stands. */
 export class MessageRefused extends Schema.TaggedError<MessageRefused>()("MessageRefused", {
-  reason: Schema.String
+  reason: Schema.String,
+  /** The HTTP status that says so. */
+  status: Schema.optionalKey(Schema.Finite)
 }) {
   override get message(): string {
     return this.reason
   }
 }
 
-/** The server no longer knows our session (HTTP 404); it acted on nothing. */
-export class SessionExpired extends Schema.TaggedError<SessionExpired>()("SessionExpired", {}) {
+/** What was agreed on with the server holds no longer: a session that it does not know, an era that is not its own. */
+export class SessionExpired extends Schema.TaggedError<SessionExpired>()("SessionExpired", {
+  reason: Schema.optionalKey(Schema.String)
+}) {
   override get message(): string {
-    return "the server ended the session"
+    return this.reason ?? "the server ended the session"
   }
 }
 
@@ -48,10 +52,19 @@ export interface Receiver {
   readonly expired: () => void
 }
 
+/** What goes with a message beside its body, where the transport has a place for it. */
+export type MessageHeaders = Readonly<Record<string, string>>
+
 /** An open transport. It closes with the scope in which it was opened. */
 export interface Transport {
+  /** Does the server take `forget` for the wish to cancel? Elsewhere it has to be told. */
+  readonly forgettingCancels: boolean
   /** Hands over one message, on one line. `request` is its id if it is a request that expects an answer. */
-  readonly send: (message: Uint8Array, request?: number) => Effect.Effect<void, TransportError>
+  readonly send: (
+    message: Uint8Array,
+    request?: number,
+    headers?: MessageHeaders
+  ) => Effect.Effect<void, TransportError>
   /** Stops waiting for the answer to a request. */
   readonly forget: (request: number) => Effect.Effect<void>
   /** Told once the revision is agreed: from here on the session is live. */

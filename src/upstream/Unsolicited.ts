@@ -29,6 +29,7 @@ const logLine = (frame: Frame.Frame): { readonly text: string; readonly severe: 
   return { text: `[${level}] ${text}`, severe: !["debug", "info", "notice"].includes(level) }
 }
 
+/** `changed` has lists fetched anew as the server itself would by telling that they changed. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly config: ServerConfig
   readonly lane: Lane
@@ -69,17 +70,23 @@ export const make = Effect.fnUntraced(function* (options: {
     return silenced > 0 ? log.warning(`${server} did so ${silenced} more times`, { server }) : Effect.void
   }).pipe(Effect.repeat(Schedule.spaced(FAULT_WINDOW)), Effect.forkScoped)
 
+  const changed = (kinds: ReadonlyArray<Catalogue.Kind>): void => {
+    for (const kind of kinds) stale.add(kind)
+    if (kinds.length > 0) some.openUnsafe()
+  }
+
   const unrelated: Unrelated = {
     notification: (frame) => {
       const kinds = KINDS.filter((kind) => LIST[kind].changed === frame.method)
-      if (kinds.length > 0) {
-        for (const kind of kinds) stale.add(kind)
-        some.openUnsafe()
-        return
-      }
+      if (kinds.length > 0) return changed(kinds)
       if (frame.method === "notifications/resources/updated") {
         const uri = Frame.paramValue(frame, "uri")
         if (typeof uri === "string") publish({ _tag: "ResourceUpdated", uri, frame })
+        return
+      }
+      if (frame.method === "notifications/tasks") {
+        const taskId = Frame.paramValue(frame, "taskId")
+        if (typeof taskId === "string") publish({ _tag: "TaskChanged", taskId, frame })
         return
       }
       if (frame.method === "notifications/message" && lane._tag === "Shared") {
@@ -93,5 +100,5 @@ export const make = Effect.fnUntraced(function* (options: {
     ask: (frame) => Routing.ask(lane, calls(), frame, (text) => void fork(note(text))),
     fault: (description) => void fork(fault(description))
   }
-  return unrelated
+  return { ...unrelated, changed }
 })

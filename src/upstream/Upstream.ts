@@ -58,6 +58,8 @@ export interface UpstreamState {
 export type UpstreamEvent =
   | { readonly _tag: "ListChanged"; readonly kinds: ReadonlyArray<Catalogue.Kind> }
   | { readonly _tag: "ResourceUpdated"; readonly uri: string; readonly frame: Frame.Frame }
+  /** A task that is followed has got on (2026-07-28, extension tasks). */
+  | { readonly _tag: "TaskChanged"; readonly taskId: string; readonly frame: Frame.Frame }
   /** A message for the one session that the lane belongs to. */
   | { readonly _tag: "Notification"; readonly frame: Frame.Frame }
 
@@ -97,9 +99,15 @@ export class Upstream extends Context.Service<
     readonly watch: (uri: string, session: SessionKey) => void
     /** Forgets it. True if nobody is left who watches that resource. */
     readonly unwatch: (uri: string, session: SessionKey) => boolean
+    /** Wants to be told how a task gets on, by `TaskChanged`; as often unfollowed as it is followed. */
+    readonly followTask: (taskId: string) => void
+    readonly unfollowTask: (taskId: string) => void
     /** A session has ended: what only it watched is watched no longer. */
     readonly forget: (session: SessionKey) => Effect.Effect<void>
-    /** Asks for log messages of this level; on a lane that several share, the most verbose request wins. */
+    /**
+     * Asks for log messages of this level; on a lane that several share, the most verbose request wins. Modern servers are
+     * told with each request instead.
+     */
     readonly setLogLevel: (level: LogLevel) => Effect.Effect<void>
   }
 >()("mcp-proxy/upstream/Upstream") {}

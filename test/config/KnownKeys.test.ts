@@ -45,6 +45,7 @@ const VALUES: Readonly<Record<string, ReadonlyArray<unknown>>> = {
   restart: [true, false, { maxAttempts: 3 }],
   restartOnExit: [true, false],
   reload: ["overlap"],
+  era: ["legacy"],
   isolation: ["session"],
   description: ["What it does", ""]
 }

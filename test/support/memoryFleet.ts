@@ -51,6 +51,7 @@ const EVERYTHING = {
 const config = (id: ServerId): ServerConfig => ({
   id,
   transport: { _tag: "Unusable", reason: "there is nothing behind it" },
+  era: "auto",
   isolation: "shared",
   enabledTools: undefined,
   disabledTools: [],
@@ -137,6 +138,8 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
         reached.push(`${name} unwatch ${uri}`)
         return true
       },
+      followTask: () => {},
+      unfollowTask: () => {},
       forget: () => Effect.void,
       setLogLevel: (level) => Effect.sync(() => void reached.push(`${name} level ${level}`))
     }

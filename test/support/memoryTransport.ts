@@ -26,7 +26,7 @@ export interface MemoryTransport {
   readonly onSend: (effect: Effect.Effect<void, TransportError>) => void
 }
 
-export const memoryTransport = (): MemoryTransport => {
+export const memoryTransport = (forgettingCancels = false): MemoryTransport => {
   const sent: Array<string> = []
   const forgotten: Array<number> = []
   const lost = Deferred.makeUnsafe<never, ConnectionLost>()
@@ -38,6 +38,7 @@ export const memoryTransport = (): MemoryTransport => {
     return receiver
   }
   const transport: Transport = {
+    forgettingCancels,
     send: (message) =>
       Effect.suspend(() => {
         sent.push(Buffer.from(message).toString())
