@@ -30,12 +30,8 @@ const LISTS = [
   ["resources/templates/list", "resourceTemplates"]
 ] as const
 
-const call = (
-  { client, name }: Pair,
-  tool: string,
-  args: Fields,
-  options?: RequestOptions
-): Effect.Effect<Outcome> => client.request("tools/call", { name: name(tool), arguments: args }, options)
+const call = ({ client, name }: Pair, tool: string, args: Fields, options?: RequestOptions): Effect.Effect<Outcome> =>
+  client.request("tools/call", { name: name(tool), arguments: args }, options)
 
 /** All pages of a list. */
 const listAll = ({ client }: Pair, method: string, member: string): Effect.Effect<ReadonlyArray<Fields>> =>
@@ -68,8 +64,7 @@ const said = (outcome: Outcome): unknown => {
 }
 
 /** How often the journal has a line that begins so. */
-const times = ({ server }: Pair, line: string): number =>
-  server.journal().filter((entry) => entry === line).length
+const times = ({ server }: Pair, line: string): number => server.journal().filter((entry) => entry === line).length
 
 const assertOnce = (pair: Pair, tool: string, tag: string): void => {
   assert.strictEqual(times(pair, `start ${tool} ${tag}`), 1, "begun once")
@@ -236,6 +231,17 @@ export const CELLS: Readonly<Record<string, Check>> = {
       assert.strictEqual(method, "roots/list")
     }),
 
+  "ask in a prompt": (pair, tag) =>
+    Effect.gen(function* () {
+      const params = { name: pair.name("interview"), arguments: { tag } }
+      const { asked, error, result } = yield* pair.client.request("prompts/get", params)
+      assert.isUndefined(error)
+      assert.strictEqual(asked.length, 1)
+      const [message] = result?.["messages"] as ReadonlyArray<{ readonly content: { readonly text: string } }>
+      assert.deepStrictEqual(JSON.parse(message?.content.text ?? ""), { sample: answerTo(asked[0]!) })
+      assertOnce(pair, "interview", tag)
+    }),
+
   "multi-round": (pair, tag) =>
     Effect.gen(function* () {
       const outcome = yield* call(pair, "ask_rounds", { tag })
@@ -264,6 +270,30 @@ export const CELLS: Readonly<Record<string, Check>> = {
         roots: answerWith("roots/list")
       })
       assertOnce(pair, "ask_many", tag)
+    }),
+
+  /** -32042 of 2025-11-25: the one error that a modern client is asked about, and makes the request again. */
+  "visit a URL first": (pair, tag) =>
+    Effect.gen(function* () {
+      const first = yield* call(pair, "need_url", { tag })
+      if (pair.server.revision !== "2025-11-25") {
+        assert.match(wordsOf(first), /has no such error/u)
+        return
+      }
+      const url = `https://polyglot.example/sign-in?tag=${tag}`
+      if (isModern(pair.client.revision)) {
+        assert.deepStrictEqual(
+          first.asked.map(({ params }) => [params["mode"], params["url"]]),
+          [["url", url]]
+        )
+        assert.strictEqual(said(first), "signed in")
+      } else {
+        assert.strictEqual(first.error?.code, -32042)
+        const [elicitation] = fieldsOf(first.error?.data)["elicitations"] as ReadonlyArray<Fields>
+        assert.strictEqual(elicitation?.["url"], url)
+        assert.strictEqual(said(yield* call(pair, "need_url", { tag })), "signed in")
+      }
+      assert.strictEqual(times(pair, `start need_url ${tag}`), 2, "made again once")
     }),
 
   subscribe: (pair, tag) =>

@@ -28,13 +28,20 @@ class Connection {
   private lastId = 0
   private level: string | undefined
 
-  constructor(url: string, revision: Revision) {
+  private readonly capabilities: Fields
+
+  constructor(url: string, revision: Revision, capabilities: Fields) {
     this.url = url
     this.revision = revision
+    this.capabilities = capabilities
   }
 
   private post(message: Message): Promise<Response> {
-    return fetch(this.url, { method: "POST", headers: this.headers, body: JSON.stringify({ jsonrpc: "2.0", ...message }) })
+    return fetch(this.url, {
+      method: "POST",
+      headers: this.headers,
+      body: JSON.stringify({ jsonrpc: "2.0", ...message })
+    })
   }
 
   /** Sends what has no answer of its own. */
@@ -87,7 +94,7 @@ class Connection {
       "initialize",
       {
         protocolVersion: this.revision,
-        capabilities: capabilitiesOf(this.revision),
+        capabilities: this.capabilities,
         clientInfo: { name: "matrix", version: this.revision }
       },
       {}
@@ -118,10 +125,14 @@ class Connection {
 }
 
 /** Begins a session, which ends with the scope. */
-export const connectLegacy = (url: string, revision: Revision): Effect.Effect<WireClient, never, Scope.Scope> =>
+export const connectLegacy = (
+  url: string,
+  revision: Revision,
+  capabilities: Fields = capabilitiesOf(revision)
+): Effect.Effect<WireClient, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const connection = new Connection(url, revision)
+      const connection = new Connection(url, revision, capabilities)
       await connection.begin()
       return connection
     }),
@@ -152,4 +163,3 @@ export const connectLegacy = (url: string, revision: Revision): Effect.Effect<Wi
       }
     })
   )
-

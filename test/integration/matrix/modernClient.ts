@@ -135,7 +135,12 @@ class Requests {
   }
 
   /** Opens a subscription; `acknowledged` is called with what the server will tell. */
-  async listen(notifications: Fields, heard: Array<Message>, signal: AbortSignal, acknowledged: (what: Fields) => void) {
+  async listen(
+    notifications: Fields,
+    heard: Array<Message>,
+    signal: AbortSignal,
+    acknowledged: (what: Fields) => void
+  ) {
     const id = ++this.lastId
     const response = await this.send(id, "subscriptions/listen", { notifications }, {}, signal)
     let isFirst = true

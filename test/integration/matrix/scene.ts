@@ -1,73 +1,50 @@
-/** Servers of every revision, each with a journal, and one proxy before all of them. */
+/** One proxy before all servers, and who stands at which of its endpoints. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { Estate } from "../../fixtures/polyglot/estate.ts"
-import { serve } from "../../fixtures/polyglot/http.ts"
-import { isModern, REVISIONS, type Revision } from "../../fixtures/polyglot/message.ts"
-import { fixture } from "../harness.ts"
-import type { Server } from "./cells.ts"
+import * as Layer from "effect/Layer"
+import * as ResourceUri from "../../../src/domain/ResourceUri.ts"
+import { ServerId } from "../../../src/domain/ServerId.ts"
+import { readyProxy } from "../harness.ts"
+import type { Pair } from "./cells.ts"
+import { allServers, type Configured, journals } from "./servers.ts"
+import type { WireClient } from "./wireClient.ts"
 
-export const TRANSPORTS = ["stdio", "sse", "http"] as const
-export type Transport = (typeof TRANSPORTS)[number]
-
-/** A server as a configuration names it. */
-export interface Configured extends Server {
-  readonly id: string
-  readonly transport: Transport
-  readonly entry: Record<string, unknown>
-}
-
-/** Which servers there are: each revision on each transport that it has. */
-export const SERVERS: ReadonlyArray<{ readonly id: string; readonly revision: Revision; readonly transport: Transport }> =
-  TRANSPORTS.flatMap((transport) =>
-    REVISIONS.filter((revision) => transport !== "sse" || !isModern(revision)).map((revision) => ({
-      id: `${transport}-${revision}`,
-      revision,
-      transport
-    }))
+export class Scene extends Context.Service<
+  Scene,
+  {
+    /** The merged endpoint. */
+    readonly url: string
+    readonly serverOf: (id: string) => Configured
+  }
+>()("test/matrix/Scene") {
+  static readonly layer = Layer.effect(
+    Scene,
+    Effect.gen(function* () {
+      const servers = yield* allServers(yield* journals)
+      const { url } = yield* readyProxy({
+        config: { mcpServers: Object.fromEntries(servers.map(({ entry, id }) => [id, entry])) }
+      })
+      return {
+        url,
+        serverOf: (id) => {
+          const server = servers.find((candidate) => candidate.id === id)
+          if (server === undefined) throw new Error(`no server ${id}`)
+          return server
+        }
+      }
+    })
   )
-
-/** A folder for journals, gone with the scope. */
-export const journals: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "mcp-proxy-matrix-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
-
-const journalIn = (folder: string, id: string) => {
-  const path = join(folder, `${id}.journal`)
-  writeFileSync(path, "")
-  return { path, read: () => readFileSync(path, "utf8").split("\n") }
 }
 
-/** A server on HTTP inside this process. */
-export const served = (folder: string, id: string, revision: Revision, transport: "http" | "sse") =>
-  Effect.gen(function* () {
-    const { path, read } = journalIn(folder, id)
-    const { url } = yield* Effect.acquireRelease(
-      Effect.promise(() => serve(new Estate(revision, path), transport)),
-      ({ close }) => Effect.promise(close)
-    )
-    return { id, revision, transport, journal: read, entry: { type: transport, url } } satisfies Configured
-  })
+/** A client at the merged endpoint, before one of its servers. */
+export const merged = (id: string, client: WireClient) =>
+  Effect.map(Scene, ({ serverOf }): Pair => ({
+    client,
+    server: serverOf(id),
+    name: (own) => `${id}_${own}`,
+    uri: (own) => ResourceUri.toPublic(ServerId.make(id), own)
+  }))
 
-/** A server that the proxy is to start. */
-export const started = (folder: string, id: string, revision: Revision, isolation: "session" | "shared"): Configured => {
-  const { path, read } = journalIn(folder, id)
-  const args = [fixture("polyglot.ts"), "--revision", revision, "--transport", "stdio", "--journal", path]
-  return { id, revision, transport: "stdio", journal: read, entry: { command: process.execPath, args, isolation } }
-}
-
-/** All servers, ready to be configured. */
-export const allServers = (folder: string): Effect.Effect<ReadonlyArray<Configured>, never, Scope.Scope> =>
-  Effect.forEach(SERVERS, ({ id, revision, transport }) =>
-    transport === "stdio"
-      ? Effect.succeed(started(folder, id, revision, "session"))
-      : served(folder, id, revision, transport)
-  )
-
-/** What a test asks of a server that must have been told nothing that its revision does not know. */
-export const violations = ({ journal }: Server): ReadonlyArray<string> =>
-  journal().filter((line) => line.startsWith("violation"))
+/** A client at the endpoint of that server alone. */
+export const alone = (id: string, client: WireClient) =>
+  Effect.map(Scene, ({ serverOf }): Pair => ({ client, server: serverOf(id), name: (own) => own, uri: (own) => own }))

@@ -6,7 +6,7 @@ import { CELLS, type Pair } from "./cells.ts"
 import { connectLegacy } from "./legacyClient.ts"
 import { modernClient } from "./modernClient.ts"
 import { connectSdk } from "./sdkClient.ts"
-import { journals, served, violations } from "./scene.ts"
+import { journals, served, violations } from "./servers.ts"
 
 const own = (name: string): string => name
 
