@@ -1,6 +1,7 @@
 /** A client of 2026-07-28 by hand: every request says it all, questions are answered by making the request again. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { isDeepStrictEqual } from "node:util"
 import { fieldsOf, type Fields, type Message, type Revision } from "../../fixtures/polyglot/message.ts"
 import {
@@ -64,14 +65,14 @@ class Requests {
     { log, progressToken }: RequestOptions,
     signal: AbortSignal
   ): Promise<Response> {
-    const _meta = {
+    const envelope = {
       [`${META}/protocolVersion`]: REVISION,
       [`${META}/clientCapabilities`]: this.capabilities,
       [`${META}/clientInfo`]: { name: "matrix", version: REVISION },
       ...(log === undefined ? {} : { [`${META}/logLevel`]: log }),
       ...(progressToken === undefined ? {} : { progressToken })
     }
-    const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta } })
+    const body = JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: envelope } })
     const response = await fetch(this.url, { method: "POST", headers: headersOf(method, params), body, signal })
     mustHold(response.headers.get("mcp-session-id") === null, "a session id", [...response.headers])
     return response
@@ -165,18 +166,16 @@ export const modernClient = (url: string, capabilities: Fields = capabilitiesOf(
     listen: (uris) =>
       Effect.gen(function* () {
         const heard: Array<Message> = []
-        const end = new AbortController()
-        const acknowledged = Deferred.makeUnsafe<Fields>()
+        const acknowledged = yield* Deferred.make<Fields>()
         const wanted = { toolsListChanged: true, ...(uris.length > 0 ? { resourceSubscriptions: uris } : {}) }
-        const stream = requests.listen(wanted, heard, end.signal, (what) =>
-          Deferred.doneUnsafe(acknowledged, Effect.succeed(what))
+        const stream = yield* Effect.forkChild(
+          Effect.promise((signal) =>
+            requests.listen(wanted, heard, signal, (what) => Deferred.doneUnsafe(acknowledged, Effect.succeed(what)))
+          ).pipe(Effect.onError((cause) => Deferred.failCause(acknowledged, cause)))
         )
-        stream.catch((error: unknown) => {
-          if (!end.signal.aborted) Deferred.doneUnsafe(acknowledged, Effect.die(error))
-        })
         const honoured = yield* Deferred.await(acknowledged)
         mustHold(isDeepStrictEqual(honoured, wanted), "not all is acknowledged", honoured)
-        return { heard, stop: Effect.sync(() => end.abort()) } satisfies Standing
+        return { heard, stop: Fiber.interrupt(stream) } satisfies Standing
       })
   }
 }

@@ -52,13 +52,13 @@ const faceOf = (generation: Generation): WireClient => {
       Effect.promise(async (signal): Promise<Outcome> => {
         if (log !== undefined && log !== level) await generation.logAt?.(log)
         level = log
-        const envelope = log !== undefined && generation.logAt === undefined
-        const _meta = envelope ? { _meta: { "io.modelcontextprotocol/logLevel": log } } : {}
+        const inEnvelope = log !== undefined && generation.logAt === undefined
+        const meta = inEnvelope ? { _meta: { "io.modelcontextprotocol/logLevel": log } } : {}
         const [heardBefore, askedBefore] = [heard.length, asked.length]
         const onprogress = (progress: Fields): void =>
           void heard.push({ method: "notifications/progress", params: { progressToken, ...progress } })
         const outcome = await generation
-          .request(method, { ...params, ..._meta }, { signal, ...(progressToken === undefined ? {} : { onprogress }) })
+          .request(method, { ...params, ...meta }, { signal, ...(progressToken === undefined ? {} : { onprogress }) })
           .then(
             (result) => ({ result: isFields(result) ? result : {} }),
             (thrown: unknown) => ({ error: errorOf(thrown) })
