@@ -1,4 +1,6 @@
 /** Which connection to a server may serve which caller. */
+import * as Predicate from "effect/Predicate"
+import * as Struct from "effect/Struct"
 import type { Principal } from "./Principal.ts"
 import { ASKING_CAPABILITIES, type Capabilities, EXTENSION, LATEST_LEGACY, type LegacyRevision } from "./Protocol.ts"
 import type { SessionKey, Subject } from "./ServerId.ts"
@@ -42,13 +44,15 @@ export const shared: Lane = {
   revision: LATEST_LEGACY
 }
 
-/** Of what a client declared, the part that a server may act upon through us. */
-export const carried = (capabilities: Capabilities): Capabilities =>
-  Object.fromEntries(
-    [...ASKING_CAPABILITIES, "extensions"].flatMap((name) =>
-      capabilities[name] === undefined ? [] : [[name, capabilities[name]]]
-    )
+/** Of what a client declared, the part that a server may act upon through us. Tasks are not: legacy peers have none. */
+export const carried = (capabilities: Capabilities): Capabilities => {
+  const asking = ASKING_CAPABILITIES.flatMap((name) =>
+    capabilities[name] === undefined ? [] : [[name, capabilities[name]] as const]
   )
+  const { extensions } = capabilities
+  if (!Predicate.isReadonlyObject(extensions)) return Object.fromEntries(asking)
+  return { ...Object.fromEntries(asking), extensions: Struct.omit(extensions, [EXTENSION.tasks]) }
+}
 
 /**
  * The lane of a caller, its principal's where it has no session: a function of the configured isolation and the caller

@@ -5,6 +5,8 @@ import type { Kind } from "./Catalogue.ts"
 export interface Filter {
   readonly kinds: ReadonlyArray<Kind>
   readonly resources: ReadonlyArray<string>
+  /** Of the extension for tasks (SEP-2663). */
+  readonly tasks: ReadonlyArray<string>
 }
 
 /** The lists of each flag. That templates changed is said as a change of resources. */
@@ -22,7 +24,14 @@ export const CAPABILITY: Readonly<Record<Kind, string>> = {
   resourceTemplates: "resources"
 }
 
-const MAX_RESOURCES = 1000
+const MAX_LISTED = 1000
+
+/** The different texts of a list; a text says what is wrong with it. */
+const texts = (notifications: Readonly<Record<string, unknown>>, member: string): ReadonlyArray<string> | string => {
+  const list = notifications[member] ?? []
+  if (!Array.isArray(list) || !list.every(Predicate.isString)) return `params.notifications.${member} must list texts`
+  return list.length > MAX_LISTED ? `params.notifications.${member} may list ${MAX_LISTED} at most` : [...new Set(list)]
+}
 
 /** Reads `params.notifications`; a text says what is wrong with it. */
 export const read = (notifications: unknown): Filter | string => {
@@ -33,22 +42,19 @@ export const read = (notifications: unknown): Filter | string => {
     if (typeof wanted !== "boolean") return `params.notifications.${flag} must be true or false`
     if (wanted) kinds.push(...lists)
   }
-  const resources = notifications["resourceSubscriptions"] ?? []
-  if (!Array.isArray(resources) || !resources.every(Predicate.isString)) {
-    return "params.notifications.resourceSubscriptions must be a list of URIs"
-  }
-  if (resources.length > MAX_RESOURCES) {
-    return `params.notifications.resourceSubscriptions may hold ${MAX_RESOURCES} URIs at most`
-  }
-  return { kinds, resources: [...new Set(resources)] }
+  const resources = texts(notifications, "resourceSubscriptions")
+  if (typeof resources === "string") return resources
+  const tasks = texts(notifications, "taskIds")
+  return typeof tasks === "string" ? tasks : { kinds, resources, tasks }
 }
 
 /** A filter as it is written; what is not in it is left out. */
-export const encode = ({ kinds, resources }: Filter): Readonly<Record<string, unknown>> => ({
+export const encode = ({ kinds, resources, tasks }: Filter): Readonly<Record<string, unknown>> => ({
   ...Object.fromEntries(
     Object.entries(FLAGS).flatMap(([flag, [first]]) =>
       first !== undefined && kinds.includes(first) ? [[flag, true]] : []
     )
   ),
-  ...(resources.length === 0 ? {} : { resourceSubscriptions: resources })
+  ...(resources.length === 0 ? {} : { resourceSubscriptions: resources }),
+  ...(tasks.length === 0 ? {} : { taskIds: tasks })
 })

@@ -158,8 +158,12 @@ export const inputRequestToQuestion = ({ method, params }: InputRequest, elicita
   return read
 }
 
-/** A notification for a subscription: under its id, and the URI as its client knows it. */
-export const forSubscription = (frame: Frame.Frame, id: Uint8Array, uri: string | undefined): Uint8Array => {
+/** A notification for a subscription: under its id, and what it is about as its client knows it. */
+export const forSubscription = (
+  frame: Frame.Frame,
+  id: Uint8Array,
+  about: { readonly key: "uri" | "taskId"; readonly name: string }
+): Uint8Array => {
   const all = membersOf(frame, frame.params)
   const tag = `${JSON.stringify(META.subscriptionId)}:${Buffer.from(id).toString()}`
   if (frame.params === undefined || all === undefined) {
@@ -167,9 +171,9 @@ export const forSubscription = (frame: Frame.Frame, id: Uint8Array, uri: string 
   }
   const meta = Json.lookup(all, "_meta")?.value
   const metaMembers = membersOf(frame, meta)
-  const named = uri === undefined ? undefined : Json.lookup(all, "uri")?.value
+  const named = Json.lookup(all, about.key)?.value
   const edits = [
-    ...(named === undefined ? [] : [{ span: named, by: Json.encode(uri) }]),
+    ...(named === undefined ? [] : [{ span: named, by: Json.encode(about.name) }]),
     ...(meta === undefined || metaMembers === undefined
       ? Members.edit(frame.params, all, { first: `"_meta":{${tag}}`, out: ["_meta"] })
       : Members.edit(meta, metaMembers, { first: tag, out: [META.subscriptionId] }))

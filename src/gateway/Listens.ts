@@ -1,7 +1,9 @@
 /** Streams on which modern clients hear of changes (2026-07-28, basic/patterns/subscriptions). */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
 import type { Kind } from "../domain/Catalogue.ts"
@@ -10,28 +12,36 @@ import type { Request } from "../domain/ClientMessage.ts"
 import * as Json from "../domain/Json.ts"
 import * as ListenFilter from "../domain/ListenFilter.ts"
 import { META } from "../domain/Protocol.ts"
-import { SessionKey } from "../domain/ServerId.ts"
+import { type ServerId, SessionKey } from "../domain/ServerId.ts"
 import * as ResourceUri from "../domain/ResourceUri.ts"
 import * as Translate from "../domain/Translate.ts"
 import type { Entry } from "../domain/View.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import type { RootKey } from "../keys/RootKey.ts"
 import type { LaneEvent } from "../upstream/Upstream.ts"
 import * as Answers from "./Answers.ts"
 import type { Delivery, EventLog } from "./EventLog.ts"
 import type { Requester } from "./Requester.ts"
 import * as Router from "./Router.ts"
+import * as Tasks from "./Tasks.ts"
 import { changedLists, changes, isOn } from "./Subscriptions.ts"
 import * as Watching from "./Watching.ts"
+
+/** How long servers have to say whether they tell of a resource, before the client is told what it will hear of. */
+const ACKNOWLEDGEMENT = "500 millis"
+
+const taskKey = (server: ServerId, task: string): string => JSON.stringify([server, task])
 
 /** One open stream. */
 interface Listen {
   readonly requester: Requester
   /** The id of the request, which tells its messages from those of others. */
   readonly id: Uint8Array
-  readonly key: SessionKey
   readonly stream: EventLog
   readonly filter: ListenFilter.Filter
+  /** The tasks that it follows, as its client knows them, by server and the server's own id. */
+  readonly tasks: ReadonlyMap<string, string>
   /** The lists that it is told of, as they were when it was last told. */
   readonly shown: Map<Kind, ReadonlyArray<Entry>>
 }
@@ -65,6 +75,7 @@ const make = Effect.gen(function* () {
   const catalog = yield* Catalog
   const policy = yield* AccessPolicy
   const router = yield* Router.make
+  const tasks = yield* Tasks.make
   const listens = new Set<Listen>()
   let opened = 0
 
@@ -81,8 +92,15 @@ const make = Effect.gen(function* () {
     )
     const watched = owners.flat()
     const kinds = asked.kinds.filter((kind) => declares(ListenFilter.CAPABILITY[kind]))
-    const filter: ListenFilter.Filter = { kinds, resources: watched.map(({ shown }) => shown) }
-    return { filter, watched, known }
+    const followed = yield* Effect.forEach(asked.tasks, (id) =>
+      Effect.map(tasks.open(requester, id), (found) => (found._tag === "Some" ? [{ id, ...found.value }] : []))
+    )
+    const filter: ListenFilter.Filter = {
+      kinds,
+      resources: watched.map(({ shown }) => shown),
+      tasks: followed.flat().map(({ id }) => id)
+    }
+    return { filter, watched, followed: followed.flat(), known }
   })
 
   const tellLists = ({ id, requester, shown, stream }: Listen, kinds: ReadonlyArray<Kind>): void => {
@@ -97,11 +115,18 @@ const make = Effect.gen(function* () {
       tellLists(listen, event.kinds)
       return
     }
+    if (event._tag === "TaskChanged") {
+      const name = listen.tasks.get(taskKey(server, event.taskId))
+      if (name !== undefined) {
+        listen.stream.append(Translate.forSubscription(event.frame, listen.id, { key: "taskId", name }))
+      }
+      return
+    }
     if (event._tag !== "ResourceUpdated") return
     const uri = catalog.scheme(endpoint).uris === "prefixed" ? ResourceUri.toPublic(server, event.uri) : event.uri
     if (!listen.filter.resources.includes(uri)) return
     if (!catalog.mayUse(caller.principal, "resources", server, event.uri)) return
-    listen.stream.append(Translate.forSubscription(event.frame, listen.id, uri))
+    listen.stream.append(Translate.forSubscription(event.frame, listen.id, { key: "uri", name: uri }))
   }
 
   yield* Stream.fromPubSub(fleet.events).pipe(
@@ -137,26 +162,47 @@ const make = Effect.gen(function* () {
       const asked = ListenFilter.read(request.params?.values["notifications"])
       if (typeof asked === "string") return yield* new BadParams({ reason: asked })
       const { caller } = requester
-      const { filter, known, watched } = yield* honoured(requester, asked)
+      const { filter, followed, known, watched } = yield* honoured(requester, asked)
       const key = SessionKey.make(`listen ${++opened}`)
-      const agreed = `"notifications":${JSON.stringify(ListenFilter.encode(filter))},`
-      log.append(notification(request.id, "notifications/subscriptions/acknowledged", agreed))
       const shown = new Map(filter.kinds.map((kind) => [kind, known.lists[kind]]))
-      const listen: Listen = { requester, id: request.id, key, stream: log, filter, shown }
-      const watch = ({ server, uri }: (typeof watched)[number]) =>
+      const watch = ({ server, shown: uri, uri: own }: (typeof watched)[number]) =>
         Effect.gen(function* () {
           const upstream = yield* fleet.borrow(server, caller)
-          yield* Effect.addFinalizer(() => Effect.ignore(Watching.unwatch(upstream, uri, key)))
-          yield* Watching.watch(upstream, uri, key)
-        }).pipe(Effect.ignore)
+          yield* Effect.addFinalizer(() => Effect.ignore(Watching.unwatch(upstream, own, key)))
+          return (yield* Watching.watch(upstream, own, key)) ? undefined : uri
+        }).pipe(Effect.catch(() => Effect.succeed(uri)))
+      const follow = Effect.fnUntraced(function* (server: ServerId, task: string) {
+        const upstream = yield* fleet.borrow(server, caller)
+        yield* Effect.acquireRelease(
+          Effect.sync(() => upstream.followTask(task)),
+          () => Effect.sync(() => upstream.unfollowTask(task))
+        )
+      })
       return Stream.unwrap(
         Effect.gen(function* () {
+          yield* fleet.hold(caller)
+          for (const { server, task } of followed) yield* Effect.ignore(follow(server, task))
+          const watching = yield* Effect.forEach(watched, (one) => Effect.forkScoped(watch(one)))
+          const refused = yield* Effect.forEach(
+            watching,
+            (fiber) => Effect.map(Effect.timeoutOption(Fiber.join(fiber), ACKNOWLEDGEMENT), Option.getOrUndefined),
+            { concurrency: "unbounded" }
+          )
+          const honoured = { ...filter, resources: filter.resources.filter((uri) => !refused.includes(uri)) }
+          const agreed = `"notifications":${JSON.stringify(ListenFilter.encode(honoured))},`
+          log.append(notification(request.id, "notifications/subscriptions/acknowledged", agreed))
+          const listen: Listen = {
+            requester,
+            id: request.id,
+            stream: log,
+            filter: honoured,
+            tasks: new Map(followed.map(({ id, server, task }) => [taskKey(server, task), id])),
+            shown
+          }
           yield* Effect.acquireRelease(
             Effect.sync(() => listens.add(listen)),
             () => Effect.sync(() => listens.delete(listen))
           )
-          yield* fleet.hold(caller)
-          yield* Effect.forkScoped(Effect.forEach(watched, watch, { discard: true, concurrency: "unbounded" }))
           return log.read(0) ?? Stream.empty
         })
       )
@@ -164,4 +210,4 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<Listens, never, AccessPolicy | Fleet | Catalog> = Layer.effect(Listens, make)
+export const layer: Layer.Layer<Listens, never, AccessPolicy | Fleet | Catalog | RootKey> = Layer.effect(Listens, make)

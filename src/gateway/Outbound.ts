@@ -2,6 +2,7 @@
 import * as Predicate from "effect/Predicate"
 import * as ClientMessage from "../domain/ClientMessage.ts"
 import * as Envelope from "../domain/Envelope.ts"
+import { carried } from "../domain/Lane.ts"
 import { type Capabilities, type Era, LATEST_MODERN, META } from "../domain/Protocol.ts"
 import type { Outgoing } from "../upstream/Upstream.ts"
 import { type Exchange, tokenOf } from "./Exchange.ts"
@@ -13,7 +14,7 @@ const WITHOUT_ANSWERS = { inputResponses: undefined, requestState: undefined }
 
 /** What a modern server may ask of a legacy client. */
 const capabilitiesOf = (capabilities: Capabilities): Capabilities => {
-  const { roots, ...others } = capabilities
+  const { roots, ...others } = carried(capabilities)
   // Clients do not say to modern servers that their roots changed.
   return roots === undefined ? others : { ...others, roots: {} }
 }

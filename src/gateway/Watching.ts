@@ -24,15 +24,19 @@ export const eraOf = (upstream: Upstream["Service"]): Effect.Effect<Era | undefi
       : Effect.succeed(known)
   })
 
-/** Watches a resource by the server's own URI. That the server refuses is not told; that it cannot be reached fails. */
+/** Watches a resource by the server's own URI. False where the server will not tell of it. */
 export const watch = Effect.fnUntraced(function* (
   upstream: Upstream["Service"],
   uri: string,
   key: SessionKey
-): Effect.fn.Return<void, UpstreamError> {
+): Effect.fn.Return<boolean, UpstreamError> {
   upstream.watch(uri, key)
-  if ((yield* eraOf(upstream)) === "modern") return
-  yield* upstream.call(ownRequest("resources/subscribe", { uri }), quiet(key))
+  if ((yield* eraOf(upstream)) === "modern") {
+    yield* upstream.hears(uri)
+    return true
+  }
+  const { frame } = yield* upstream.call(ownRequest("resources/subscribe", { uri }), quiet(key))
+  return frame.error === undefined
 })
 
 /** Watches it no longer; the server is told once nobody on the connection does. */

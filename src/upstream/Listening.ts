@@ -9,6 +9,8 @@ import * as Latch from "effect/Latch"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Kind } from "../domain/Catalogue.ts"
 import * as Frame from "../domain/Frame.ts"
 import { type Capabilities, CODE, EXTENSION } from "../domain/Protocol.ts"
@@ -65,6 +67,8 @@ export interface Listening {
   readonly renew: () => void
   /** Would a change of this list be told of? */
   readonly covers: (kind: Kind) => boolean
+  /** Succeeds once the server listens for changes of that resource on our behalf. */
+  readonly hears: (uri: string) => Effect.Effect<void>
   /** Succeeds once it is known whether the server tells of changes. */
   readonly settled: Effect.Effect<void>
 }
@@ -107,6 +111,7 @@ export const start = (options: {
     const renewed = yield* Latch.make(false)
     const settled = yield* Deferred.make<void>()
     let covered: ReadonlyArray<Kind> = []
+    const heardOf = yield* SubscriptionRef.make<ReadonlyArray<string>>([])
 
     const begin = Effect.fnUntraced(function* (filter: Filter) {
       const acknowledged = yield* Deferred.make<ReadonlyArray<Kind>>()
@@ -150,6 +155,7 @@ export const start = (options: {
       const pause = Effect.fnUntraced(function* ({ reason }: End) {
         yield* log.debug(`Listening ended: ${reason}`, { server })
         covered = []
+        yield* SubscriptionRef.set(heardOf, [])
         hasBroken = true
         yield* Effect.sleep(delayAfter(failures++))
       })
@@ -178,6 +184,7 @@ export const start = (options: {
           standing = next
           since = yield* Clock.currentTimeMillis
           covered = acknowledged.success
+          yield* SubscriptionRef.set(heardOf, filter.resourceSubscriptions ?? [])
           if (hasBroken) missed(covered)
           hasBroken = false
         }
@@ -196,6 +203,8 @@ export const start = (options: {
     return {
       renew: () => void renewed.openUnsafe(),
       covers: (kind) => covered.includes(kind),
+      hears: (uri) =>
+        Effect.asVoid(Stream.runHead(Stream.filter(SubscriptionRef.changes(heardOf), (uris) => uris.includes(uri)))),
       settled: Deferred.await(settled)
     }
   })

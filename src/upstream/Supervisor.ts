@@ -335,6 +335,11 @@ export const layer = (
         call,
         notify: (message) => Effect.suspend(() => Effect.ignore(legacy()?.rpc.notify(message) ?? Effect.void)),
         watch: (uri, session) => watched.watch(uri, session),
+        hears: (uri) =>
+          Effect.andThen(
+            until(({ status }) => status._tag === "Ready"),
+            Effect.suspend(() => current?.listening?.hears(uri) ?? Effect.never)
+          ),
         unwatch: (uri, session) => watched.unwatch(uri, session),
         followTask: (taskId) => watched.follow(taskId),
         unfollowTask: (taskId) => watched.unfollow(taskId),

@@ -97,6 +97,8 @@ export class Upstream extends Context.Service<
      * here (by the stream on which they tell of changes), legacy ones by a call of resources/subscribe.
      */
     readonly watch: (uri: string, session: SessionKey) => void
+    /** Waits until a modern server listens for changes of that resource; of one that does not tell of them, for ever. */
+    readonly hears: (uri: string) => Effect.Effect<void>
     /** Forgets it. True if nobody is left who watches that resource. */
     readonly unwatch: (uri: string, session: SessionKey) => boolean
     /** Wants to be told how a task gets on, by `TaskChanged`; as often unfollowed as it is followed. */

@@ -134,6 +134,7 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
         }),
       notify: () => Effect.void,
       watch: () => {},
+      hears: () => Effect.void,
       unwatch: (uri) => {
         reached.push(`${name} unwatch ${uri}`)
         return true
