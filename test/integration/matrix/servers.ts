@@ -76,6 +76,6 @@ export const allServers = (folder: string): Effect.Effect<ReadonlyArray<Configur
       : served(folder, id, revision, transport)
   )
 
-/** What a test asks of a server that must have been told nothing that its revision does not know. */
+/** What a server was told that its revision does not know: nothing, if all is well. */
 export const violations = ({ journal }: Server): ReadonlyArray<string> =>
   journal().filter((line) => line.startsWith("violation"))
