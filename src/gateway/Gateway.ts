@@ -22,4 +22,5 @@ export const overFleet = Layer.merge(Subscriptions.layer, PolicyChanges.layer).p
  * a platform to run servers on, a root key to seal with, a store for what outlives the process, and a policy that says who
  * may do what.
  */
-export const layer = (config: GatewayConfig) => overFleet.pipe(Layer.provideMerge(Fleet.layer(config)), Layer.provide(EraVerdicts.layer))
+export const layer = (config: GatewayConfig) =>
+  overFleet.pipe(Layer.provideMerge(Fleet.layer(config)), Layer.provide(EraVerdicts.layer))

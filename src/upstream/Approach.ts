@@ -14,7 +14,7 @@ import type { HttpAgent } from "./HttpAgent.ts"
 import * as HttpProbe from "./HttpProbe.ts"
 import * as HttpTransport from "./HttpTransport.ts"
 import * as ModernHttpTransport from "./ModernHttpTransport.ts"
-import * as Negotiation from "./Negotiation.ts"
+import type * as Negotiation from "./Negotiation.ts"
 import * as Rpc from "./Rpc.ts"
 import type { Open } from "./Transport.ts"
 import type { Peer } from "./Upstream.ts"
@@ -89,7 +89,9 @@ export const local = <R>(open: Open<R>, seeker: Seeker): Effect.Effect<Approach<
       yield* Scope.close(first, Exit.void)
       const how = "so it is taken for a legacy server and started anew"
       yield* log.info(`${config.id} ended when asked with server/discover, ${how}`, { server: config.id })
-      return yield* legacyOnly(open, seeker).pipe(Effect.tapErrorTag("ConnectionLost", () => Effect.sync(seeker.endedAgain)))
+      return yield* legacyOnly(open, seeker).pipe(
+        Effect.tapErrorTag("ConnectionLost", () => Effect.sync(seeker.endedAgain))
+      )
     })
 
     return {

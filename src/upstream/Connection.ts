@@ -64,9 +64,7 @@ export const agree = <R>(
     Effect.catchTag("MessageRefused", (refused) =>
       config.era === "legacy"
         ? Effect.fail(refused)
-        : Effect.flatMap(asked, (verdict) =>
-            verdict._tag === "Modern" ? modern(verdict.peer) : Effect.fail(refused)
-          )
+        : Effect.flatMap(asked, (verdict) => (verdict._tag === "Modern" ? modern(verdict.peer) : Effect.fail(refused)))
     )
   )
   if (era === "legacy") return legacy
@@ -121,8 +119,7 @@ export const open = (seeker: Approach.Seeker): Effect.Effect<Connection, Connect
         learned,
         headersFor,
         own,
-        ask: (method, params) =>
-          rpc.request(encodeRequest(method, own(params)), undefined, headersFor({ method }))
+        ask: (method, params) => rpc.request(encodeRequest(method, own(params)), undefined, headersFor({ method }))
       }
     }),
     Effect.catch((error) => {

@@ -92,7 +92,10 @@ const textOf = (value: unknown): string | undefined =>
       ? String(value)
       : undefined
 
-const argumentHeaders = (tool: Catalogue.Item | undefined, given: unknown): ReadonlyArray<readonly [string, string]> => {
+const argumentHeaders = (
+  tool: Catalogue.Item | undefined,
+  given: unknown
+): ReadonlyArray<readonly [string, string]> => {
   const declared = tool === undefined ? [] : declaredBy(tool)
   if (typeof declared === "string") return []
   return declared.flatMap(({ header, path }) => {

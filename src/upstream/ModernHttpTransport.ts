@@ -45,7 +45,8 @@ export const open =
           { head: () => {}, message: (bytes) => receiver.message(bytes, request), event: () => {} }
         ).pipe(
           Effect.flatMap((outcome): Effect.Effect<void, TransportError> => {
-            if (outcome.status >= 400) for (const error of claimed(outcome.body, request)) receiver.message(error, request)
+            if (outcome.status >= 400)
+              for (const error of claimed(outcome.body, request)) receiver.message(error, request)
             if (!receiver.isOpen(request)) return Effect.void
             if (outcome.status >= 400) return Effect.fail(HttpExchange.refusal(outcome))
             const reason = outcome.streamed ? "the answering stream ended without the answer" : "its answer held none"

@@ -3,7 +3,7 @@
  * the pages of both transports, §Backward Compatibility).
  */
 import * as Predicate from "effect/Predicate"
-import * as Frame from "../domain/Frame.ts"
+import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import {
   CODE,
@@ -18,7 +18,12 @@ import type { Peer } from "./Upstream.ts"
 export type Outcome =
   | { readonly _tag: "Answered"; readonly frame: Frame.Frame }
   /** HTTP turned it down with this status. */
-  | { readonly _tag: "Refused"; readonly status: number; readonly frame: Frame.Frame | undefined; readonly reason: string }
+  | {
+      readonly _tag: "Refused"
+      readonly status: number
+      readonly frame: Frame.Frame | undefined
+      readonly reason: string
+    }
   /** A process said nothing for as long as it was waited for. */
   | { readonly _tag: "Silent" }
   /** A process ended over it. */
@@ -81,7 +86,8 @@ const judgeFrame = ({ bytes, error, result }: Frame.Frame, isRepeated: boolean):
     const mutual = MODERN_REVISIONS.findLast((revision) => supported.includes(revision))
     return mutual === undefined ? withoutMutual(supported) : peerOf(said, mutual)
   }
-  const supported = said["code"] === CODE.unsupportedVersion ? revisionsOf(object(said["data"])["supported"]) : undefined
+  const supported =
+    said["code"] === CODE.unsupportedVersion ? revisionsOf(object(said["data"])["supported"]) : undefined
   if (supported === undefined) return legacy
   const mutual = supported.findLast(isModernRevision)
   if (mutual === undefined) return withoutMutual(supported)

@@ -114,9 +114,15 @@ export const layer = (
         publish,
         current: () => current,
         covers: (kind) => current?.listening?.covers(kind) === true,
-        connected: Effect.repeat(Effect.andThen(until(() => current !== undefined), Effect.sync(() => current)), {
-          while: (live) => live === undefined
-        })
+        connected: Effect.repeat(
+          Effect.andThen(
+            until(() => current !== undefined),
+            Effect.sync(() => current)
+          ),
+          {
+            while: (live) => live === undefined
+          }
+        )
       })
 
       const unsolicited = yield* Unsolicited.make({
@@ -129,9 +135,9 @@ export const layer = (
           return Effect.andThen(update({ note: text }), log.warning(`${server}: ${text}`, { server }))
         },
         refresh: (kinds) =>
-          offers.refresh(kinds).pipe(
-            Effect.catch((error) => log.debug(`Refreshing lists failed: ${error.message}`, { server }))
-          )
+          offers
+            .refresh(kinds)
+            .pipe(Effect.catch((error) => log.debug(`Refreshing lists failed: ${error.message}`, { server })))
       })
 
       /** What a new connection must know that the old one knew; and of a modern server, that it tells of changes. */
@@ -281,21 +287,17 @@ export const layer = (
       }
 
       const request = (outgoing: Outgoing, { headersFor, peer, rpc }: Live, handlers: CallHandlers) =>
-        Effect.map(
-          rpc.request(
-            (id) => outgoing.encode(id, peer.era),
-            handlers,
-            headersFor(outgoing, SubscriptionRef.getUnsafe(state).catalogue.lists.tools)
-          ),
-          (frame): Answered => ({ frame, era: peer.era })
-        )
+        Effect.suspend(() => {
+          const { tools } = SubscriptionRef.getUnsafe(state).catalogue.lists
+          return rpc.request((id) => outgoing.encode(id, peer.era), handlers, headersFor(outgoing, tools))
+        }).pipe(Effect.map((frame): Answered => ({ frame, era: peer.era })))
 
       const send = (outgoing: Outgoing, connection: Live, handlers: CallHandlers) =>
         connection.peer.era === "legacy"
           ? request(outgoing, connection, handlers)
           : ModernCall.make({
               attempt: request(outgoing, connection, handlers),
-              refreshTools: Effect.ignore(offers.refresh(["tools"])),
+              refreshTools: Effect.ignore(Effect.timeout(offers.refresh(["tools"]), config.callTimeout)),
               isTool: outgoing.method === "tools/call"
             })
 

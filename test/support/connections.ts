@@ -1,7 +1,6 @@
 /** Servers in the test's hands: each opening of a transport to one is kept, and answered as the test says. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Json from "../../src/domain/Json.ts"
 import * as Lane from "../../src/domain/Lane.ts"
 import type { Capabilities } from "../../src/domain/Protocol.ts"
 import type { ServerConfig } from "../../src/domain/ServerConfig.ts"
@@ -65,16 +64,20 @@ export const INITIALIZED = {
 }
 
 /** A connection to a modern server in the test's hands, over HTTP or not. */
-export const modernConnection = Effect.fnUntraced(function* (
-  capabilities: Capabilities,
-  isHttp = false
-) {
+export const modernConnection = Effect.fnUntraced(function* (capabilities: Capabilities, isHttp = false) {
   const opened = yield* openRpc()
   yield* opened.rpc.agreed("2026-07-28")
   const own = (params: object = {}) => ({ ...params, _meta: Handshake.envelope(Lane.shared, "2026-07-28") })
   const connection: Connection = {
     rpc: opened.rpc,
-    peer: { era: "modern", revision: "2026-07-28", capabilities, name: "modern", version: "1", instructions: undefined },
+    peer: {
+      era: "modern",
+      revision: "2026-07-28",
+      capabilities,
+      name: "modern",
+      version: "1",
+      instructions: undefined
+    },
     learned: undefined,
     headersFor: (request, tools = []) => (isHttp ? MirroredHeaders.of(request, tools) : undefined),
     own,
@@ -82,10 +85,3 @@ export const modernConnection = Effect.fnUntraced(function* (
   }
   return { ...opened, connection }
 })
-
-/** What a message says, as a value. */
-export const value = (bytes: Uint8Array): Record<string, unknown> =>
-  JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown>
-
-/** A tool as a list has it. */
-export const toolBytes = (tool: object): Uint8Array => Json.encode(tool)

@@ -23,7 +23,10 @@ const approach = Effect.fnUntraced(function* (more: Partial<Approach.Seeker> = {
     fiber,
     starts: () => server.transports.length,
     transport,
-    methods: (index: number) => transport(index).taken().map(({ method }) => method),
+    methods: (index: number) =>
+      transport(index)
+        .taken()
+        .map(({ method }) => method),
     endedAgain: () => ended,
     agreed: Effect.map(Fiber.join(fiber), ({ learned, peer }) => [peer.era, peer.revision, learned])
   }
@@ -46,7 +49,7 @@ describe("a process", () => {
     Effect.gen(function* () {
       const { transport } = yield* approach()
       const [question] = transport(0).taken()
-      const { _meta: meta } = question?.["params"] as { readonly _meta: Record<string, unknown> }
+      const { _meta: meta } = question!["params"] as { readonly _meta: Record<string, unknown> }
       assert.strictEqual(meta["io.modelcontextprotocol/protocolVersion"], "2026-07-28")
       assert.property(meta["io.modelcontextprotocol/clientCapabilities"], "extensions")
       assert.property(meta["io.modelcontextprotocol/clientInfo"], "version")
@@ -167,7 +170,10 @@ describe("a process", () => {
     Effect.gen(function* () {
       const legacy = yield* approach({ config: serverConfig({ era: "legacy" }), era: "legacy" })
       legacy.transport(0).say(methodNotFound(1))
-      assert.match((yield* Effect.flip(Fiber.join(legacy.fiber))).message, /^initialize: it answered with an error: what\?/u)
+      assert.match(
+        (yield* Effect.flip(Fiber.join(legacy.fiber))).message,
+        /^initialize: it answered with an error: what\?/u
+      )
       assert.deepStrictEqual(legacy.methods(0), ["initialize"])
       const modern = yield* approach({ config: serverConfig({ era: "modern" }), era: "modern" })
       modern.transport(0).say(methodNotFound(1))

@@ -57,7 +57,11 @@ describe("a server that is asked for its era", () => {
     ],
     ["answers something else", answered({ result: { ok: true } }), "legacy"],
     ["answers an empty list of revisions", answered({ result: { supportedVersions: [] } }), "legacy"],
-    ["refuses the revision for a mutual one", answered(error(-32022, { supported: ["2026-07-28"] })), "again at 2026-07-28"],
+    [
+      "refuses the revision for a mutual one",
+      answered(error(-32022, { supported: ["2026-07-28"] })),
+      "again at 2026-07-28"
+    ],
     ["refuses the revision for older ones", answered(error(-32022, { supported: ["2025-06-18"] })), "legacy"],
     [
       "refuses the revision for unknown ones",
