@@ -47,7 +47,7 @@ export const ownRequest = (method: string, params: { readonly uri?: string } | u
 })
 
 /** Finds out what there is to know before the first request, and begins as the server will have it. */
-const agree = <R>(
+export const agree = <R>(
   { asLegacy, asModern, ask, late }: Approach.Approach<R>,
   { config, era }: Approach.Seeker
 ): Effect.Effect<Approach.Line & { readonly learned: Era | undefined }, Rpc.RpcError, R | Scope.Scope> => {

@@ -23,15 +23,14 @@ export const make = (options: {
     Effect.catchTag("MessageRefused", (refused) =>
       Effect.fail(OTHER_ERA.has(refused.status) ? new SessionExpired({ reason: refused.reason }) : refused)
     ),
-    Effect.flatMap((answered): Effect.Effect<Answered, RpcError> =>
-      errorCode(answered.frame) === CODE.unsupportedVersion
-        ? Effect.fail(new SessionExpired({ reason: "it does not speak the revision any more" }))
-        : Effect.succeed(answered)
+    Effect.filterOrFail(
+      ({ frame }) => errorCode(frame) !== CODE.unsupportedVersion,
+      () => new SessionExpired({ reason: "it does not speak the revision any more" })
     )
   )
-  return Effect.flatMap(attempt, (answered) =>
-    isTool && errorCode(answered.frame) === CODE.headerMismatch
-      ? Effect.andThen(refreshTools, attempt)
-      : Effect.succeed(answered)
+  return Effect.filterOrElse(
+    attempt,
+    ({ frame }) => !isTool || errorCode(frame) !== CODE.headerMismatch,
+    () => Effect.andThen(refreshTools, attempt)
   )
 }

@@ -287,21 +287,17 @@ export const layer = (
       }
 
       const request = (outgoing: Outgoing, { headersFor, peer, rpc }: Live, handlers: CallHandlers) =>
-        Effect.map(
-          rpc.request(
-            (id) => outgoing.encode(id, peer.era),
-            handlers,
-            headersFor(outgoing, SubscriptionRef.getUnsafe(state).catalogue.lists.tools)
-          ),
-          (frame): Answered => ({ frame, era: peer.era })
-        )
+        Effect.suspend(() => {
+          const { tools } = SubscriptionRef.getUnsafe(state).catalogue.lists
+          return rpc.request((id) => outgoing.encode(id, peer.era), handlers, headersFor(outgoing, tools))
+        }).pipe(Effect.map((frame): Answered => ({ frame, era: peer.era })))
 
       const send = (outgoing: Outgoing, connection: Live, handlers: CallHandlers) =>
         connection.peer.era === "legacy"
           ? request(outgoing, connection, handlers)
           : ModernCall.make({
               attempt: request(outgoing, connection, handlers),
-              refreshTools: Effect.ignore(offers.refresh(["tools"])),
+              refreshTools: Effect.ignore(Effect.timeout(offers.refresh(["tools"]), config.callTimeout)),
               isTool: outgoing.method === "tools/call"
             })
 

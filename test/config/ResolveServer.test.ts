@@ -79,6 +79,19 @@ describe("defaults", () => {
     assert.isUndefined(config.description)
   })
 
+  it("of the era: to be found out, except over HTTP+SSE, where it is what it is", () => {
+    assert.strictEqual(server({ command: "npx" }).era, "auto")
+    assert.strictEqual(server({ url: "https://x/mcp" }).era, "auto")
+    assert.strictEqual(server({ url: "https://x/mcp", era: "modern" }).era, "modern")
+    assert.strictEqual(server({ url: "https://x/sse" }).era, "legacy")
+    const sse = { url: "https://x/sse", era: "modern" }
+    assert.strictEqual(server(sse).era, "legacy")
+    assert.deepStrictEqual(
+      one(sse).notes.map(({ message, path }) => [path, message]),
+      [["mcpServers.s.era", "has no effect: a server over HTTP+SSE is always legacy"]]
+    )
+  })
+
   it("of a URL: a connection for each session", () => {
     assert.strictEqual(server({ url: "https://x/mcp" }).isolation, "session")
     assert.strictEqual(server({ url: "https://x/mcp", isolation: "user" }).isolation, "user")

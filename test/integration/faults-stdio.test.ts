@@ -204,7 +204,8 @@ describe("a stdio server that", () => {
     Effect.gen(function* () {
       const journal = join(mkdtempSync(join(tmpdir(), "mcp-proxy-journal-")), "journal")
       const proxy = yield* startProxy({
-        config: { mcpServers: { raw: raw("--journal", journal, "--fail-starts", "2") } },
+        // Of an unknown era, a process that ends before it has said anything is started once more at once.
+        config: { mcpServers: { raw: { ...raw("--journal", journal, "--fail-starts", "2"), era: "legacy" } } },
         env: { MCP_RESTART_DELAY: "0.2" }
       })
       yield* proxy.printed(/raw backing off \(restart 2 in/u)
@@ -223,7 +224,9 @@ describe("a stdio server that", () => {
     Effect.gen(function* () {
       const journal = join(mkdtempSync(join(tmpdir(), "mcp-proxy-journal-")), "journal")
       const proxy = yield* readyProxy({
-        config: { mcpServers: { raw: { ...raw("--journal", journal, "--fail-starts", "1"), restart: false } } }
+        config: {
+          mcpServers: { raw: { ...raw("--journal", journal, "--fail-starts", "1"), restart: false, era: "legacy" } }
+        }
       })
       yield* proxy.printed(/raw failed: it exited with code 7/u)
       const connected = yield* connect(proxy.url)

@@ -47,8 +47,11 @@ export const caller = (answer: Effect.Effect<Rpc.Answer> = Effect.never) => {
   return { heard, handlers }
 }
 
-export const openRpc = Effect.fnUntraced(function* (unrelatedAnswer: Effect.Effect<Rpc.Answer> = Effect.never) {
-  const transport = memoryTransport()
+export const openRpc = Effect.fnUntraced(function* (
+  unrelatedAnswer: Effect.Effect<Rpc.Answer> = Effect.never,
+  forgettingCancels = false
+) {
+  const transport = memoryTransport(forgettingCancels)
   const faults: Array<string> = []
   const unrelated: Array<string> = []
   const rpc = yield* Rpc.open(
