@@ -109,6 +109,15 @@ export class NotAnswered extends Schema.TaggedError<NotAnswered>()("NotAnswered"
   }
 }
 
+/** What the headers say of the arguments is not what the arguments are. */
+export class HeaderMismatch extends Schema.TaggedError<HeaderMismatch>()("HeaderMismatch", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `The request's headers and body disagree: ${this.reason}`
+  }
+}
+
 /** What was asked for needs something of the client that it did not declare (2026-07-28, basic/index). */
 export class MissingCapability extends Schema.TaggedError<MissingCapability>()("MissingCapability", {
   needed: Schema.Record(Schema.String, Schema.Unknown)
@@ -147,6 +156,7 @@ export type ProxyError =
   | BadAnswer
   | NotAnswered
   | MissingCapability
+  | HeaderMismatch
   | LimitReached
   | Cancelled
 
@@ -176,6 +186,8 @@ export const verdict = (error: ProxyError): Verdict => {
       return { code: 1502, message: error.message }
     case "BadAnswer":
       return { code: 1502, message: error.message }
+    case "HeaderMismatch":
+      return { code: CODE.headerMismatch, message: error.message }
     case "MissingCapability":
       return { code: CODE.missingCapability, message: error.message, data: { requiredCapabilities: error.needed } }
     case "NotAnswered":
@@ -198,6 +210,7 @@ export const outcome = (error: ProxyError): Outcome => {
     case "UnknownMethod":
       return "not-found"
     case "BadParams":
+    case "HeaderMismatch":
     case "MissingCapability":
       return "invalid"
     case "LimitReached":

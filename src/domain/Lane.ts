@@ -84,5 +84,17 @@ export const key = (lane: Lane): string => {
   }
 }
 
+/** Is the caller one of those who share this lane? */
+export const serves = (lane: Lane, caller: Caller): boolean => {
+  switch (lane._tag) {
+    case "Shared":
+      return true
+    case "User":
+      return lane.subject === caller.principal.subject && key(laneFor("user", caller)) === key(lane)
+    case "Session":
+      return lane.session === caller.session
+  }
+}
+
 /** May servers on this lane put that kind of question? */
 export const mayAsk = (lane: Lane, capability: string): boolean => lane.capabilities[capability] !== undefined

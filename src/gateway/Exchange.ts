@@ -1,6 +1,7 @@
 /** A call in flight, between one client and one server: what the way through needs to know of it, whatever the era. */
 import * as Json from "../domain/Json.ts"
 import type { Request } from "../domain/ClientMessage.ts"
+import type { Headers } from "../domain/Era.ts"
 import * as Frame from "../domain/Frame.ts"
 import { type Era, isAtLeast, isLogLevel, type LogLevel } from "../domain/Protocol.ts"
 import * as Rewrite from "../domain/Rewrite.ts"
@@ -27,6 +28,8 @@ export interface Exchange {
   readonly session: Session | undefined
   /** From which level on the client wants log messages; undefined: a legacy one all, a modern one none. */
   readonly logLevel: LogLevel | undefined
+  /** The headers that mirror arguments, which only modern clients send. */
+  readonly headers: Headers | undefined
   /** The server that it is for, once that is found out; and what that answered. */
   server: ServerId | undefined
   answer: Frame.Frame | undefined

@@ -10,6 +10,7 @@ import type { Kind } from "../domain/Catalogue.ts"
 import { BadParams } from "../domain/Errors.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import * as Json from "../domain/Json.ts"
+import * as Lane from "../domain/Lane.ts"
 import * as ListenFilter from "../domain/ListenFilter.ts"
 import { META } from "../domain/Protocol.ts"
 import { type ServerId, SessionKey } from "../domain/ServerId.ts"
@@ -25,7 +26,7 @@ import type { Delivery, EventLog } from "./EventLog.ts"
 import type { Requester } from "./Requester.ts"
 import * as Router from "./Router.ts"
 import * as Tasks from "./Tasks.ts"
-import { changedLists, changes, isOn } from "./Subscriptions.ts"
+import { changedLists, changes } from "./Subscriptions.ts"
 import * as Watching from "./Watching.ts"
 
 /** How long servers have to say whether they tell of a resource, before the client is told what it will hear of. */
@@ -132,7 +133,7 @@ const make = Effect.gen(function* () {
   yield* Stream.fromPubSub(fleet.events).pipe(
     Stream.runForEach((laneEvent) =>
       Effect.sync(() => {
-        for (const listen of listens) if (isOn(listen.requester.caller, laneEvent)) tell(listen, laneEvent)
+        for (const listen of listens) if (Lane.serves(laneEvent.lane, listen.requester.caller)) tell(listen, laneEvent)
       })
     ),
     Effect.forkScoped

@@ -6,6 +6,7 @@ import type * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import type { Request } from "../domain/ClientMessage.ts"
 import type { Envelope } from "../domain/Envelope.ts"
+import type { Headers } from "../domain/Era.ts"
 import type * as Frame from "../domain/Frame.ts"
 import type { LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
@@ -37,6 +38,7 @@ export class ModernExchange implements Exchange {
   readonly requester: Requester
   readonly request: Request
   readonly envelope: Envelope
+  readonly headers: Headers
   server: ServerId | undefined
   answer: Frame.Frame | undefined
   /** The request that waits for the call at present; none while the client is to answer questions. */
@@ -55,6 +57,7 @@ export class ModernExchange implements Exchange {
     readonly requester: Requester
     readonly request: Request
     readonly envelope: Envelope
+    readonly headers: Headers
     readonly channel: ReplyChannel
     readonly ask: (exchange: ModernExchange, question: Frame.Frame) => Effect.Effect<Answer>
     readonly onTold: (exchange: ModernExchange) => void
@@ -62,6 +65,7 @@ export class ModernExchange implements Exchange {
     this.requester = options.requester
     this.request = options.request
     this.envelope = options.envelope
+    this.headers = options.headers
     this.waiting = { id: options.request.id, channel: options.channel }
     this.ask = options.ask
     this.onTold = options.onTold

@@ -9,12 +9,23 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Audit } from "../access/Audit.ts"
-import { BadParams, Cancelled, MissingCapability, type ProxyError, UnknownMethod } from "../domain/Errors.ts"
+import type { Request } from "../domain/ClientMessage.ts"
+import type { Headers } from "../domain/Era.ts"
+import {
+  BadParams,
+  Cancelled,
+  HeaderMismatch,
+  MissingCapability,
+  type ProxyError,
+  UnknownMethod
+} from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
+import * as ParamHeaders from "../domain/ParamHeaders.ts"
 import { CODE } from "../domain/Protocol.ts"
 import * as ResourceUri from "../domain/ResourceUri.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import type { Entry } from "../domain/View.ts"
 import * as Translate from "../domain/Translate.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
@@ -122,10 +133,11 @@ const make = Effect.gen(function* () {
   /** Sends a request to its server, and gives back the answer under the client's names. */
   const forward = Effect.fnUntraced(function* (
     exchange: Exchange,
-    { overrides, server, unknown }: Router.Route
+    { overrides, server, tool, unknown }: Router.Route
   ): Effect.fn.Return<Conclusion, ProxyError, Scope.Scope> {
-    const { request, requester, session } = exchange
+    const { headers, request, requester, session } = exchange
     exchange.server = server
+    if (headers !== undefined && tool !== undefined) yield* requireMirrored(headers, tool, request)
     const upstream = yield* borrow(exchange, server)
     const rename = renamer(requester, server)
     const own = overrides["uri"]
@@ -165,6 +177,14 @@ const make = Effect.gen(function* () {
     const state = yield* parking.again(requester, request)
     const named = urls.map((url, index) => [`q${index + 1}`, url] as const)
     return { under: (id) => InputRequired.resultOf(id, named, state), status: 200 }
+  })
+
+  /** A tool that has headers mirror its arguments is called with those headers (transports/streamable-http). */
+  const requireMirrored = Effect.fnUntraced(function* (headers: Headers, tool: Entry, { params }: Request) {
+    const declared = ParamHeaders.ofTool(tool)
+    if (typeof declared === "string") return
+    const reason = ParamHeaders.mismatch(declared, headers, params?.values["arguments"])
+    if (reason !== undefined) return yield* new HeaderMismatch({ reason })
   })
 
   /** A state that is none of ours can only be a modern server's own. */

@@ -18,6 +18,8 @@ import type { Requester } from "./Requester.ts"
 export interface Route {
   readonly server: ServerId
   readonly overrides: Readonly<Record<string, unknown>>
+  /** The tool that is called. */
+  readonly tool?: View.Entry | undefined
   /**
    * What stands for the server's own word that there is no such resource, where the caller may not use everything of it:
    * what is denied must not be told from what does not exist.
@@ -171,7 +173,11 @@ export const make = Effect.gen(function* () {
           Effect.flatMap((name) =>
             byName(requester, request.method === "tools/call" ? "tool" : "prompt", name, patience)
           ),
-          Effect.map(({ original, server }) => ({ server, overrides: { name: original } }))
+          Effect.map((entry) => ({
+            server: entry.server,
+            overrides: { name: entry.original },
+            tool: request.method === "tools/call" ? entry : undefined
+          }))
         )
       case "resources/read":
       case "resources/subscribe":

@@ -56,6 +56,7 @@ export const askClient = (
 
 export class SessionExchange implements Exchange {
   readonly era = "legacy"
+  readonly headers = undefined
   readonly session: Session
   readonly request: Request
   server: ServerId | undefined

@@ -5,7 +5,7 @@ import * as Stream from "effect/Stream"
 import * as Catalogue from "../domain/Catalogue.ts"
 import * as Json from "../domain/Json.ts"
 import * as ResourceUri from "../domain/ResourceUri.ts"
-import type { Caller } from "../domain/Lane.ts"
+import * as Lane from "../domain/Lane.ts"
 import type { Entry } from "../domain/View.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
@@ -22,18 +22,6 @@ const sameEntries = (a: ReadonlyArray<Entry>, b: ReadonlyArray<Entry>): boolean 
       const other = b[index]
       return other !== undefined && entry.name === other.name && Buffer.compare(entry.bytes, other.bytes) === 0
     }))
-
-/** Is the caller among those that share the lane? */
-export const isOn = ({ principal, session }: Caller, { lane }: LaneEvent): boolean => {
-  switch (lane._tag) {
-    case "Shared":
-      return true
-    case "User":
-      return principal.subject === lane.subject
-    case "Session":
-      return session === lane.session
-  }
-}
 
 /** Which of the lists are no longer as they were shown? */
 export const changedLists = (
@@ -71,7 +59,7 @@ const make = Effect.gen(function* () {
     const { event, server } = laneEvent
     for (const session of sessions.all()) {
       const { scheme, servers } = catalog.section(session.endpoint, session.caller.principal)
-      if (!servers.includes(server) || !isOn(session.caller, laneEvent)) continue
+      if (!servers.includes(server) || !Lane.serves(laneEvent.lane, session.caller)) continue
       if (event._tag === "ListChanged") {
         listsChanged(catalog, session, event.kinds)
         continue

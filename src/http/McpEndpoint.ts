@@ -75,22 +75,16 @@ export const make = Effect.gen(function* () {
     const body = ClientMessage.read(yield* readBody(request))
     if (body._tag === "Refusal") return refuse(400, body.code, body.reason, { id: body.id })
     const classified = Era.classify(request.headers, body)
-    switch (classified._tag) {
-      case "Legacy":
-        return yield* legacy.post(request, principal, endpoint, body, accept)
-      case "Refused": {
-        const { code, data, message: text, status } = classified
-        const id = body._tag === "Request" ? body.id : NO_ID
-        return message(Answers.failure(id, { code, message: text, ...(data === undefined ? {} : { data }) }), {
-          status
-        })
-      }
-      case "Modern":
-        return body._tag === "Request"
-          ? yield* modern.post(principal, endpoint, body, classified.envelope, accept)
-          : // No notification of a client's means anything over HTTP (2026-07-28, transports/streamable-http).
-            accepted
+    if (classified._tag === "Legacy") return yield* legacy.post(request, principal, endpoint, body, accept)
+    if (classified._tag === "Refused") {
+      const { code, data, message: text, status } = classified
+      const id = body._tag === "Request" ? body.id : NO_ID
+      return message(Answers.failure(id, { code, message: text, ...(data === undefined ? {} : { data }) }), { status })
     }
+    // No notification of a client's means anything over HTTP (2026-07-28, transports/streamable-http).
+    return body._tag === "Request" && classified.envelope !== undefined
+      ? yield* modern.post(principal, endpoint, body, classified.envelope, accept, request.headers)
+      : accepted
   })
 
   const serve = (request: Request, principal: Principal, endpoint: Endpoint): Effect.Effect<Response, Response> => {

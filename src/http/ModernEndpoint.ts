@@ -4,6 +4,7 @@ import * as Stream from "effect/Stream"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as ClientMessage from "../domain/ClientMessage.ts"
 import type { Envelope } from "../domain/Envelope.ts"
+import type { Headers } from "../domain/Era.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { CODE, LATEST_MODERN, MAY_ASK } from "../domain/Protocol.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
@@ -62,6 +63,7 @@ export const make = Effect.gen(function* () {
     requester: Requester,
     request: ClientMessage.Request,
     envelope: Envelope,
+    headers: Headers,
     channel: ReplyChannel
   ) {
     const resumed = MAY_ASK.has(request.method)
@@ -72,6 +74,7 @@ export const make = Effect.gen(function* () {
       requester,
       request: resumed._tag === "Again" ? InputRequired.withoutAnswers(request) : request,
       envelope,
+      headers,
       channel,
       ask: parking.ask,
       onTold: parking.forget
@@ -101,7 +104,8 @@ export const make = Effect.gen(function* () {
       endpoint: Endpoint,
       request: ClientMessage.Request,
       envelope: Envelope,
-      accept: Accepted
+      accept: Accepted,
+      headers: Headers
     ): Effect.fn.Return<Response> {
       const requester = requesters.of(principal, endpoint, envelope)
       const channel = new ReplyChannel({
@@ -115,7 +119,7 @@ export const make = Effect.gen(function* () {
       const answered =
         request.method === "subscriptions/listen"
           ? listen(requester, request, channel)
-          : Effect.flatMap(call(requester, request, envelope, channel), (exchange) =>
+          : Effect.flatMap(call(requester, request, envelope, headers, channel), (exchange) =>
               reply(channel, () => exchange.abandoned(channel))
             )
       return yield* answered.pipe(
