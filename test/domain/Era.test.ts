@@ -25,7 +25,7 @@ const ours = ({ body, headers }: Sent): string => {
 const oracle = ({ body, headers }: Sent): string => {
   const outcome = classifyInboundRequest({
     httpMethod: "POST",
-    body,
+    body: JSON.parse(JSON.stringify(body)),
     ...(headers["mcp-protocol-version"] === undefined
       ? {}
       : { protocolVersionHeader: headers["mcp-protocol-version"] }),
@@ -75,10 +75,11 @@ const messages: fc.Arbitrary<unknown> = fc
     meta: fc.option(metas, { nil: undefined })
   })
   .map(({ kind, meta, method }) => {
-    const params = meta === undefined ? {} : { params: { _meta: meta } }
+    const params = meta === undefined ? undefined : { _meta: meta }
     if (kind === "result") return { jsonrpc: "2.0", id: 1, result: {} }
     if (kind === "error") return { jsonrpc: "2.0", id: 1, error: { code: 1, message: "x" } }
-    return { jsonrpc: "2.0", ...(kind === "request" ? { id: 1 } : {}), method, ...params }
+    // What is undefined is not written.
+    return { jsonrpc: "2.0", id: kind === "request" ? 1 : undefined, method, params }
   })
 
 const sent: fc.Arbitrary<Sent> = fc.record({
