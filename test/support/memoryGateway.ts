@@ -114,6 +114,25 @@ const make = Effect.gen(function* () {
       )
     )
 
+  /** What comes on an event stream, as it comes. */
+  const stream = Effect.fnUntraced(function* (response: Response) {
+    const heard: Array<string> = []
+    let hasEnded = false
+    const reader = response.body?.getReader()
+    const pump = Effect.gen(function* () {
+      for (;;) {
+        const chunk = yield* Effect.promise(() => reader?.read() ?? Promise.resolve({ done: true, value: undefined }))
+        if (chunk.done) break
+        const text = Buffer.from(chunk.value as Uint8Array).toString()
+        heard.push(...[...text.matchAll(/^data: (\{.*\})$/gmu)].map(([, data = ""]) => data))
+      }
+      hasEnded = true
+    })
+    yield* Effect.forkScoped(pump)
+    const leave = Effect.promise(() => reader?.cancel() ?? Promise.resolve())
+    return { status: response.status, heard, hasEnded: () => hasEnded, leave }
+  })
+
   /** What a modern client sends, whose requests each say it all. */
   const modern = (id: number, method: string, sent: object, capabilities: object = {}): Asked => {
     const { name, uri } = sent as { readonly name?: string; readonly uri?: string }
@@ -161,25 +180,10 @@ const make = Effect.gen(function* () {
         }),
       /** Opens the standing stream; what comes on it, as it comes. */
       listen: Effect.gen(function* () {
-        const response = yield* respond(principal, server, { method: "GET", headers })
-        const heard: Array<string> = []
-        let hasEnded = false
-        const reader = response.body?.getReader()
-        const pump = Effect.gen(function* () {
-          for (;;) {
-            const chunk = yield* Effect.promise(
-              () => reader?.read() ?? Promise.resolve({ done: true, value: undefined })
-            )
-            if (chunk.done) break
-            const text = Buffer.from(chunk.value as Uint8Array).toString()
-            heard.push(...[...text.matchAll(/^data: (\{.*\})$/gmu)].map(([, data = ""]) => data))
-          }
-          hasEnded = true
-        })
-        yield* Effect.forkScoped(pump)
+        const listening = yield* stream(yield* respond(principal, server, { method: "GET", headers }))
         const own = () => [...sessions.all()].find(({ id }) => id === headers["mcp-session-id"])
         yield* arrived(() => own()?.listening !== undefined)
-        return { status: response.status, heard, hasEnded: () => hasEnded }
+        return listening
       })
     }
   })
@@ -191,7 +195,15 @@ const make = Effect.gen(function* () {
     return { status: answered.status, ...(JSON.parse(answered.body) as Reply) }
   })
 
-  return { ask, begin, once }
+  /** A modern client's stream of changes; what comes on it, the acknowledgement first. */
+  const subscribe = Effect.fnUntraced(function* (principal: Principal, id: number, notifications: object) {
+    const asked = modern(id, "subscriptions/listen", { notifications })
+    const listening = yield* stream(yield* respond(principal, undefined, asked))
+    if (listening.status === 200) yield* arrived(() => listening.heard.length > 0)
+    return listening
+  })
+
+  return { ask, begin, once, subscribe }
 })
 
 /** A gateway before the fleet, under the rules, until the scope closes. */
