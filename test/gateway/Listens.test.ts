@@ -77,7 +77,7 @@ describe("a stream of changes", () => {
       fleet.say("files", { _tag: "ListChanged", kinds: ["tools"] })
       yield* arrived(() => heard.length >= 3)
       assert.deepStrictEqual(
-        read(heard).map(({ method, params }) => [method, params._meta]),
+        read(heard).map(({ method, params }) => [method, params["_meta"]]),
         [
           ["notifications/subscriptions/acknowledged", TAG],
           ["notifications/tools/list_changed", TAG],

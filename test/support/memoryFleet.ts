@@ -28,8 +28,12 @@ export interface MemoryServer {
   readonly gate?: Effect.Effect<void>
   readonly era?: Era
   /** What a call is answered with, as members of the response, once the server has asked what it wants to know. */
+  readonly raw?: Raw
   readonly play?: (request: MemoryRequest, handlers: CallHandlers) => Effect.Effect<object>
 }
+
+/** What a request is answered with byte for byte: the whole response, under the id 1. */
+export type Raw = (message: Uint8Array) => Uint8Array
 
 export interface MemoryRequest {
   readonly method: string
@@ -134,14 +138,19 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
         Effect.gen(function* () {
           const server = current.get(name)!
           const era = server.era ?? "legacy"
-          const request = JSON.parse(Buffer.from(encode(1, era)).toString()) as MemoryRequest
+          const message = encode(1, era)
+          const request = JSON.parse(Buffer.from(message).toString()) as MemoryRequest
           reached.push(`${name} ${request.method}`)
           if ((server.status ?? "up") !== "up") {
             return yield* new UpstreamDown({ server: name, status: "failed: it is out of order" })
           }
           if (server.gate !== undefined) yield* server.gate
-          const said = server.play === undefined ? answer(server, request) : yield* server.play(request, handlers)
-          const frame = Frame.read(Json.encode({ jsonrpc: "2.0", id: 1, ...said }))
+          const say = Effect.fnUntraced(function* () {
+            if (server.raw !== undefined) return server.raw(message)
+            const said = server.play === undefined ? answer(server, request) : yield* server.play(request, handlers)
+            return Json.encode({ jsonrpc: "2.0", id: 1, ...said })
+          })
+          const frame = Frame.read(yield* say())
           return Frame.isFrame(frame) ? { frame, era } : yield* Effect.die(new Error(frame.malformed))
         }),
       notify: () => Effect.void,

@@ -61,6 +61,7 @@ export interface Answered {
 export interface Asked {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** A text is sent as it is. */
   readonly body?: unknown
 }
 
@@ -96,7 +97,7 @@ const make = Effect.gen(function* () {
     const web = new Request(url, {
       method,
       headers: { accept: "application/json, text/event-stream", "content-type": "application/json", ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) })
     })
     const endpoint = server === undefined ? ({ _tag: "All" } as const) : endpointOf(server, principal)
     const response =
