@@ -29,6 +29,8 @@ export interface MemoryServer {
   readonly era?: Era
   /** What a call is answered with, as members of the response, once the server has asked what it wants to know. */
   readonly raw?: Raw
+  /** Further members of the items of that name. */
+  readonly more?: Readonly<Record<string, object>>
   readonly play?: (request: MemoryRequest, handlers: CallHandlers) => Effect.Effect<object>
 }
 
@@ -40,15 +42,15 @@ export interface MemoryRequest {
   readonly params?: Readonly<Record<string, unknown>>
 }
 
-const item = (kind: Catalogue.Kind, name: string): Catalogue.Item => {
+const item = (kind: Catalogue.Kind, name: string, more: object = {}): Catalogue.Item => {
   const head = `{"${Catalogue.LIST[kind].name}":`
   const text = JSON.stringify(name)
   const at = { start: head.length, end: head.length + Json.utf8(text).length }
-  return { name, bytes: Json.utf8(`${head}${text},"x":1}`), at }
+  return { name, bytes: Json.utf8(`${head}${text},${JSON.stringify({ x: 1, ...more }).slice(1)}`), at }
 }
 
-export const lists = (offer: Offer): Catalogue.Lists => ({
-  tools: (offer.tools ?? []).map((name) => item("tools", name)),
+export const lists = (offer: Offer, more: MemoryServer["more"] = {}): Catalogue.Lists => ({
+  tools: (offer.tools ?? []).map((name) => item("tools", name, more[name])),
   prompts: (offer.prompts ?? []).map((name) => item("prompts", name)),
   resources: (offer.resources ?? []).map((name) => item("resources", name)),
   resourceTemplates: (offer.resourceTemplates ?? []).map((name) => item("resourceTemplates", name))
@@ -90,7 +92,7 @@ const stateFor = (server: MemoryServer, shelf: Catalogue.Shelf): UpstreamState =
             version: "1",
             instructions: server.instructions
           },
-    catalogue: status === "silent" ? Catalogue.empty : shelf.shelve(lists(server.offer)),
+    catalogue: status === "silent" ? Catalogue.empty : shelf.shelve(lists(server.offer, server.more)),
     startMillis: 1,
     hints: {},
     note: undefined
