@@ -46,7 +46,7 @@ describe("an app", () => {
         assert.include(session.begun.body, EXTENSION.ui)
         const tools = (yield* session.call("tools/list"))["tools"] as ReadonlyArray<Tool>
         const shown = "ui://maps/maps/view.html"
-        assert.deepStrictEqual(tools.find(({ name }) => name === "maps_show")?._meta, page(shown)._meta)
+        assert.deepStrictEqual(tools.find(({ name }) => name === "maps_show")?.["_meta"], page(shown)["_meta"])
         const read = yield* session.call("resources/read", { uri: shown })
         assert.deepInclude(read["contents"], { uri: shown, mimeType: "text/html;profile=mcp-app" })
         const called = yield* session.call("tools/call", { name: "maps_show" })
