@@ -38,8 +38,43 @@ const oracle = ({ body, headers }: Sent): string => {
 const envelope = (more: object = {}) => ({ [META.protocolVersion]: MODERN, [META.clientCapabilities]: {}, ...more })
 
 const versions = fc.constantFrom(MODERN, "2025-11-25", "1900-01-01", "2027-01-01", "")
-const methods = fc.constantFrom("initialize", "tools/list", "server/discover", "ping", "no/such")
+const NAMED = ["tools/call", "prompts/get", "resources/read"]
+const methods = fc.constantFrom("initialize", "tools/list", "server/discover", "ping", "no/such", ...NAMED)
 const junk = fc.constantFrom<unknown>(5, null, [], true)
+
+const texts = fc.oneof(fc.constantFrom<unknown>("x", "light"), junk)
+const maybe = (...names: ReadonlyArray<string>) => {
+  const member = fc.oneof(fc.constantFrom<unknown>({}, { a: {} }, { applyDefaults: true }, { applyDefaults: 1 }), junk)
+  return fc.record(Object.fromEntries(names.map((name) => [name, member])), { requiredKeys: [] })
+}
+const capabilities = fc.record(
+  {
+    elicitation: fc.oneof(maybe("form", "url", "x"), junk),
+    experimental: fc.oneof(maybe("a", "b"), junk),
+    extensions: fc.oneof(maybe("a/b"), junk),
+    roots: fc.oneof(maybe("listChanged"), junk),
+    sampling: fc.oneof(maybe("context", "tools"), junk),
+    other: junk
+  },
+  { requiredKeys: [] }
+)
+const icons = fc.array(
+  fc.record(
+    { src: texts, mimeType: texts, sizes: fc.array(texts, { maxLength: 1 }), theme: texts },
+    { requiredKeys: [] }
+  )
+)
+const implementations = fc.record(
+  {
+    name: fc.constant("x"),
+    version: fc.constant("1"),
+    title: texts,
+    description: texts,
+    websiteUrl: texts,
+    icons: fc.oneof(icons, junk)
+  },
+  { requiredKeys: ["name", "version"] }
+)
 
 const metas = fc.oneof(
   { weight: 4, arbitrary: fc.constant(envelope()) },
@@ -61,6 +96,8 @@ const metas = fc.oneof(
     ),
     [META.logLevel]: fc.constantFrom<unknown>("debug", "emergency")
   }),
+  capabilities.map((declared) => envelope({ [META.clientCapabilities]: declared })),
+  implementations.map((info) => envelope({ [META.clientInfo]: info })),
   fc.constant(envelope({ [META.logLevel]: "loud" })),
   fc.constant({ progressToken: 1 })
 )
