@@ -25,7 +25,7 @@ const ours = ({ body, headers }: Sent): string => {
 const oracle = ({ body, headers }: Sent): string => {
   const outcome = classifyInboundRequest({
     httpMethod: "POST",
-    body,
+    body: JSON.parse(JSON.stringify(body)),
     ...(headers["mcp-protocol-version"] === undefined
       ? {}
       : { protocolVersionHeader: headers["mcp-protocol-version"] }),
@@ -105,32 +105,29 @@ const metas = fc.oneof(
 const blanks = fc.constantFrom("", " ", "\t", " \t ")
 const padded = (value: fc.Arbitrary<string>) => fc.tuple(blanks, value, blanks).map((parts) => parts.join(""))
 
-const targets = fc.oneof(fc.constantFrom<unknown>("add", "caf\u{e9}", "=?base64?YWRk?=", ""), junk)
-const mirrored = fc.constantFrom("add", "sub", "=?base64?YWRk?=", "=?base64?Y2Fmw6k=?=", "=?base64?Y!?=", "")
-
 const messages: fc.Arbitrary<unknown> = fc
   .record({
     kind: fc.constantFrom("request", "request", "request", "notification", "result", "error"),
     method: methods,
-    meta: fc.option(metas, { nil: undefined }),
-    target: fc.record({ name: targets, uri: targets }, { requiredKeys: [] })
+    meta: fc.option(metas, { nil: undefined })
   })
-  .map(({ kind, meta, method, target }) => {
-    const params = meta === undefined ? {} : { params: { ...target, _meta: meta } }
+  .map(({ kind, meta, method }) => {
+    const params = meta === undefined ? undefined : { _meta: meta }
     if (kind === "result") return { jsonrpc: "2.0", id: 1, result: {} }
     if (kind === "error") return { jsonrpc: "2.0", id: 1, error: { code: 1, message: "x" } }
-    return { jsonrpc: "2.0", ...(kind === "request" ? { id: 1 } : {}), method, ...params }
+    // What is undefined is not written.
+    return { jsonrpc: "2.0", id: kind === "request" ? 1 : undefined, method, params }
   })
 
 const sent: fc.Arbitrary<Sent> = fc.record({
-  headers: fc.record(
-    { "mcp-protocol-version": padded(versions), "mcp-method": padded(methods), "mcp-name": padded(mirrored) },
-    { requiredKeys: [] }
-  ),
+  headers: fc.record({ "mcp-protocol-version": padded(versions), "mcp-method": padded(methods) }, { requiredKeys: [] }),
   body: fc.oneof({ weight: 9, arbitrary: messages }, fc.array(messages, { maxLength: 3 }))
 })
 
-/** The same to the official handler, which has a server behind it. */
+const targets = fc.oneof(fc.constantFrom<unknown>("add", "caf\u{e9}", "=?base64?YWRk?=", ""), junk)
+const mirrored = fc.constantFrom("add", "sub", "=?base64?YWRk?=", "=?base64?Y2Fmw6k=?=", "=?base64?Y!?=", "")
+
+/** What the official handler says, which has a server behind it. */
 const handler = createMcpHandler(
   () => new McpServer({ name: "oracle", version: "1" }, { capabilities: { tools: {} } }),
   {
@@ -183,10 +180,10 @@ describe("the era of a request", () => {
     })
     await fc.assert(
       fc.asyncProperty(nearly, async ({ agree, headers, id, method, revision, target }) => {
-        const _meta = envelope({ [META.protocolVersion]: revision })
+        const params = { ...target, _meta: envelope({ [META.protocolVersion]: revision }) }
         const one: Sent = {
           headers: agree ? { ...headers, "mcp-protocol-version": revision, "mcp-method": method } : headers,
-          body: { jsonrpc: "2.0", ...id, method, params: { ...target, _meta } }
+          body: { jsonrpc: "2.0", ...id, method, params }
         }
         if (oracle(one) === "modern") assert.strictEqual(ours(one), await status(one))
       }),
