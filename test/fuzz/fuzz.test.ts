@@ -42,12 +42,12 @@ describe("what does not hold", () => {
     setFlagsFromString("--expose-gc")
     const collect = runInNewContext("gc") as () => void
     const kept: Array<Uint8Array> = []
-    const leaking = target((input) => void kept.push(new Uint8Array(10_000).fill(input.length)))
+    const leaking = target((input) => void kept.push(new Uint8Array(100_000).fill(input.length)))
     const options = { seed: 1, count: 400, collect }
     assert.match((await run(leaking, options))?.reason ?? "", /bytes of memory are left/u)
     assert.isUndefined(
       await run(
-        target((input) => void new Uint8Array(10_000).fill(input.length)),
+        target((input) => void new Uint8Array(100_000).fill(input.length)),
         options
       )
     )

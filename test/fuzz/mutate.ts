@@ -104,7 +104,7 @@ const MUTATIONS: ReadonlyArray<(input: Uint8Array, pick: Pick, seeds: ReadonlyAr
 ]
 
 /** Larger inputs than this say nothing that smaller ones do not. */
-const MAX_LENGTH = 64 * 1024
+export const MAX_LENGTH = 64 * 1024
 
 /** The inputs that follow from a seed, without end: the seeds themselves first. */
 export function* inputs(seeds: ReadonlyArray<string | Uint8Array>, seed: number): Generator<Uint8Array, never> {
