@@ -198,7 +198,6 @@ const OTHERS: Readonly<Record<string, Treatment | ReadonlyArray<Treatment>>> = {
   authProviderType: planned(upstreamSignIn),
   bearer_token_env_var: planned(upstreamSignIn),
   credentialTemplate: planned("credentials per person"),
-  era: planned("choosing the protocol revision of a server"),
   tools: planned("renaming and describing single tools")
 }
 

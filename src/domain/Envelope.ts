@@ -11,25 +11,32 @@ export interface Envelope {
   readonly logLevel: LogLevel | undefined
 }
 
+/** What the protocol itself knows that a client may declare; each is an object. */
+const DECLARED = ["elicitation", "experimental", "extensions", "roots", "sampling"]
+
+const isText = (value: unknown): value is string => typeof value === "string"
+
+const readClient = (info: unknown): Envelope["client"] | undefined => {
+  if (info === undefined) return { name: "unnamed client" }
+  const { name, version } = Predicate.isReadonlyObject(info) ? info : {}
+  return isText(name) && isText(version) ? { name, version } : undefined
+}
+
 /** Reads it; a text says what is wrong. */
 export const read = (meta: unknown): Envelope | string => {
-  if (!Predicate.isReadonlyObject(meta)) return "params._meta must be an object"
-  const { [META.protocolVersion]: revision, [META.clientCapabilities]: capabilities } = meta
-  const { [META.clientInfo]: info, [META.logLevel]: level } = meta
-  if (typeof revision !== "string") return `params._meta["${META.protocolVersion}"] must be a string`
+  const { [META.protocolVersion]: revision, [META.clientCapabilities]: capabilities } = asObject(meta)
+  const { [META.clientInfo]: info, [META.logLevel]: logLevel } = asObject(meta)
+  if (!isText(revision)) return `params._meta["${META.protocolVersion}"] must be a string`
   if (!Predicate.isReadonlyObject(capabilities)) return `params._meta["${META.clientCapabilities}"] must be an object`
-  if (level !== undefined && !isLogLevel(level)) return `params._meta["${META.logLevel}"] is no log level`
-  const { name, version } = Predicate.isReadonlyObject(info) ? info : {}
-  return {
-    revision,
-    capabilities,
-    client: {
-      name: typeof name === "string" ? name : "unnamed client",
-      ...(typeof version === "string" ? { version } : {})
-    },
-    logLevel: level
-  }
+  const odd = DECLARED.find((key) => capabilities[key] !== undefined && !Predicate.isReadonlyObject(capabilities[key]))
+  if (odd !== undefined) return `params._meta["${META.clientCapabilities}"].${odd} must be an object`
+  const client = readClient(info)
+  if (client === undefined) return `params._meta["${META.clientInfo}"] must have a name and a version`
+  if (logLevel !== undefined && !isLogLevel(logLevel)) return `params._meta["${META.logLevel}"] is no log level`
+  return { revision, capabilities, client, logLevel }
 }
+
+const asObject = (meta: unknown): Readonly<Record<string, unknown>> => (Predicate.isReadonlyObject(meta) ? meta : {})
 
 /** The `_meta` of a request of ours, over the other members that it is to have. */
 export const metaFor = (

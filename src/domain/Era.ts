@@ -48,6 +48,10 @@ const header = (headers: Headers, name: string): string | undefined => {
   return value === undefined ? undefined : HeaderText.trim(value)
 }
 
+/** Does this name a modern revision, be it one that we do not speak? Revisions are dates. */
+const isModernName = (revision: string | undefined): boolean =>
+  revision !== undefined && /^\d{4}-\d\d-\d\d$/u.test(revision) && revision >= MODERN_REVISIONS[0]
+
 const metaOf = ({ params }: Single): Readonly<Record<string, unknown>> | undefined => {
   const meta = params?.values["_meta"]
   return Predicate.isReadonlyObject(meta) ? meta : undefined
@@ -123,9 +127,9 @@ const REQUIRED = [
 
 const request = (headers: Headers, body: ClientMessage.Request): Classified => {
   const isClaimed = claims(body)
-  const namesModern = isModernRevision(header(headers, HEADER.protocolVersion))
+  const namesModern = isModernName(header(headers, HEADER.protocolVersion))
   const envelope = isClaimed ? Envelope.read(metaOf(body)) : undefined
-  const isValid = typeof envelope === "object" && isModernRevision(envelope.revision)
+  const isValid = typeof envelope === "object" && isModernName(envelope.revision)
   if (body.method === "initialize" && !isValid) {
     return namesModern ? mismatch("initialize is of older revisions, MCP-Protocol-Version is not") : LEGACY
   }
@@ -145,7 +149,7 @@ const request = (headers: Headers, body: ClientMessage.Request): Classified => {
 
 const notification = (headers: Headers, body: ClientMessage.Notification): Classified => {
   if (!claims(body)) {
-    if (!isModernRevision(header(headers, HEADER.protocolVersion))) return LEGACY
+    if (!isModernName(header(headers, HEADER.protocolVersion))) return LEGACY
     return otherMethod(headers, body) ?? { _tag: "Modern", envelope: undefined }
   }
   const claimed = metaOf(body)?.[META.protocolVersion]
@@ -154,8 +158,8 @@ const notification = (headers: Headers, body: ClientMessage.Notification): Class
   }
   return (
     otherRevision(headers, claimed) ??
-    unserved(claimed) ??
-    otherMethod(headers, body) ?? { _tag: "Modern", envelope: undefined }
+    (isModernName(claimed) ? otherMethod(headers, body) : undefined) ??
+    unserved(claimed) ?? { _tag: "Modern", envelope: undefined }
   )
 }
 

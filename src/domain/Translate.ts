@@ -181,6 +181,13 @@ export const forSubscription = (
   return Json.join(Json.splice(frame.bytes, edits))
 }
 
+/** A notification as it was before a subscription's id was put into it. */
+export const withoutSubscription = (frame: Frame.Frame): Edits => {
+  const meta = Frame.param(frame, "_meta")
+  const all = membersOf(frame, meta)
+  return meta === undefined || all === undefined ? [] : Members.edit(meta, all, { out: [META.subscriptionId] })
+}
+
 /** The URLs that a legacy server wants visited first, each as a value of `inputRequests`; undefined for all other answers. */
 export const urlsToVisit = (frame: Frame.Frame): ReadonlyArray<Uint8Array> | undefined => {
   const { bytes, error } = frame

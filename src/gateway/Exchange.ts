@@ -5,6 +5,7 @@ import type { Headers } from "../domain/Era.ts"
 import * as Frame from "../domain/Frame.ts"
 import { type Era, isAtLeast, isLogLevel, type LogLevel } from "../domain/Protocol.ts"
 import * as Rewrite from "../domain/Rewrite.ts"
+import * as Translate from "../domain/Translate.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import type { CallHandlers } from "../upstream/Rpc.ts"
 import type { Requester } from "./Requester.ts"
@@ -63,11 +64,10 @@ export const progressFor = ({ params }: Request, frame: Frame.Frame): Uint8Array
 export const tokenOf = (meta: unknown): unknown =>
   typeof meta === "object" && meta !== null && "progressToken" in meta ? meta.progressToken : undefined
 
-/** A notification with its URI made public. */
+/** A notification with its URI made public, and without what is between its server and us. */
 export const published = (frame: Frame.Frame, rename: Rename): Uint8Array => {
-  const edits =
-    rename !== undefined && frame.method === "notifications/resources/updated"
-      ? Rewrite.notificationEdits(frame, rename)
-      : []
+  if (frame.method !== "notifications/resources/updated") return frame.bytes
+  const uris = rename === undefined ? [] : Rewrite.notificationEdits(frame, rename)
+  const edits = [...uris, ...Translate.withoutSubscription(frame)].sort((a, b) => a.span.start - b.span.start)
   return Json.join(Json.splice(frame.bytes, edits))
 }

@@ -52,14 +52,14 @@ export const settings = {
   })
 }
 
+export const DEFAULTS = { time: Duration.minutes(10), most: 1000, mostOfOne: 32 }
+
 /** The bounds of parking. */
 export const Bounds = Context.Reference<{
   readonly time: Duration.Duration
   readonly most: number
   readonly mostOfOne: number
-}>("mcp-proxy/gateway/Parking/Bounds", {
-  defaultValue: () => ({ time: Duration.minutes(10), most: 1000, mostOfOne: 32 })
-})
+}>("mcp-proxy/gateway/Parking/Bounds", { defaultValue: () => DEFAULTS })
 
 /** What `requestState` seals. */
 const State = Schema.Struct({
@@ -192,10 +192,11 @@ const make = Effect.gen(function* () {
   /** Nobody will answer any more: the server is told so, and to stop. */
   const give = (place: Parked): void => {
     forget(place.exchange)
-    for (const { answer, frame } of place.exchange.questions.values()) {
+    const questions = [...place.exchange.questions.values()]
+    place.exchange.cancel()
+    for (const { answer, frame } of questions) {
       Deferred.doneUnsafe(answer, Effect.succeed(InputRequired.cancelled(frame.method)))
     }
-    place.exchange.cancel()
   }
 
   yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>

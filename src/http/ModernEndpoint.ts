@@ -1,13 +1,18 @@
 /** The MCP endpoint for modern revisions: each POST says it all (2026-07-28, transports/streamable-http). */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { Audit } from "../access/Audit.ts"
 import type * as ClientMessage from "../domain/ClientMessage.ts"
 import type { Envelope } from "../domain/Envelope.ts"
 import type { Headers } from "../domain/Era.ts"
+import type { BadParams } from "../domain/Errors.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { CODE, LATEST_MODERN, MAY_ASK } from "../domain/Protocol.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
+import * as CallRecord from "../gateway/CallRecord.ts"
 import * as Conclusions from "../gateway/Conclusions.ts"
 import { Streams } from "../gateway/EventLog.ts"
 import * as InputRequired from "../gateway/InputRequired.ts"
@@ -26,6 +31,7 @@ import * as Sse from "./Sse.ts"
 type Response = HttpServerResponse.HttpServerResponse
 
 export const make = Effect.gen(function* () {
+  const audit = yield* Audit
   const proxy = yield* Proxy
   const parking = yield* Parking
   const listens = yield* Listens
@@ -43,6 +49,16 @@ export const make = Effect.gen(function* () {
       )
     )
   )
+
+  /** Puts into the audit trail what is decided here already. */
+  const record = (requester: Requester, request: ClientMessage.Request, exit: Exit.Exit<void, BadParams>) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const exchange = { requester, request, server: undefined, answer: undefined }
+      const { argumentsOf } = audit
+      return audit.record(
+        CallRecord.make({ exchange, started: now, ended: now, exit, bytesOut: undefined, argumentsOf })
+      )
+    })
 
   /** The answer to a POST, of which the client's going away is a cancellation. */
   const reply = Effect.fnUntraced(function* (channel: ReplyChannel, abandoned: () => void) {
@@ -94,6 +110,7 @@ export const make = Effect.gen(function* () {
       yield* listens.open(requester, request, log),
       Effect.sync(() => streams.drop(log))
     )
+    yield* record(requester, request, Exit.void)
     return Sse.response({ deliveries, prefix: undefined, primed: false, closing: draining.ended })
   })
 
@@ -125,7 +142,7 @@ export const make = Effect.gen(function* () {
       return yield* answered.pipe(
         Effect.catchTag("BadParams", (error) => {
           const { status, under } = Conclusions.proxyError("modern", error)
-          return Effect.succeed(message(under(request.id), { status }))
+          return Effect.as(record(requester, request, Exit.fail(error)), message(under(request.id), { status }))
         })
       )
     })

@@ -2,9 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Frame from "../domain/Frame.ts"
+import * as Envelope from "../domain/Envelope.ts"
 import * as Json from "../domain/Json.ts"
 import type { Lane } from "../domain/Lane.ts"
-import { isLegacyRevision, LATEST_MODERN, LEGACY_REVISIONS, META, type ModernRevision } from "../domain/Protocol.ts"
+import { isLegacyRevision, LATEST_MODERN, LEGACY_REVISIONS, type ModernRevision } from "../domain/Protocol.ts"
 import { NAME, VERSION } from "../observability/Version.ts"
 import { encodeNotification, encodeRequest, errorOf } from "./Message.ts"
 import * as Negotiation from "./Negotiation.ts"
@@ -15,11 +16,8 @@ import type { Peer } from "./Upstream.ts"
 const CLIENT = { name: NAME, version: VERSION }
 
 /** What each request of our own to a modern server bears (2026-07-28, basic/index, §_meta). */
-export const envelope = (lane: Lane, revision: string) => ({
-  [META.protocolVersion]: revision,
-  [META.clientCapabilities]: lane.capabilities,
-  [META.clientInfo]: CLIENT
-})
+export const envelope = ({ capabilities }: Lane, revision: string) =>
+  Envelope.metaFor({ revision, capabilities, client: CLIENT, logLevel: undefined }, {})
 
 export const encodeDiscover = (lane: Lane, revision: ModernRevision) =>
   encodeRequest("server/discover", { _meta: envelope(lane, revision) })

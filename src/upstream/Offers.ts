@@ -27,8 +27,10 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly current: () => Connection | undefined
   /** Would a change of this list be told of? */
   readonly covers: (kind: Catalogue.Kind) => boolean
+  /** Says something to the operator, where this connection is the one to say it. */
+  readonly complain: (text: string) => Effect.Effect<void>
 }) {
-  const { config, connected, covers, current, publish, shelf, state } = options
+  const { complain, config, connected, covers, current, publish, shelf, state } = options
   const server = config.id
   const scope = yield* Effect.scope
   const fetchedAt = new Map<Catalogue.Kind, number>()
@@ -42,7 +44,7 @@ export const make = Effect.fnUntraced(function* (options: {
       if (fault === undefined) kept.push(item)
       else if (!rejected.has(item.name)) {
         rejected.add(item.name)
-        yield* log.warning(`${server}: the tool ${JSON.stringify(item.name)} is left out: ${fault}`, { server })
+        yield* complain(`${server}: the tool ${JSON.stringify(item.name)} is left out: ${fault}`)
       }
     }
     return kept

@@ -9,7 +9,14 @@ import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE, isModernRevision, META } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
-import { ConnectionLost, type MessageHeaders, type Open, type Receiver, type TransportError } from "./Transport.ts"
+import {
+  ConnectionLost,
+  type MessageHeaders,
+  MessageRefused,
+  type Open,
+  type Receiver,
+  type TransportError
+} from "./Transport.ts"
 
 /** What the caller answered to a question: the bytes of its `result` or `error`. */
 export interface Answer {
@@ -152,12 +159,18 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
 
     const onNotification = (frame: Frame.Frame, request: number | undefined): void => {
       if (frame.method === "notifications/cancelled") {
-        const key = JSON.stringify(Frame.paramValue(frame, "requestId"))
+        const cancelled = Frame.paramValue(frame, "requestId")
+        // Some servers end so what they were asked to tell of (2026-07-28, basic/patterns/cancellation).
+        if (typeof cancelled === "number" && pending.get(cancelled)?.heard !== undefined) {
+          settle(cancelled, Exit.fail(new MessageRefused({ reason: "the server cancelled it" })))
+          return
+        }
+        const key = JSON.stringify(cancelled)
         // Interrupting is all there is to it: whoever answers the question sees to the rest.
         if (FiberMap.hasUnsafe(questions, key)) fork(key, Effect.void)
         return
       }
-      const heard = isModern ? pending.get(subscriptionOf(frame) ?? -1)?.heard : undefined
+      const heard = isModern ? pending.get(subscriptionOf(frame) ?? request ?? -1)?.heard : undefined
       if (heard !== undefined) {
         heard(frame)
         return

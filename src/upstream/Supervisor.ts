@@ -113,6 +113,7 @@ export const layer = (
         shelf,
         publish,
         current: () => current,
+        complain: (text) => complain(text, { server }),
         covers: (kind) => current?.listening?.covers(kind) === true,
         connected: Effect.repeat(
           Effect.andThen(
@@ -164,8 +165,7 @@ export const layer = (
 
       /** Opens a connection as the server is known to want it, and remembers what was found out about that. */
       const connect = Effect.gen(function* () {
-        const isOpen = config.era === "auto"
-        const remembered = isOpen ? yield* verdicts.recall(config) : undefined
+        const remembered = config.era === "auto" ? yield* verdicts.recall(config) : undefined
         const era = config.era === "auto" ? (remembered ?? presumed) : config.era
         const connection = yield* Connection.open({
           config,
@@ -183,7 +183,9 @@ export const layer = (
         )
         presumed = undefined
         const { learned } = connection
-        if (isOpen && learned !== undefined && learned !== remembered) yield* verdicts.remember(config, learned)
+        if (config.era === "auto" && learned !== undefined && learned !== remembered) {
+          yield* verdicts.remember(config, learned)
+        }
         return connection
       })
 
@@ -195,6 +197,8 @@ export const layer = (
         const startMillis = (yield* Clock.currentTimeMillis) - began
         const live: Live = { ...connection, listening }
         current = live
+        // What has come to be watched meanwhile is listened for too.
+        listening?.renew()
         yield* update({ peer: connection.peer, startMillis })
         yield* offers.adopt(fetched)
         const { name, revision, version } = connection.peer

@@ -11,7 +11,7 @@ import { join } from "node:path"
 import { Shelf } from "../../src/domain/Catalogue.ts"
 import * as Json from "../../src/domain/Json.ts"
 import * as Lane from "../../src/domain/Lane.ts"
-import { META } from "../../src/domain/Protocol.ts"
+import { type Era, META } from "../../src/domain/Protocol.ts"
 import type { ServerConfig, Stdio } from "../../src/domain/ServerConfig.ts"
 import { SessionKey } from "../../src/domain/ServerId.ts"
 import * as Store from "../../src/storage/Store.ts"
@@ -36,19 +36,21 @@ const stdio = (...args: ReadonlyArray<string>): Stdio => ({
 })
 
 /** One supervised server, up. */
-const supervise = Effect.fnUntraced(function* (config: Partial<ServerConfig>) {
+const supervise = Effect.fnUntraced(function* (config: Partial<ServerConfig>, remembered?: Era) {
   const events: Array<UpstreamEvent> = []
+  const verdicts = yield* Layer.build(EraVerdicts.layer.pipe(Layer.provide(Store.layerMemory)))
+  const { recall, remember } = Context.get(verdicts, EraVerdicts)
+  if (remembered !== undefined) yield* remember(serverConfig(config), remembered)
   const services = yield* Layer.build(
     Supervisor.layer(serverConfig(config), Lane.shared, new Shelf(), (event) => void events.push(event)).pipe(
-      Layer.provideMerge(EraVerdicts.layer),
-      Layer.provide(Store.layerMemory),
+      Layer.provide(Layer.succeedContext(verdicts)),
       Layer.provide(platform)
     )
   )
   const upstream = Context.get(services, Upstream)
   yield* upstream.settled
   const state = () => SubscriptionRef.getUnsafe(upstream.state)
-  const verdict = Context.get(services, EraVerdicts).recall(serverConfig(config))
+  const verdict = recall(serverConfig(config))
   const tools = () => state().catalogue.lists.tools.map(({ name }) => name)
   return { events, state, tools, upstream, verdict }
 })
@@ -158,6 +160,26 @@ describe("a modern server over HTTP", () => {
       const error = yield* Effect.flip(call(upstream, "cut"))
       assert.strictEqual(error._tag, "OutcomeUnknown")
       assert.strictEqual(server.requests.filter((request) => request["mcp-name"] === "cut").length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("that was remembered as legacy is found out, and remembered for what it is", () =>
+    Effect.gen(function* () {
+      const server = yield* modernHttp
+      const { state, verdict } = yield* supervise(http(server.url), "legacy")
+      assert.strictEqual(state().peer?.era, "modern")
+      assert.strictEqual(yield* verdict, "modern")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("that gives way to a legacy one is found out by the next call, which is made there", () =>
+    Effect.gen(function* () {
+      const server = yield* modernHttp
+      const { state, upstream, verdict } = yield* supervise(http(server.url))
+      assert.strictEqual(state().peer?.era, "modern")
+      server.state.isLegacy = true
+      assert.deepStrictEqual(yield* call(upstream, "echo", { a: 1 }), ["legacy", '{"a":1}'])
+      assert.strictEqual(yield* verdict, "legacy")
     }).pipe(Effect.scoped)
   )
 

@@ -9,9 +9,11 @@ import { UpstreamDown } from "../../src/domain/Errors.ts"
 import * as Frame from "../../src/domain/Frame.ts"
 import * as Json from "../../src/domain/Json.ts"
 import * as Lane from "../../src/domain/Lane.ts"
+import type { Era } from "../../src/domain/Protocol.ts"
 import type { GatewayConfig, Naming, ServerConfig } from "../../src/domain/ServerConfig.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
+import type { CallHandlers } from "../../src/upstream/Rpc.ts"
 import type { LaneEvent, Upstream, UpstreamState } from "../../src/upstream/Upstream.ts"
 
 export type Offer = Partial<Record<Catalogue.Kind, ReadonlyArray<string>>>
@@ -24,6 +26,14 @@ export interface MemoryServer {
   readonly instructions?: string
   /** What calls wait for before they are answered. */
   readonly gate?: Effect.Effect<void>
+  readonly era?: Era
+  /** What a call is answered with, as members of the response, once the server has asked what it wants to know. */
+  readonly play?: (request: MemoryRequest, handlers: CallHandlers) => Effect.Effect<object>
+}
+
+export interface MemoryRequest {
+  readonly method: string
+  readonly params?: Readonly<Record<string, unknown>>
 }
 
 const item = (kind: Catalogue.Kind, name: string): Catalogue.Item => {
@@ -69,7 +79,7 @@ const stateFor = (server: MemoryServer, shelf: Catalogue.Shelf): UpstreamState =
       status === "silent"
         ? undefined
         : {
-            era: "legacy",
+            era: server.era ?? "legacy",
             revision: "2025-11-25",
             capabilities: server.capabilities ?? EVERYTHING,
             name: "memory",
@@ -120,17 +130,19 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
       settled: Effect.void,
       retry: Effect.sync(() => void reached.push(`${name} retry`)),
       freshen: Effect.void,
-      call: ({ encode }) =>
+      call: ({ encode }, handlers) =>
         Effect.gen(function* () {
           const server = current.get(name)!
-          const request = JSON.parse(Buffer.from(encode(1, "legacy")).toString()) as { readonly method: string }
+          const era = server.era ?? "legacy"
+          const request = JSON.parse(Buffer.from(encode(1, era)).toString()) as MemoryRequest
           reached.push(`${name} ${request.method}`)
           if ((server.status ?? "up") !== "up") {
             return yield* new UpstreamDown({ server: name, status: "failed: it is out of order" })
           }
           if (server.gate !== undefined) yield* server.gate
-          const frame = Frame.read(Json.encode({ jsonrpc: "2.0", id: 1, ...answer(server, request) }))
-          return Frame.isFrame(frame) ? { frame, era: "legacy" } : yield* Effect.die(new Error(frame.malformed))
+          const said = server.play === undefined ? answer(server, request) : yield* server.play(request, handlers)
+          const frame = Frame.read(Json.encode({ jsonrpc: "2.0", id: 1, ...said }))
+          return Frame.isFrame(frame) ? { frame, era } : yield* Effect.die(new Error(frame.malformed))
         }),
       notify: () => Effect.void,
       watch: () => {},

@@ -1,6 +1,7 @@
 /** The whole gateway up to its HTTP endpoint, in this process, before a fleet in memory, for whoever the test says asks. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -13,6 +14,7 @@ import type { Principal } from "../../src/domain/Principal.ts"
 import { isModernRevision, LATEST_MODERN, META } from "../../src/domain/Protocol.ts"
 import { Subject } from "../../src/domain/ServerId.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
+import { Parking } from "../../src/gateway/Parking.ts"
 import { Sessions } from "../../src/gateway/Sessions.ts"
 import { Draining } from "../../src/http/Draining.ts"
 import * as Endpoints from "../../src/http/Endpoints.ts"
@@ -36,12 +38,19 @@ export const person = (email: string, hostedDomain?: string): Principal => ({
   ...(hostedDomain === undefined ? {} : { hostedDomain })
 })
 
-/** Waits until something holds that streams of the platform bring about, in turns of their own. */
+/** How long to wait at most, in real time, for what happens in turns of its own. */
+const PATIENCE_MILLIS = 5000
+
+/** Waits until something holds that streams and ciphers of the platform bring about, in turns of their own. */
 export const arrived = (holds: () => boolean): Effect.Effect<void> =>
-  Effect.promise(() => new Promise((resolve) => setImmediate(resolve))).pipe(
-    Effect.repeat({ until: holds, times: 1000 }),
-    Effect.andThen(Effect.suspend(() => (holds() ? Effect.void : Effect.die(new Error(`still not so: ${holds}`)))))
-  )
+  Effect.suspend(() => {
+    const deadline = performance.now() + PATIENCE_MILLIS
+    const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    return turn.pipe(
+      Effect.repeat({ until: () => holds() || performance.now() > deadline }),
+      Effect.andThen(Effect.suspend(() => (holds() ? Effect.void : Effect.die(new Error(`still not so: ${holds}`)))))
+    )
+  })
 
 export interface Answered {
   readonly status: number
@@ -53,6 +62,17 @@ export interface Asked {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
+}
+
+export interface Reply {
+  readonly id: number
+  readonly result?: {
+    readonly resultType: string
+    readonly inputRequests?: Readonly<Record<string, { readonly method: string; readonly params: unknown }>>
+    readonly requestState?: string
+    readonly content?: unknown
+  }
+  readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown }
 }
 
 const ENVELOPE = {
@@ -95,16 +115,17 @@ const make = Effect.gen(function* () {
     )
 
   /** What a modern client sends, whose requests each say it all. */
-  const modern = (id: number, method: string, sent: object): Asked => {
+  const modern = (id: number, method: string, sent: object, capabilities: object = {}): Asked => {
     const { name, uri } = sent as { readonly name?: string; readonly uri?: string }
     const target = name ?? uri
+    const envelope = { ...ENVELOPE, [META.clientCapabilities]: capabilities }
     return {
       headers: {
         "mcp-protocol-version": LATEST_MODERN,
         "mcp-method": method,
         ...(target === undefined ? {} : { "mcp-name": target })
       },
-      body: { jsonrpc: "2.0", id, method, params: { ...sent, _meta: ENVELOPE } }
+      body: { jsonrpc: "2.0", id, method, params: { ...sent, _meta: envelope } }
     }
   }
 
@@ -163,7 +184,14 @@ const make = Effect.gen(function* () {
     }
   })
 
-  return { ask, begin }
+  /** One request of a modern client's that can be asked everything; the whole answer. */
+  const once = Effect.fnUntraced(function* (principal: Principal, id: number, method: string, sent: object = {}) {
+    const capabilities = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} }
+    const answered = yield* ask(principal, undefined, modern(id, method, sent, capabilities))
+    return { status: answered.status, ...(JSON.parse(answered.body) as Reply) }
+  })
+
+  return { ask, begin, once }
 })
 
 /** A gateway before the fleet, under the rules, until the scope closes. */
@@ -177,7 +205,8 @@ export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, ru
         Layer.mergeAll(
           Layer.succeed(AccessPolicy.AccessPolicy, policy.service),
           Audit.layerMemory(records),
-          RootKey.layerRandom,
+          // The same for all of them, so that one gateway is the next process of another.
+          RootKey.layerText(Redacted.make("5".repeat(64))),
           Store.layerMemory,
           Draining.layer
         )
@@ -185,5 +214,6 @@ export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, ru
     )
   )
   const made = yield* Effect.provide(make, gateway)
-  return { ...made, records, services: gateway, replace: policy.replace }
+  const parking = yield* Effect.provide(Parking, gateway)
+  return { ...made, records, parked: parking.count, services: gateway, replace: policy.replace }
 })

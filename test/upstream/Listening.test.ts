@@ -163,6 +163,17 @@ describe("listening", () => {
     })
   )
 
+  it.effect("begins again after the server cancelled it, as some do", () =>
+    Effect.gen(function* () {
+      const { acknowledge, asked, transport, wait } = yield* listening()
+      yield* acknowledge(1)
+      asked()
+      transport.say({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } })
+      yield* wait("1 second")
+      assert.deepStrictEqual(asked(), [[2, { toolsListChanged: true }]])
+    })
+  )
+
   it.effect("that nobody acknowledges is cancelled and tried again", () =>
     Effect.gen(function* () {
       const { asked, transport, wait } = yield* listening()

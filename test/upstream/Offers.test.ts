@@ -24,6 +24,7 @@ const offers = Effect.fnUntraced(function* (options: { readonly isHttp?: boolean
   }
   const state = yield* SubscriptionRef.make(initial)
   const published: Array<unknown> = []
+  const complaints: Array<string> = []
   const made = yield* Offers.make({
     config: serverConfig({ callTimeout: Duration.seconds(2) }),
     state,
@@ -31,6 +32,7 @@ const offers = Effect.fnUntraced(function* (options: { readonly isHttp?: boolean
     publish: (event) => void published.push(event),
     connected: Effect.succeed(connection),
     current: () => connection,
+    complain: (text) => Effect.sync(() => void complaints.push(text)),
     covers: () => options.covered === true
   })
   const now = () => SubscriptionRef.getUnsafe(state)
@@ -43,7 +45,7 @@ const offers = Effect.fnUntraced(function* (options: { readonly isHttp?: boolean
     }
     yield* settle
   })
-  return { answer, asked, made, now, published, transport, wait, connection }
+  return { answer, asked, complaints, made, now, published, transport, wait, connection }
 })
 
 const names = (state: UpstreamState) => state.catalogue.lists.tools.map(({ name }) => name)
@@ -159,16 +161,30 @@ describe("a tool whose headers are impossible", () => {
     inputSchema: { type: "object", properties: { n: { type: "number", "x-mcp-header": "N" } } }
   }
 
-  it.effect("is left out over HTTP, and offered over a pipe, where there are no headers", () =>
+  const listed = Effect.fnUntraced(function* (isHttp: boolean) {
+    const { answer, complaints, connection, made, now } = yield* offers({ isHttp })
+    for (let time = 0; time < 2; time++) {
+      const fetching = yield* Effect.forkScoped(made.fetch(connection, ["tools"]))
+      yield* settle
+      yield* answer([{ name: "good" }, bad], {})
+      yield* made.adopt(yield* Fiber.join(fetching))
+    }
+    return [names(now()), complaints] as const
+  })
+
+  it.effect("is left out over HTTP, which is complained of once", () =>
     Effect.gen(function* () {
-      for (const isHttp of [true, false]) {
-        const { answer, connection, made, now } = yield* offers({ isHttp })
-        const fetching = yield* Effect.forkScoped(made.fetch(connection, ["tools"]))
-        yield* settle
-        yield* answer([{ name: "good" }, bad], {})
-        yield* made.adopt(yield* Fiber.join(fetching))
-        assert.deepStrictEqual(names(now()), isHttp ? ["good"] : ["good", "bad"])
-      }
+      const [tools, complaints] = yield* listed(true)
+      assert.deepStrictEqual(tools, ["good"])
+      assert.deepStrictEqual(complaints, [
+        'server: the tool "bad" is left out: x-mcp-header "N" is of a type that headers cannot have'
+      ])
+    })
+  )
+
+  it.effect("is offered over a pipe, where there are no headers", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* listed(false), [["good", "bad"], []])
     })
   )
 })

@@ -1,0 +1,195 @@
+/** Which era a request is of: the official classifier's answer, but where the specification says otherwise. */
+import { assert, describe, it } from "@effect/vitest"
+import { classifyInboundRequest, createMcpHandler, McpServer } from "@modelcontextprotocol/server"
+import * as fc from "fast-check"
+import * as ClientMessage from "../../src/domain/ClientMessage.ts"
+import * as Era from "../../src/domain/Era.ts"
+import * as Json from "../../src/domain/Json.ts"
+import { META, MODERN_REVISIONS } from "../../src/domain/Protocol.ts"
+
+const MODERN = MODERN_REVISIONS[0]
+
+interface Sent {
+  readonly headers: Era.Headers
+  readonly body: unknown
+}
+
+/** What ours says, in the words of the comparison. */
+const ours = ({ body, headers }: Sent): string => {
+  const read = ClientMessage.read(Json.encode(body))
+  if (read._tag === "Refusal") return `400 ${read.code}`
+  const classified = Era.classify(headers, read)
+  return classified._tag === "Refused" ? `${classified.status} ${classified.code}` : classified._tag.toLowerCase()
+}
+
+const oracle = ({ body, headers }: Sent): string => {
+  const outcome = classifyInboundRequest({
+    httpMethod: "POST",
+    body,
+    ...(headers["mcp-protocol-version"] === undefined
+      ? {}
+      : { protocolVersionHeader: headers["mcp-protocol-version"] }),
+    ...(headers["mcp-method"] === undefined ? {} : { mcpMethodHeader: headers["mcp-method"] }),
+    ...(headers["mcp-name"] === undefined ? {} : { mcpNameHeader: headers["mcp-name"] })
+  })
+  return outcome.kind === "reject" ? `${outcome.httpStatus} ${outcome.code}` : outcome.kind
+}
+
+const envelope = (more: object = {}) => ({ [META.protocolVersion]: MODERN, [META.clientCapabilities]: {}, ...more })
+
+const versions = fc.constantFrom(MODERN, "2025-11-25", "1900-01-01", "2027-01-01", "")
+const methods = fc.constantFrom("initialize", "tools/list", "server/discover", "ping", "no/such")
+const junk = fc.constantFrom<unknown>(5, null, [], true)
+
+const metas = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(envelope()) },
+  fc.record({ [META.protocolVersion]: fc.oneof(versions, junk) }),
+  fc.record({
+    [META.protocolVersion]: fc.oneof(versions, junk),
+    [META.clientCapabilities]: fc.oneof(fc.constant({}), junk)
+  }),
+  fc.record({
+    [META.protocolVersion]: fc.constant(MODERN),
+    [META.clientCapabilities]: fc.oneof(
+      fc.constantFrom<object>({ elicitation: {} }, { roots: { listChanged: true } }, { sampling: {}, x: 1 }),
+      fc.constantFrom<object>({ elicitation: 5 }, { roots: "x" }, { sampling: [] }, { extensions: { "a/b": {} } })
+    ),
+    [META.clientInfo]: fc.oneof(
+      fc.constantFrom<unknown>({ name: "x", version: "1" }, { name: "x", version: "1", title: "X" }),
+      junk,
+      fc.constantFrom<unknown>({}, { name: "x" }, { name: 5, version: "1" }, { name: "x", version: 1 })
+    ),
+    [META.logLevel]: fc.constantFrom<unknown>("debug", "emergency")
+  }),
+  fc.constant(envelope({ [META.logLevel]: "loud" })),
+  fc.constant({ progressToken: 1 })
+)
+
+const blanks = fc.constantFrom("", " ", "\t", " \t ")
+const padded = (value: fc.Arbitrary<string>) => fc.tuple(blanks, value, blanks).map((parts) => parts.join(""))
+
+const messages: fc.Arbitrary<unknown> = fc
+  .record({
+    kind: fc.constantFrom("request", "request", "request", "notification", "result", "error"),
+    method: methods,
+    meta: fc.option(metas, { nil: undefined })
+  })
+  .map(({ kind, meta, method }) => {
+    const params = meta === undefined ? {} : { params: { _meta: meta } }
+    if (kind === "result") return { jsonrpc: "2.0", id: 1, result: {} }
+    if (kind === "error") return { jsonrpc: "2.0", id: 1, error: { code: 1, message: "x" } }
+    return { jsonrpc: "2.0", ...(kind === "request" ? { id: 1 } : {}), method, ...params }
+  })
+
+const sent: fc.Arbitrary<Sent> = fc.record({
+  headers: fc.record({ "mcp-protocol-version": padded(versions), "mcp-method": padded(methods) }, { requiredKeys: [] }),
+  body: fc.oneof({ weight: 9, arbitrary: messages }, fc.array(messages, { maxLength: 3 }))
+})
+
+describe("the era of a request", () => {
+  it("is what the official classifier says, and refused with the same code and status", () => {
+    fc.assert(
+      fc.property(sent, (one) => {
+        const said = ours(one)
+        const expected = oracle(one)
+        // The classifier leaves to its caller what revisions are served, and which headers have to be there.
+        const isLater = expected === "modern" && (said === "400 -32022" || said === "400 -32020")
+        if (!isLater) assert.strictEqual(said, expected)
+      }),
+      { numRuns: 5000 }
+    )
+  })
+
+  it("is legacy where initialize claims what is no revision at all, which the official classifier takes for a later one", () => {
+    const body = {
+      jsonrpc: "2.0",
+      id: 1,
+      method: "initialize",
+      params: { _meta: { [META.protocolVersion]: "text", [META.clientCapabilities]: {} } }
+    }
+    assert.deepStrictEqual([ours({ headers: {}, body }), oracle({ headers: {}, body })], ["legacy", "modern"])
+  })
+
+  it("is legacy for a batch with something malformed in it, whose other messages are answered", () => {
+    const body = [{ jsonrpc: "2.0", id: 1, method: "ping" }, { jsonrpc: "2.0" }]
+    assert.deepStrictEqual([ours({ headers: {}, body }), oracle({ headers: {}, body })], ["legacy", "400 -32600"])
+  })
+})
+
+/** A tools/call with the headers that it needs, and others in their place. */
+const call = (headers: Era.Headers = {}, params: object = { name: "add" }): Sent => ({
+  headers: { "mcp-protocol-version": MODERN, "mcp-method": "tools/call", "mcp-name": "add", ...headers },
+  body: { jsonrpc: "2.0", id: 1, method: "tools/call", params: { ...params, _meta: envelope() } }
+})
+
+/** The same to the official handler, which has a server behind it. */
+const handler = createMcpHandler(
+  () => new McpServer({ name: "oracle", version: "1" }, { capabilities: { tools: {} } }),
+  {
+    legacy: "reject"
+  }
+)
+const status = async ({ body, headers }: Sent): Promise<string> => {
+  const present = Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))
+  const response = await handler.fetch(
+    new Request("http://localhost/mcp", {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+        ...(Object.fromEntries(present) as Record<string, string>)
+      },
+      body: JSON.stringify(body)
+    })
+  )
+  const { error } = (await response.json()) as { readonly error?: { readonly code: number } }
+  return error?.code === -32020 ? `${response.status} -32020` : "modern"
+}
+
+describe("the headers of a request", () => {
+  it.each([
+    ["all there", call(), "modern"],
+    ["blanks around values", call({ "mcp-name": " add\t" }), "modern"],
+    ["a name in Base64", call({ "mcp-name": "=?base64?YWRk?=" }), "modern"],
+    ["no revision", call({ "mcp-protocol-version": undefined }), "400 -32020"],
+    ["no method", call({ "mcp-method": undefined }), "400 -32020"],
+    ["no name", call({ "mcp-name": undefined }), "400 -32020"],
+    ["another name", call({ "mcp-name": "sub" }), "400 -32020"],
+    ["a name in another case", call({ "mcp-name": "Add" }), "400 -32020"],
+    ["Base64 that is none", call({ "mcp-name": "=?base64?Y!k?=" }), "400 -32020"],
+    ["Base64 without padding", call({ "mcp-name": "=?base64?YWRkcw?=" }), "400 -32020"],
+    ["a name where the body has none", call({}, {}), "modern"],
+    ["no name where the body has none", call({ "mcp-name": undefined }, {}), "modern"]
+  ] as const)("are judged as the official handler judges them: %s", async (_, one, expected) => {
+    assert.deepStrictEqual([ours(one), await status(one)], [expected, expected])
+  })
+
+  it.each([
+    ["tools/call", "name"],
+    ["prompts/get", "name"],
+    ["resources/read", "uri"],
+    ["tasks/get", "taskId"],
+    ["tasks/update", "taskId"],
+    ["tasks/cancel", "taskId"]
+  ])("say whom %s is for", (method, member) => {
+    const one = (name: string): Sent => ({
+      headers: { "mcp-protocol-version": MODERN, "mcp-method": method, "mcp-name": name },
+      body: { jsonrpc: "2.0", id: 1, method, params: { [member]: "x", _meta: envelope() } }
+    })
+    assert.deepStrictEqual([ours(one("x")), ours(one("y"))], ["modern", "400 -32020"])
+  })
+
+  it("name a revision that is not served: which are, and which was asked for", () => {
+    const body = ClientMessage.read(
+      Json.encode({
+        jsonrpc: "2.0",
+        id: 1,
+        method: "tools/list",
+        params: { _meta: { ...envelope(), [META.protocolVersion]: "v999.0.0" } }
+      })
+    )
+    if (body._tag === "Refusal") throw new Error(body.reason)
+    const classified = Era.classify({ "mcp-protocol-version": "v999.0.0" }, body)
+    assert.deepInclude(classified, { status: 400, data: { supported: [MODERN], requested: "v999.0.0" } })
+  })
+})
