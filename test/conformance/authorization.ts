@@ -2,7 +2,8 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { type Outcome, remarks, tally } from "./compare.ts"
-import { authorization, run, scenarios } from "./suite.ts"
+import { run, scenarios } from "./suite.ts"
+import { authorization } from "./suites.ts"
 
 export interface Target {
   /** For people. */
