@@ -11,32 +11,87 @@ export interface Envelope {
   readonly logLevel: LogLevel | undefined
 }
 
-/** What the protocol itself knows that a client may declare; each is an object. */
-const DECLARED = ["elicitation", "experimental", "extensions", "roots", "sampling"]
+type Is = (value: unknown) => boolean
 
 const isText = (value: unknown): value is string => typeof value === "string"
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => Predicate.isReadonlyObject(value)
+const listOf =
+  (is: Is): Is =>
+  (value) =>
+    Array.isArray(value) && value.every(is)
+const eachOf =
+  (is: Is): Is =>
+  (value) =>
+    isObject(value) && Object.values(value).every(is)
+const optional =
+  (is: Is): Is =>
+  (value) =>
+    value === undefined || is(value)
 
-const readClient = (info: unknown): Envelope["client"] | undefined => {
-  if (info === undefined) return { name: "unnamed client" }
-  const { name, version } = Predicate.isReadonlyObject(info) ? info : {}
-  return isText(name) && isText(version) ? { name, version } : undefined
+/** Objects of these members, and any others. */
+const object = (members: Readonly<Record<string, Is>>): Is => {
+  const known = Object.entries(members)
+  return (value) => isObject(value) && known.every(([name, is]) => is(value[name]))
 }
+
+/** The capabilities that the protocol itself knows; a client may declare others. */
+const CAPABILITIES = Object.entries({
+  elicitation: object({
+    form: optional(object({ applyDefaults: optional(Predicate.isBoolean) })),
+    url: optional(isObject)
+  }),
+  experimental: eachOf(isObject),
+  extensions: eachOf(isObject),
+  roots: object({ listChanged: optional(Predicate.isBoolean) }),
+  sampling: object({ context: optional(isObject), tools: optional(isObject) })
+})
+
+const isIcon = object({
+  src: isText,
+  mimeType: optional(isText),
+  sizes: optional(listOf(isText)),
+  theme: optional((theme) => theme === "light" || theme === "dark")
+})
+
+interface Implementation {
+  readonly name: string
+  readonly version: string
+}
+
+const hasShapeOfImplementation = object({
+  name: isText,
+  version: isText,
+  title: optional(isText),
+  description: optional(isText),
+  websiteUrl: optional(isText),
+  icons: optional(listOf(isIcon))
+})
+const isImplementation = (value: unknown): value is Implementation => hasShapeOfImplementation(value)
+
+/** A text or an integer (basic/patterns/progress). */
+const isToken: Is = (value) => isText(value) || Number.isSafeInteger(value)
+
+const clientOf = (info: Implementation | undefined): Envelope["client"] =>
+  info === undefined ? { name: "unnamed client" } : { name: info.name, version: info.version }
 
 /** Reads it; a text says what is wrong. */
 export const read = (meta: unknown): Envelope | string => {
-  const { [META.protocolVersion]: revision, [META.clientCapabilities]: capabilities } = asObject(meta)
-  const { [META.clientInfo]: info, [META.logLevel]: logLevel } = asObject(meta)
+  const own: Readonly<Record<string, unknown>> = isObject(meta) ? meta : {}
+  const { [META.protocolVersion]: revision, [META.clientCapabilities]: capabilities } = own
+  const { [META.clientInfo]: info, [META.logLevel]: logLevel, progressToken } = own
   if (!isText(revision)) return `params._meta["${META.protocolVersion}"] must be a string`
-  if (!Predicate.isReadonlyObject(capabilities)) return `params._meta["${META.clientCapabilities}"] must be an object`
-  const odd = DECLARED.find((key) => capabilities[key] !== undefined && !Predicate.isReadonlyObject(capabilities[key]))
-  if (odd !== undefined) return `params._meta["${META.clientCapabilities}"].${odd} must be an object`
-  const client = readClient(info)
-  if (client === undefined) return `params._meta["${META.clientInfo}"] must have a name and a version`
+  if (!isObject(capabilities)) return `params._meta["${META.clientCapabilities}"] must be an object`
+  const odd = CAPABILITIES.find(([name, is]) => capabilities[name] !== undefined && !is(capabilities[name]))
+  if (odd !== undefined) return `params._meta["${META.clientCapabilities}"].${odd[0]} is malformed`
+  if (info !== undefined && !isImplementation(info)) {
+    return `params._meta["${META.clientInfo}"] must have a name and a version, and nothing malformed`
+  }
   if (logLevel !== undefined && !isLogLevel(logLevel)) return `params._meta["${META.logLevel}"] is no log level`
-  return { revision, capabilities, client, logLevel }
+  if (progressToken !== undefined && !isToken(progressToken)) {
+    return "params._meta.progressToken must be a string or an integer"
+  }
+  return { revision, capabilities, client: clientOf(info), logLevel }
 }
-
-const asObject = (meta: unknown): Readonly<Record<string, unknown>> => (Predicate.isReadonlyObject(meta) ? meta : {})
 
 /** The `_meta` of a request of ours, over the other members that it is to have. */
 export const metaFor = (

@@ -114,7 +114,7 @@ const missing = (headers: Headers, { method, params }: ClientMessage.Request): R
   const given = headers[HEADER.name]
   if (given === undefined) return typeof value === "string" ? mismatch("the header Mcp-Name is missing") : undefined
   const named = HeaderText.decode(given)
-  if (named === undefined) return mismatch("Mcp-Name is not valid Base64")
+  if (named === undefined) return mismatch("Mcp-Name has invalid characters or Base64")
   return typeof value !== "string" || named === value
     ? undefined
     : mismatch(`params.${member} is ${JSON.stringify(value)}, Mcp-Name says ${JSON.stringify(named)}`)

@@ -21,45 +21,58 @@ const PRIMITIVES = new Set<unknown>(["string", "integer", "boolean"])
 /** Keywords below which stands data, not schemas. */
 const DATA = new Set(["default", "const", "enum", "examples", "required", "dependentRequired"])
 
+/** Keywords below which stand schemas under names of their own, which are no keywords. */
+const NAMED = new Set(["properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"])
+
+/** Further down no argument is mirrored. */
+const MAX_PATH = 64
+
+/** A part of a schema; `path` leads there by properties alone, and is undefined where that is not so. */
+interface Place {
+  readonly schema: unknown
+  readonly path: ReadonlyArray<string> | undefined
+}
+
+const extend = (path: Place["path"], name: string): Place["path"] =>
+  path === undefined || path.length === MAX_PATH ? undefined : [...path, name]
+
+const placesWithin = ({ path, schema }: Place): ReadonlyArray<Place> => {
+  if (Array.isArray(schema)) return schema.map((one: unknown) => ({ schema: one, path: undefined }))
+  if (!Predicate.isReadonlyObject(schema)) return []
+  return Object.entries(schema).flatMap(([keyword, value]): ReadonlyArray<Place> => {
+    if (DATA.has(keyword)) return []
+    if (!NAMED.has(keyword) || !Predicate.isReadonlyObject(value)) return [{ schema: value, path: undefined }]
+    const above = keyword === "properties" ? path : undefined
+    return Object.entries(value).map(([name, one]) => ({ schema: one, path: extend(above, name) }))
+  })
+}
+
+const declaration = (schema: Schema, path: Place["path"]): Declaration | string => {
+  const name = schema[ANNOTATION]
+  if (typeof name !== "string") return `${ANNOTATION} is not a header's name`
+  const shown = `${ANNOTATION} ${JSON.stringify(name)}`
+  if (!TOKEN.test(name)) return `${shown} is not a header's name`
+  if (path === undefined || path.length === 0) return `${shown} stands where no argument can be`
+  if (!PRIMITIVES.has(schema["type"])) return `${shown} is of a type that headers cannot have`
+  return { path, header: `${HEADER.paramPrefix}${name.toLowerCase()}`, isInteger: schema["type"] === "integer" }
+}
+
 /** What a schema declares; a text says what is wrong with it (§Schema Extension). */
 export const declarations = (root: unknown): ReadonlyArray<Declaration> | string => {
-  const found: Array<Declaration> = []
-  const names = new Set<string>()
-
-  const declare = (schema: Schema, path: ReadonlyArray<string> | undefined): string | undefined => {
-    const name = schema[ANNOTATION]
-    const shown = `${ANNOTATION} ${JSON.stringify(name)}`
-    if (typeof name !== "string" || !TOKEN.test(name)) return `${shown} is not a header's name`
-    if (names.has(name.toLowerCase())) return `${shown} stands twice`
-    if (path === undefined || path.length === 0) return `${shown} stands where no argument can be`
-    if (!PRIMITIVES.has(schema["type"])) return `${shown} is of a type that headers cannot have`
-    names.add(name.toLowerCase())
-    const header = `${HEADER.paramPrefix}${name.toLowerCase()}`
-    found.push({ path, header, isInteger: schema["type"] === "integer" })
-    return undefined
+  const found = new Map<string, Declaration>()
+  // Places are added while they are walked: a server may nest them deeper than calls can be.
+  const places: Array<Place> = [{ schema: root, path: [] }]
+  for (const place of places) {
+    const { path, schema } = place
+    if (Predicate.isReadonlyObject(schema) && ANNOTATION in schema) {
+      const made = declaration(schema, path)
+      if (typeof made === "string") return made
+      if (found.has(made.header)) return `${ANNOTATION} ${JSON.stringify(schema[ANNOTATION])} stands twice`
+      found.set(made.header, made)
+    }
+    for (const within of placesWithin(place)) places.push(within)
   }
-
-  /** `path` leads there by properties alone; undefined where it does not. */
-  const visit = (schema: unknown, path: ReadonlyArray<string> | undefined): string | undefined => {
-    if (Array.isArray(schema)) {
-      return schema.reduce<string | undefined>((fault, one) => fault ?? visit(one, undefined), undefined)
-    }
-    if (!Predicate.isReadonlyObject(schema)) return undefined
-    const { properties, ...others } = schema as Schema
-    const own = ANNOTATION in schema ? declare(schema as Schema, path) : undefined
-    if (own !== undefined) return own
-    for (const [name, property] of Object.entries(Predicate.isReadonlyObject(properties) ? properties : {})) {
-      const fault = visit(property, path === undefined ? undefined : [...path, name])
-      if (fault !== undefined) return fault
-    }
-    for (const [keyword, value] of Object.entries(others)) {
-      const fault = DATA.has(keyword) ? undefined : visit(value, undefined)
-      if (fault !== undefined) return fault
-    }
-    return undefined
-  }
-
-  return visit(root, []) ?? found
+  return [...found.values()]
 }
 
 const known = new WeakMap<Uint8Array, ReadonlyArray<Declaration> | string>()
@@ -98,7 +111,13 @@ export const headersFor = (
     return text === undefined ? [] : [[declaration.header, HeaderText.encode(text)] as const]
   })
 
-const isNumber = (text: string): boolean => /^-?\d+(\.\d+)?$/u.test(text)
+const DECIMAL = /^-?\d+(\.\d+)?$/u
+
+/** Does a header say this value? Integers are compared as numbers: 42.0 is 42. */
+const says = (said: string, value: unknown, isInteger: boolean): boolean =>
+  isInteger && typeof value === "number" && DECIMAL.test(said)
+    ? Number(said) === value
+    : !Predicate.isObjectOrArray(value) && said === String(value)
 
 /** What is wrong with the headers of a call with these arguments; undefined where nothing is (§Server Validation). */
 export const mismatch = (
@@ -107,15 +126,18 @@ export const mismatch = (
   given: unknown
 ): string | undefined => {
   for (const declaration of declared) {
-    const text = textOf(valueAt(declaration, given))
-    if (text === undefined) continue
-    const value = headers[declaration.header]
-    if (value === undefined) return `the header ${declaration.header} is missing`
+    const { header, isInteger, path } = declaration
+    const argument = valueAt(declaration, given)
+    const value = headers[header]
+    if (value === undefined) {
+      // What no header can say is for the tool's schema to refuse.
+      if (textOf(argument) === undefined) continue
+      return `the header ${header} is missing`
+    }
     const said = HeaderText.decode(value)
-    if (said === undefined) return `the header ${declaration.header} is not valid Base64`
-    const isSame =
-      said === text || (declaration.isInteger && isNumber(said) && isNumber(text) && Number(said) === Number(text))
-    if (!isSame) return `the header ${declaration.header} differs from the argument ${declaration.path.join(".")}`
+    if (said === undefined) return `the header ${header} has invalid characters or Base64`
+    if (argument === undefined || argument === null) return `the header ${header} mirrors no argument`
+    if (!says(said, argument, isInteger)) return `the header ${header} differs from the argument ${path.join(".")}`
   }
   return undefined
 }

@@ -3,8 +3,11 @@ import * as Predicate from "effect/Predicate"
 import * as Struct from "effect/Struct"
 import * as Frame from "./Frame.ts"
 import * as Json from "./Json.ts"
+import * as LegacyShapes from "./LegacyShapes.ts"
 import * as Members from "./Members.ts"
 import { CODE, META } from "./Protocol.ts"
+
+const inOrder = (a: Json.Edit, b: Json.Edit): number => a.span.start - b.span.start
 
 type Edits = ReadonlyArray<Json.Edit>
 
@@ -62,12 +65,12 @@ export const toModern = (
       : Members.edit(meta, metaMembers, { first: identity })
   const drop = metaMembers === undefined && meta !== undefined ? [...out, "_meta"] : out
   return [...Members.edit(result, all, { first: `"resultType":"complete"${caching}${own}`, out: drop }), ...inner].sort(
-    (a, b) => a.span.start - b.span.start
+    inOrder
   )
 }
 
-/** A modern server's answer for a legacy client. */
-export const toLegacy = (frame: Frame.Frame, method: string): Edits => {
+/** A modern server's answer for a legacy client; `wraps` says whether its tool's schema is shown wrapped. */
+export const toLegacy = (frame: Frame.Frame, method: string, wraps: boolean): Edits => {
   const { result } = frame
   if (result === undefined) {
     return recode(frame, (code) => {
@@ -77,7 +80,9 @@ export const toLegacy = (frame: Frame.Frame, method: string): Edits => {
     })
   }
   const all = membersOf(frame, result)
-  return all === undefined ? [] : Members.edit(result, all, { out: ["resultType", "ttlMs", "cacheScope"] })
+  if (all === undefined) return []
+  const content = method === "tools/call" ? LegacyShapes.content(frame.bytes, result, wraps) : []
+  return [...Members.edit(result, all, { out: ["resultType", "ttlMs", "cacheScope"] }), ...content].sort(inOrder)
 }
 
 /** What a result says that it is; without a word it is complete. */
@@ -131,7 +136,7 @@ export const questionToInputRequest = (frame: Frame.Frame): Uint8Array => {
     ...(meta === undefined || metaMembers === undefined
       ? []
       : Members.edit(meta, metaMembers, { out: ["progressToken"] }))
-  ].sort((a, b) => a.span.start - b.span.start)
+  ].sort(inOrder)
   const { end, start } = frame.params
   const moved = edits.map(({ by, span }) => ({ by, span: { start: span.start - start, end: span.end - start } }))
   return Json.join([
@@ -177,7 +182,7 @@ export const forSubscription = (
     ...(meta === undefined || metaMembers === undefined
       ? Members.edit(frame.params, all, { first: `"_meta":{${tag}}`, out: ["_meta"] })
       : Members.edit(meta, metaMembers, { first: tag, out: [META.subscriptionId] }))
-  ].sort((a, b) => a.span.start - b.span.start)
+  ].sort(inOrder)
   return Json.join(Json.splice(frame.bytes, edits))
 }
 

@@ -4,6 +4,8 @@ import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE, type Era } from "../domain/Protocol.ts"
 import * as Rewrite from "../domain/Rewrite.ts"
+import type { Entry } from "../domain/View.ts"
+import * as LegacyShapes from "../domain/LegacyShapes.ts"
 import * as Translate from "../domain/Translate.ts"
 import { NAME, VERSION } from "../observability/Version.ts"
 import type { Answered } from "../upstream/Upstream.ts"
@@ -34,11 +36,15 @@ export const failure = (
 /** What a failure of the gateway's is to its client. */
 export const proxyError = (era: Era, error: ProxyError): Conclusion => failure(era, verdict(error))
 
-const translated = ({ era, request }: Exchange, answered: Answered): ReadonlyArray<Json.Edit> => {
+const translated = (
+  { era, request }: Exchange,
+  answered: Answered,
+  tool: Entry | undefined
+): ReadonlyArray<Json.Edit> => {
   if (era === answered.era) return []
   return era === "modern"
     ? Translate.toModern(answered.frame, request.method, SERVER_INFO)
-    : Translate.toLegacy(answered.frame, request.method)
+    : Translate.toLegacy(answered.frame, request.method, tool !== undefined && LegacyShapes.wraps(tool.bytes))
 }
 
 const codeOf = ({ bytes, error }: Frame.Frame): unknown =>
@@ -48,12 +54,15 @@ const codeOf = ({ bytes, error }: Frame.Frame): unknown =>
 export const forwarded = (
   exchange: Exchange,
   answered: Answered,
-  rename: Rename,
-  more: ReadonlyArray<Json.Edit> = []
+  {
+    more = [],
+    rename,
+    tool
+  }: { readonly rename: Rename; readonly tool?: Entry | undefined; readonly more?: ReadonlyArray<Json.Edit> }
 ): Conclusion => {
   const { frame } = answered
   const uris = rename === undefined ? [] : Rewrite.resultEdits(frame, rename)
-  const others = [...more, ...uris, ...translated(exchange, answered)]
+  const others = [...more, ...uris, ...translated(exchange, answered, tool)]
   const code = exchange.era === "modern" ? codeOf(frame) : undefined
   return {
     under: (id) => {

@@ -171,7 +171,7 @@ const make = Effect.gen(function* () {
           const upstream = yield* fleet.borrow(server, caller)
           yield* Effect.addFinalizer(() => Effect.ignore(Watching.unwatch(upstream, own, key)))
           return (yield* Watching.watch(upstream, own, key)) ? undefined : uri
-        }).pipe(Effect.catch(() => Effect.succeed(uri)))
+        }).pipe(Effect.orElseSucceed(() => uri))
       const follow = Effect.fnUntraced(function* (server: ServerId, task: string) {
         const upstream = yield* fleet.borrow(server, caller)
         yield* Effect.acquireRelease(

@@ -11,6 +11,7 @@ import * as Json from "../domain/Json.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
 import type { Entry } from "../domain/View.ts"
 import type { Hint } from "../domain/Caching.ts"
+import * as LegacyShapes from "../domain/LegacyShapes.ts"
 import { META } from "../domain/Protocol.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { NAME, VERSION } from "../observability/Version.ts"
@@ -39,10 +40,11 @@ const encodePage = (
   next: string | undefined,
   hint: Hint | undefined
 ): Array<Uint8Array> => {
+  const isLegacy = hint === undefined
   const pieces = [Json.utf8(`{"${kind}":[`)]
   page.forEach(({ bytes }, index) => {
     if (index > 0) pieces.push(COMMA)
-    pieces.push(bytes)
+    pieces.push(isLegacy && kind === "tools" ? LegacyShapes.tool(bytes) : bytes)
   })
   const more = [
     ...(next === undefined ? [] : [`"nextCursor":${JSON.stringify(next)}`]),

@@ -161,10 +161,12 @@ const make = Effect.gen(function* () {
     }
     if (answered.era === "modern" && exchange.era === "modern" && Tasks.mayName(request.method, answered.frame)) {
       const edits = yield* tasks.edits(requester, request, server, answered.frame)
-      return Conclusions.forwarded(exchange, answered, rename, edits)
+      return Conclusions.forwarded(exchange, answered, { rename, more: edits })
     }
     const urls = exchange.era === "modern" ? Translate.urlsToVisit(answered.frame) : undefined
-    return urls === undefined ? Conclusions.forwarded(exchange, answered, rename) : yield* visitFirst(exchange, urls)
+    return urls === undefined
+      ? Conclusions.forwarded(exchange, answered, { rename, tool })
+      : yield* visitFirst(exchange, urls)
   })
 
   /** A legacy server wants URLs visited before it is called again: nothing is parked, the client is to call again. */

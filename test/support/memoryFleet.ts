@@ -28,23 +28,29 @@ export interface MemoryServer {
   readonly gate?: Effect.Effect<void>
   readonly era?: Era
   /** What a call is answered with, as members of the response, once the server has asked what it wants to know. */
+  readonly raw?: Raw
+  /** Further members of the items of that name. */
+  readonly more?: Readonly<Record<string, object>>
   readonly play?: (request: MemoryRequest, handlers: CallHandlers) => Effect.Effect<object>
 }
+
+/** What a request is answered with byte for byte: the whole response, under the id 1. */
+export type Raw = (message: Uint8Array) => Uint8Array
 
 export interface MemoryRequest {
   readonly method: string
   readonly params?: Readonly<Record<string, unknown>>
 }
 
-const item = (kind: Catalogue.Kind, name: string): Catalogue.Item => {
+const item = (kind: Catalogue.Kind, name: string, more: object = {}): Catalogue.Item => {
   const head = `{"${Catalogue.LIST[kind].name}":`
   const text = JSON.stringify(name)
   const at = { start: head.length, end: head.length + Json.utf8(text).length }
-  return { name, bytes: Json.utf8(`${head}${text},"x":1}`), at }
+  return { name, bytes: Json.utf8(`${head}${text},${JSON.stringify({ x: 1, ...more }).slice(1)}`), at }
 }
 
-export const lists = (offer: Offer): Catalogue.Lists => ({
-  tools: (offer.tools ?? []).map((name) => item("tools", name)),
+export const lists = (offer: Offer, more: MemoryServer["more"] = {}): Catalogue.Lists => ({
+  tools: (offer.tools ?? []).map((name) => item("tools", name, more[name])),
   prompts: (offer.prompts ?? []).map((name) => item("prompts", name)),
   resources: (offer.resources ?? []).map((name) => item("resources", name)),
   resourceTemplates: (offer.resourceTemplates ?? []).map((name) => item("resourceTemplates", name))
@@ -86,7 +92,7 @@ const stateFor = (server: MemoryServer, shelf: Catalogue.Shelf): UpstreamState =
             version: "1",
             instructions: server.instructions
           },
-    catalogue: status === "silent" ? Catalogue.empty : shelf.shelve(lists(server.offer)),
+    catalogue: status === "silent" ? Catalogue.empty : shelf.shelve(lists(server.offer, server.more)),
     startMillis: 1,
     hints: {},
     note: undefined
@@ -134,14 +140,19 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
         Effect.gen(function* () {
           const server = current.get(name)!
           const era = server.era ?? "legacy"
-          const request = JSON.parse(Buffer.from(encode(1, era)).toString()) as MemoryRequest
+          const message = encode(1, era)
+          const request = JSON.parse(Buffer.from(message).toString()) as MemoryRequest
           reached.push(`${name} ${request.method}`)
           if ((server.status ?? "up") !== "up") {
             return yield* new UpstreamDown({ server: name, status: "failed: it is out of order" })
           }
           if (server.gate !== undefined) yield* server.gate
-          const said = server.play === undefined ? answer(server, request) : yield* server.play(request, handlers)
-          const frame = Frame.read(Json.encode({ jsonrpc: "2.0", id: 1, ...said }))
+          const say = Effect.fnUntraced(function* () {
+            if (server.raw !== undefined) return server.raw(message)
+            const said = server.play === undefined ? answer(server, request) : yield* server.play(request, handlers)
+            return Json.encode({ jsonrpc: "2.0", id: 1, ...said })
+          })
+          const frame = Frame.read(yield* say())
           return Frame.isFrame(frame) ? { frame, era } : yield* Effect.die(new Error(frame.malformed))
         }),
       notify: () => Effect.void,

@@ -61,6 +61,7 @@ export interface Answered {
 export interface Asked {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** A text is sent as it is. */
   readonly body?: unknown
 }
 
@@ -96,7 +97,7 @@ const make = Effect.gen(function* () {
     const web = new Request(url, {
       method,
       headers: { accept: "application/json, text/event-stream", "content-type": "application/json", ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) })
     })
     const endpoint = server === undefined ? ({ _tag: "All" } as const) : endpointOf(server, principal)
     const response =
@@ -113,6 +114,25 @@ const make = Effect.gen(function* () {
         (body) => ({ status: response.status, headers: Object.fromEntries(response.headers), body })
       )
     )
+
+  /** What comes on an event stream, as it comes. */
+  const stream = Effect.fnUntraced(function* (response: Response) {
+    const heard: Array<string> = []
+    let hasEnded = false
+    const reader = response.body?.getReader()
+    const pump = Effect.gen(function* () {
+      for (;;) {
+        const chunk = yield* Effect.promise(() => reader?.read() ?? Promise.resolve({ done: true, value: undefined }))
+        if (chunk.done) break
+        const text = Buffer.from(chunk.value as Uint8Array).toString()
+        heard.push(...[...text.matchAll(/^data: (\{.*\})$/gmu)].map(([, data = ""]) => data))
+      }
+      hasEnded = true
+    })
+    yield* Effect.forkScoped(pump)
+    const leave = Effect.promise(() => reader?.cancel() ?? Promise.resolve())
+    return { status: response.status, heard, hasEnded: () => hasEnded, leave }
+  })
 
   /** What a modern client sends, whose requests each say it all. */
   const modern = (id: number, method: string, sent: object, capabilities: object = {}): Asked => {
@@ -161,25 +181,10 @@ const make = Effect.gen(function* () {
         }),
       /** Opens the standing stream; what comes on it, as it comes. */
       listen: Effect.gen(function* () {
-        const response = yield* respond(principal, server, { method: "GET", headers })
-        const heard: Array<string> = []
-        let hasEnded = false
-        const reader = response.body?.getReader()
-        const pump = Effect.gen(function* () {
-          for (;;) {
-            const chunk = yield* Effect.promise(
-              () => reader?.read() ?? Promise.resolve({ done: true, value: undefined })
-            )
-            if (chunk.done) break
-            const text = Buffer.from(chunk.value as Uint8Array).toString()
-            heard.push(...[...text.matchAll(/^data: (\{.*\})$/gmu)].map(([, data = ""]) => data))
-          }
-          hasEnded = true
-        })
-        yield* Effect.forkScoped(pump)
+        const listening = yield* stream(yield* respond(principal, server, { method: "GET", headers }))
         const own = () => [...sessions.all()].find(({ id }) => id === headers["mcp-session-id"])
         yield* arrived(() => own()?.listening !== undefined)
-        return { status: response.status, heard, hasEnded: () => hasEnded }
+        return listening
       })
     }
   })
@@ -191,7 +196,15 @@ const make = Effect.gen(function* () {
     return { status: answered.status, ...(JSON.parse(answered.body) as Reply) }
   })
 
-  return { ask, begin, once }
+  /** A modern client's stream of changes; what comes on it, the acknowledgement first. */
+  const subscribe = Effect.fnUntraced(function* (principal: Principal, id: number, notifications: object) {
+    const asked = modern(id, "subscriptions/listen", { notifications })
+    const listening = yield* stream(yield* respond(principal, undefined, asked))
+    if (listening.status === 200) yield* arrived(() => listening.heard.length > 0)
+    return listening
+  })
+
+  return { ask, begin, once, subscribe }
 })
 
 /** A gateway before the fleet, under the rules, until the scope closes. */
