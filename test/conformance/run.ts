@@ -15,7 +15,7 @@ import { format } from "./compare.ts"
 import { startProxyFor } from "./proxy.ts"
 import { compare, drive, together } from "./runs.ts"
 import { startServer } from "./server.ts"
-import { clientSuites, inputRequired, legacySuites, modernSuites, tasks } from "./suites.ts"
+import { clientSuites, inputRequired, legacySuites, modernSuites, ONLY_WITH_SESSIONS, tasks } from "./suites.ts"
 
 /** A server of a package that we have. */
 const local = (name: string, ...args: ReadonlyArray<string>) => ({
@@ -34,16 +34,19 @@ const endpointsOf = Effect.fnUntraced(function* (server: Record<string, unknown>
     [startProxyFor({ conformance: server }), startProxyFor({ conformance: server, ...OTHERS })],
     { concurrency: "unbounded" }
   )
-  return { [`/mcp${suffix}`]: alone, [`/mcp/conformance${suffix}`]: `${among}/conformance` }
+  return [
+    { name: `/mcp${suffix}`, url: alone },
+    { name: `/mcp/conformance${suffix}`, url: `${among}/conformance` }
+  ]
 })
 
 /** Clients with sessions, in front of a server that is spoken to like that too, and of one that is not. */
 const legacy = Effect.gen(function* () {
   const url = yield* startServer(fixture("conformance-server.ts"))
-  const endpoints = {
+  const endpoints = [
     ...(yield* endpointsOf({ url, era: "legacy" })),
-    "/mcp over 2026-07-28": yield* startProxyFor({ conformance: { url } })
-  }
+    { name: "/mcp over 2026-07-28", url: yield* startProxyFor({ conformance: { url } }), except: ONLY_WITH_SESSIONS }
+  ]
   return together(yield* Effect.forEach(legacySuites, (suite) => compare(suite, url, endpoints)))
 }).pipe(Effect.scoped)
 
@@ -64,10 +67,10 @@ const asked = Effect.gen(function* () {
   const url = yield* startServer(fixture("conformance-server.ts"))
   const script = fixture("conformance-legacy.ts")
   const stdio = { command: process.execPath, args: [script, "--stdio"], isolation: "user" }
-  const endpoints = {
+  const endpoints = [
     ...(yield* endpointsOf({ url: yield* startServer(script) }, " over sessions")),
-    "/mcp over stdio": yield* startProxyFor({ conformance: stdio })
-  }
+    { name: "/mcp over stdio", url: yield* startProxyFor({ conformance: stdio }) }
+  ]
   return yield* compare(inputRequired, url, endpoints)
 }).pipe(Effect.scoped)
 

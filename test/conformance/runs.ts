@@ -9,19 +9,25 @@ interface Target {
   readonly name: string
   /** A server's URL, or a client's command. */
   readonly address: string
+  /** What is not looked at there. */
+  readonly except?: ReadonlyMap<string, string>
 }
 
 /** Runs a suite against one target; compares with the direct run, if this is not it. */
 const check = Effect.fnUntraced(function* (suite: Suite, listed: Listed, target: Target, reference?: Results) {
   const { code, output, results } = yield* run(suite, target.address)
-  const direct = reference ?? results
-  const counts = tally(listed, direct, results)
+  const counts = (scenario: string): boolean => target.except?.has(scenario) !== true
+  const remaining = { scored: listed.scored.filter(counts), unscored: listed.unscored.filter(counts) }
+  const [direct, found] = [reference ?? results, results].map(
+    (all): Results => new Map([...all].filter(([scenario]) => counts(scenario)))
+  ) as [Results, Results]
+  const tallied = tally(remaining, direct, found)
   const title = `${suite.label} ${target.name}`
-  yield* Console.log(`${title}: ${format(counts)}`)
-  const found = remarks(listed, direct, results)
+  yield* Console.log(`${title}: ${format(tallied)}`)
+  const wrong = remarks(remaining, direct, found)
   // Its own verdict counts too, where it knows something that its checks do not say.
-  const all = found.length === 0 && code !== 0 ? [`exit code ${code}\n${output}`] : found
-  return { results, tally: counts, remarks: all.map((remark) => `${title}: ${remark}`) }
+  const all = wrong.length === 0 && code !== 0 ? [`exit code ${code}\n${output}`] : wrong
+  return { results, tally: tallied, remarks: all.map((remark) => `${title}: ${remark}`) }
 })
 
 /** What several runs came to together. */
@@ -30,16 +36,21 @@ export const together = (outcomes: ReadonlyArray<Outcome>): Outcome => ({
   remarks: outcomes.flatMap(({ remarks }) => remarks)
 })
 
+/** Where the proxy is asked for a server. */
+export interface Endpoint {
+  /** For people. */
+  readonly name: string
+  readonly url: string
+  /** The scenarios that cannot pass there, and why. */
+  readonly except?: ReadonlyMap<string, string>
+}
+
 /** Runs a suite against a server directly, then through each endpoint: what it finds has to be the same. */
-export const compare = Effect.fnUntraced(function* (
-  suite: Suite,
-  url: string,
-  endpoints: Readonly<Record<string, string>>
-) {
+export const compare = Effect.fnUntraced(function* (suite: Suite, url: string, endpoints: ReadonlyArray<Endpoint>) {
   const listed = yield* scenarios(suite)
   const direct = yield* check(suite, listed, { name: "direct", address: url })
-  const through = yield* Effect.forEach(Object.entries(endpoints), ([name, address]) =>
-    check(suite, listed, { name, address }, direct.results)
+  const through = yield* Effect.forEach(endpoints, ({ except, name, url: address }) =>
+    check(suite, listed, { name, address, ...(except === undefined ? {} : { except }) }, direct.results)
   )
   return { tally: together(through).tally, remarks: together([direct, ...through]).remarks } satisfies Outcome
 })

@@ -21,7 +21,11 @@ export interface Suite {
   /** What chooses the same scenarios for the listing, which has them all without. */
   readonly listing: ReadonlyArray<string>
   /** Which of the listed are run, each by itself; without it, they are run together. */
-  readonly includes?: (scenario: string) => boolean
+  readonly singly?: {
+    readonly includes: (scenario: string) => boolean
+    /** So many mostly wait, and do not disturb each other. */
+    readonly atOnce: number
+  }
 }
 
 /** The suite could not be run to its end, or not understood. */
@@ -64,7 +68,7 @@ const HEADING = {
 /** The names of the scenarios that a run consists of. */
 export const scenarios = Effect.fnUntraced(function* (suite: Suite) {
   const { output } = yield* execute(suite, ["list", `--${suite.kind}`, ...suite.listing])
-  const { includes = () => true } = suite
+  const includes = suite.singly?.includes ?? (() => true)
   const namesIn = (text: string, pattern: RegExp) =>
     [...text.matchAll(pattern)].flatMap(([, name]) => (name !== undefined && includes(name) ? [name] : []))
   const scored = namesIn(HEADING[suite.kind].exec(output)?.[1] ?? "", /^ +- (\S+)/gmu)
@@ -91,9 +95,6 @@ const read = (kind: Kind, folder: string): Results =>
     })
   )
 
-/** Scenarios that are run by themselves mostly wait: as many at once do not disturb each other. */
-const AT_ONCE = 3
-
 /** Runs all of it against a URL, or a client's command. What it found is in the results, whatever its exit code is. */
 export const run = (
   suite: Suite,
@@ -105,12 +106,12 @@ export const run = (
     Effect.sync(() => mkdtempSync(join(tmpdir(), "mcp-conformance-"))),
     (folder) =>
       Effect.gen(function* () {
-        const { includes, kind, selection } = suite
+        const { kind, selection, singly } = suite
         const args = [kind, kind === "client" ? "--command" : "--url", target, ...selection, ...more, "-o", folder]
-        const chosen =
-          includes === undefined ? [[]] : (yield* scenarios(suite)).scored.map((name) => ["--scenario", name])
-        const ended = yield* Effect.forEach(chosen, (choice) => execute(suite, [...args, ...choice], printed), {
-          concurrency: AT_ONCE
+        const choices =
+          singly === undefined ? [[]] : (yield* scenarios(suite)).scored.map((scenario) => ["--scenario", scenario])
+        const ended = yield* Effect.forEach(choices, (choice) => execute(suite, [...args, ...choice], printed), {
+          concurrency: singly?.atOnce ?? 1
         })
         const failed = ended.filter(({ code }) => code !== 0)
         return {

@@ -36,52 +36,53 @@ export const legacySuites = [
 /** What is asked of a server of the revision without. */
 export const modernSuites = [required("2026-07-28"), known("2026-07-28")]
 
-/** Some scenarios of the suite, each by itself, in the revision that it is about. */
-const some = (label: string, includes: (scenario: string) => boolean, kind: Kind = "server"): Suite => ({
+/** Scenarios of the suite, each by itself. */
+const some = (label: string, kind: Kind, selection: ReadonlyArray<string>, singly: Suite["singly"]): Suite => ({
   label: `${alpha.version} ${label}`,
   kind,
   folder: alpha.folder,
-  selection: [],
-  listing: [],
-  includes
+  selection,
+  listing: selection,
+  ...(singly === undefined ? {} : { singly })
 })
 
 /** What is asked of a server whose tools become tasks. */
-export const tasks = some(
-  "tasks-*",
-  (scenario) =>
+export const tasks = some("tasks-*", "server", [], {
+  includes: (scenario) =>
     scenario.startsWith("tasks-") &&
     // The suite says of it that it is yet to be written, and always skips it.
-    scenario !== "tasks-status-notifications"
-)
+    scenario !== "tasks-status-notifications",
+  atOnce: 4
+})
 
-/** Why these cannot pass where the questions are those of a server that knows nothing but sessions. */
+/** What cannot be passed on behalf of a server that asks in its sessions, and why. */
 const ONLY_WITHOUT_SESSIONS: ReadonlyMap<string, string> = new Map([
   [
     "input-required-result-basic-elicitation",
-    "the question is to have the key user_name; keys have no place in a session"
+    "the question has to have the key user_name; in a session none has a key"
   ],
-  ["input-required-result-ignore-extra-params", "the first call answers user_name before anybody has asked"]
+  ["input-required-result-ignore-extra-params", "the very first call brings the answer to a question nobody has asked"]
 ])
 
 /** What is asked of a server that asks, where its questions become results on the way. */
-export const inputRequired = some(
-  "input-required-result-*",
-  (scenario) => scenario.startsWith("input-required-result-") && !ONLY_WITHOUT_SESSIONS.has(scenario)
-)
+export const inputRequired = some("input-required-result-*", "server", [], {
+  includes: (scenario) => scenario.startsWith("input-required-result-") && !ONLY_WITHOUT_SESSIONS.has(scenario),
+  // A question on a pipe does not say which of several calls it is about.
+  atOnce: 1
+})
 
 /** What is asked of a client of each revision; signing in to servers is another matter. */
-export const clientSuites = ["2025-06-18", "2025-11-25", "2026-07-28"].map((revision): Suite => ({
-  ...some(`client ${revision}`, (scenario) => !scenario.startsWith("auth/"), "client"),
-  selection: ["--spec-version", revision],
-  listing: ["--spec-version", revision]
-}))
+export const clientSuites = ["2025-06-18", "2025-11-25", "2026-07-28"].map((revision) =>
+  some(`client ${revision}`, "client", ["--spec-version", revision], {
+    includes: (scenario) => !scenario.startsWith("auth/"),
+    atOnce: 3
+  })
+)
+
+/** What cannot be passed on behalf of a server without sessions, and why. */
+export const ONLY_WITH_SESSIONS: ReadonlyMap<string, string> = new Map([
+  ["server-sse-polling", "its tool closes the stream that it answers on; without a session that is the end of the call"]
+])
 
 /** What it asks of an authorization server. */
-export const authorization: Suite = {
-  label: `${alpha.version} authorization`,
-  kind: "authorization",
-  folder: alpha.folder,
-  selection: [],
-  listing: []
-}
+export const authorization = some("authorization", "authorization", [], undefined)
