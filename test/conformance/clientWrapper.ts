@@ -65,7 +65,7 @@ const connected = (address: string) =>
       const client = new Client(
         { name: "conformance", version: "1.0.0" },
         {
-          capabilities: { elicitation: { form: { applyDefaults: true } } },
+          capabilities: { roots: {}, sampling: {}, elicitation: { form: { applyDefaults: true } } },
           versionNegotiation: { mode: era === "modern" ? { pin: "2026-07-28" } : "legacy" }
         }
       )

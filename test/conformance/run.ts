@@ -35,8 +35,8 @@ const endpointsOf = Effect.fnUntraced(function* (server: Record<string, unknown>
     { concurrency: "unbounded" }
   )
   return [
-    { name: `/mcp${suffix}`, url: alone },
-    { name: `/mcp/conformance${suffix}`, url: `${among}/conformance` }
+    { name: `/mcp${suffix}`, address: alone },
+    { name: `/mcp/conformance${suffix}`, address: `${among}/conformance` }
   ]
 })
 
@@ -45,7 +45,11 @@ const legacy = Effect.gen(function* () {
   const url = yield* startServer(fixture("conformance-server.ts"))
   const endpoints = [
     ...(yield* endpointsOf({ url, era: "legacy" })),
-    { name: "/mcp over 2026-07-28", url: yield* startProxyFor({ conformance: { url } }), except: ONLY_WITH_SESSIONS }
+    {
+      name: "/mcp over 2026-07-28",
+      address: yield* startProxyFor({ conformance: { url } }),
+      except: ONLY_WITH_SESSIONS
+    }
   ]
   return together(yield* Effect.forEach(legacySuites, (suite) => compare(suite, url, endpoints)))
 }).pipe(Effect.scoped)
@@ -69,7 +73,7 @@ const asked = Effect.gen(function* () {
   const stdio = { command: process.execPath, args: [script, "--stdio"], isolation: "user" }
   const endpoints = [
     ...(yield* endpointsOf({ url: yield* startServer(script) }, " over sessions")),
-    { name: "/mcp over stdio", url: yield* startProxyFor({ conformance: stdio }) }
+    { name: "/mcp over stdio", address: yield* startProxyFor({ conformance: stdio }) }
   ]
   return yield* compare(inputRequired, url, endpoints)
 }).pipe(Effect.scoped)
@@ -78,12 +82,12 @@ const asked = Effect.gen(function* () {
 const driven = Effect.gen(function* () {
   const eras = ["legacy", "modern"] as const
   const script = join(import.meta.dirname, "clientWrapper.ts")
-  const outcomes = yield* Effect.forEach(clientSuites, (suite) =>
-    Effect.forEach(eras, (era) =>
+  const runs = clientSuites.flatMap((suite) =>
+    eras.map((era) =>
       drive(suite, { name: `used by ${era} clients`, address: `"${process.execPath}" "${script}" ${era}` })
     )
   )
-  return together(outcomes.flat())
+  return together(yield* Effect.all(runs))
 })
 
 /** The proxy as an authorization server, asked for tokens for one of its resources. */
@@ -106,12 +110,11 @@ const authorize = Effect.fnUntraced(function* (pathPrefix: string, resource: str
 }, Effect.scoped)
 
 const outcome = Effect.gen(function* () {
-  // Much of it is waiting; what measures how soon it is answered would not stand a machine that is busier.
-  const servers = yield* Effect.all([legacy, modern, tasked, asked], { concurrency: 2 })
-  const clients = yield* driven
+  // Two at once: what measures how soon it is answered would not stand a busier machine.
+  const outcomes = yield* Effect.all([legacy, driven, modern, tasked, asked], { concurrency: 2 })
   // At the root of its host, without a word about resources; and below a path, for one server.
   const authorizations = [yield* authorize("", undefined), yield* authorize("/gate", "/mcp/raw")]
-  return together([...servers, clients, ...authorizations])
+  return together([...outcomes, ...authorizations])
 }).pipe(Effect.timeout("8 minutes"))
 
 const program = Effect.gen(function* () {

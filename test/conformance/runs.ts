@@ -4,18 +4,19 @@ import * as Effect from "effect/Effect"
 import { format, type Listed, type Outcome, remarks, type Results, sum, tally } from "./compare.ts"
 import { run, scenarios, type Suite } from "./suite.ts"
 
-interface Target {
+/** What a suite is run against. */
+export interface Target {
   /** For people. */
   readonly name: string
   /** A server's URL, or a client's command. */
   readonly address: string
-  /** What is not looked at there. */
+  /** The scenarios that cannot pass there, and why. */
   readonly except?: ReadonlyMap<string, string>
 }
 
 /** Runs a suite against one target; compares with the direct run, if this is not it. */
 const check = Effect.fnUntraced(function* (suite: Suite, listed: Listed, target: Target, reference?: Results) {
-  const { code, output, results } = yield* run(suite, target.address)
+  const { code, output, results } = yield* run(suite, listed, target.address)
   const counts = (scenario: string): boolean => target.except?.has(scenario) !== true
   const remaining = { scored: listed.scored.filter(counts), unscored: listed.unscored.filter(counts) }
   const [direct, found] = [reference ?? results, results].map(
@@ -36,22 +37,11 @@ export const together = (outcomes: ReadonlyArray<Outcome>): Outcome => ({
   remarks: outcomes.flatMap(({ remarks }) => remarks)
 })
 
-/** Where the proxy is asked for a server. */
-export interface Endpoint {
-  /** For people. */
-  readonly name: string
-  readonly url: string
-  /** The scenarios that cannot pass there, and why. */
-  readonly except?: ReadonlyMap<string, string>
-}
-
 /** Runs a suite against a server directly, then through each endpoint: what it finds has to be the same. */
-export const compare = Effect.fnUntraced(function* (suite: Suite, url: string, endpoints: ReadonlyArray<Endpoint>) {
+export const compare = Effect.fnUntraced(function* (suite: Suite, url: string, endpoints: ReadonlyArray<Target>) {
   const listed = yield* scenarios(suite)
   const direct = yield* check(suite, listed, { name: "direct", address: url })
-  const through = yield* Effect.forEach(endpoints, ({ except, name, url: address }) =>
-    check(suite, listed, { name, address, ...(except === undefined ? {} : { except }) }, direct.results)
-  )
+  const through = yield* Effect.forEach(endpoints, (endpoint) => check(suite, listed, endpoint, direct.results))
   return { tally: together(through).tally, remarks: together([direct, ...through]).remarks } satisfies Outcome
 })
 

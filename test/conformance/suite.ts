@@ -84,7 +84,7 @@ const RESULT = {
   authorization: /^authorization-server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/u
 }
 
-/** Reads what a run has left: a folder `{kind}-{scenario}-{time}` each, with its checks. */
+/** Reads what a run has left: a folder with its checks for each scenario, named after it and the time. */
 const read = (kind: Kind, folder: string): Results =>
   new Map(
     readdirSync(folder).flatMap((name) => {
@@ -98,6 +98,7 @@ const read = (kind: Kind, folder: string): Results =>
 /** Runs all of it against a URL, or a client's command. What it found is in the results, whatever its exit code is. */
 export const run = (
   suite: Suite,
+  { scored }: Listed,
   target: string,
   more: ReadonlyArray<string> = [],
   printed: (output: string) => void = () => {}
@@ -108,8 +109,7 @@ export const run = (
       Effect.gen(function* () {
         const { kind, selection, singly } = suite
         const args = [kind, kind === "client" ? "--command" : "--url", target, ...selection, ...more, "-o", folder]
-        const choices =
-          singly === undefined ? [[]] : (yield* scenarios(suite)).scored.map((scenario) => ["--scenario", scenario])
+        const choices = singly === undefined ? [[]] : scored.map((scenario) => ["--scenario", scenario])
         const ended = yield* Effect.forEach(choices, (choice) => execute(suite, [...args, ...choice], printed), {
           concurrency: singly?.atOnce ?? 1
         })
