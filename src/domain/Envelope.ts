@@ -102,5 +102,6 @@ export const metaFor = (
   [META.protocolVersion]: revision,
   [META.clientInfo]: client,
   [META.clientCapabilities]: capabilities,
-  ...(logLevel === undefined ? {} : { [META.logLevel]: logLevel })
+  // Undefined is not written: then there is none, whatever the others say.
+  [META.logLevel]: logLevel
 })

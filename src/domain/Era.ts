@@ -149,8 +149,9 @@ const request = (headers: Headers, body: ClientMessage.Request): Classified => {
 
 const notification = (headers: Headers, body: ClientMessage.Notification): Classified => {
   if (!claims(body)) {
-    if (!isModernName(header(headers, HEADER.protocolVersion))) return LEGACY
-    return otherMethod(headers, body) ?? { _tag: "Modern", envelope: undefined }
+    const named = header(headers, HEADER.protocolVersion)
+    if (named === undefined || !isModernName(named)) return LEGACY
+    return otherMethod(headers, body) ?? unserved(named) ?? { _tag: "Modern", envelope: undefined }
   }
   const claimed = metaOf(body)?.[META.protocolVersion]
   if (typeof claimed !== "string") {

@@ -111,13 +111,17 @@ export const headersFor = (
     return text === undefined ? [] : [[declaration.header, HeaderText.encode(text)] as const]
   })
 
-const DECIMAL = /^-?\d+(\.\d+)?$/u
+/** An integer as a decimal: nothing but zeros after the point, so that reading it as a number loses nothing. */
+const INTEGER = /^-?\d+(?:\.0+)?$/u
 
 /** Does a header say this value? Integers are compared as numbers: 42.0 is 42. */
-const says = (said: string, value: unknown, isInteger: boolean): boolean =>
-  isInteger && typeof value === "number" && DECIMAL.test(said)
+const says = (said: string, value: unknown, isInteger: boolean): boolean => {
+  // Read out of JSON it is no longer the number that was sent: nothing can be said of it.
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return false
+  return isInteger && typeof value === "number" && INTEGER.test(said)
     ? Number(said) === value
     : !Predicate.isObjectOrArray(value) && said === String(value)
+}
 
 /** What is wrong with the headers of a call with these arguments; undefined where nothing is (§Server Validation). */
 export const mismatch = (

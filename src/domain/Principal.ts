@@ -29,6 +29,9 @@ export const sameAccount = (a: Principal, b: Principal): boolean =>
     a.clientId === b.clientId &&
     a.grantId === b.grantId)
 
+/** Is it nobody in particular, so that what it may see everyone may? */
+export const isAnonymous = ({ kind }: Principal): boolean => kind === "anonymous"
+
 /** Everyone, where sign-in is switched off. */
 export const anonymous: Principal = {
   subject: Subject.make("anonymous"),

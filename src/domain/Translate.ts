@@ -85,6 +85,12 @@ export const toLegacy = (frame: Frame.Frame, method: string, wraps: boolean): Ed
   return [...Members.edit(result, all, { out: ["resultType", "ttlMs", "cacheScope"] }), ...content].sort(inOrder)
 }
 
+/** A result that may be shown to whoever asks, kept for who asked. */
+export const toPrivate = ({ bytes, result }: Frame.Frame): Edits => {
+  const scope = result === undefined ? undefined : Json.at(bytes, result, "cacheScope")
+  return scope === undefined ? [] : [{ span: scope, by: Json.utf8('"private"') }]
+}
+
 /** What a result says that it is; without a word it is complete. */
 export const resultTypeOf = ({ bytes, result }: Frame.Frame): string => {
   const said = result === undefined ? undefined : Json.tryParse(bytes, Json.at(bytes, result, "resultType"))

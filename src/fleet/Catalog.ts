@@ -11,7 +11,7 @@ import type { Hint } from "../domain/Caching.ts"
 import type { Catalogue, Kind } from "../domain/Catalogue.ts"
 import type { Caller } from "../domain/Lane.ts"
 import { everything, isUnrestricted, type Permissions } from "../domain/Permissions.ts"
-import type { Principal } from "../domain/Principal.ts"
+import { isAnonymous, type Principal } from "../domain/Principal.ts"
 import type { Capabilities } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import * as View from "../domain/View.ts"
@@ -245,7 +245,7 @@ const make = Effect.gen(function* () {
       })
       const merged = Caching.merge(hints)
       // Who has signed in may be shown what others may not.
-      return caller.principal.kind === "anonymous" ? merged : { ...merged, cacheScope: "private" }
+      return isAnonymous(caller.principal) ? merged : { ...merged, cacheScope: "private" }
     },
     instructions: (endpoint, principal) => {
       const { servers } = section(endpoint, principal)

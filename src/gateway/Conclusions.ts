@@ -1,5 +1,6 @@
 /** How calls end: a server's answer, a result of ours, or a failure, in the words of the client's era. */
 import { type ProxyError, verdict } from "../domain/Errors.ts"
+import { isAnonymous } from "../domain/Principal.ts"
 import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE, type Era } from "../domain/Protocol.ts"
@@ -37,11 +38,15 @@ export const failure = (
 export const proxyError = (era: Era, error: ProxyError): Conclusion => failure(era, verdict(error))
 
 const translated = (
-  { era, request }: Exchange,
+  { era, request, requester }: Exchange,
   answered: Answered,
   tool: Entry | undefined
 ): ReadonlyArray<Json.Edit> => {
-  if (era === answered.era) return []
+  if (era === answered.era) {
+    // Who has signed in may be shown what others may not.
+    const isShared = era === "legacy" || request.method !== "resources/read" || isAnonymous(requester.caller.principal)
+    return isShared ? [] : Translate.toPrivate(answered.frame)
+  }
   return era === "modern"
     ? Translate.toModern(answered.frame, request.method, SERVER_INFO)
     : Translate.toLegacy(answered.frame, request.method, tool !== undefined && LegacyShapes.wraps(tool.bytes))

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
 import type { Kind } from "../domain/Catalogue.ts"
-import { BadParams } from "../domain/Errors.ts"
+import { BadParams, LimitReached } from "../domain/Errors.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import * as Json from "../domain/Json.ts"
 import * as Lane from "../domain/Lane.ts"
@@ -32,6 +32,9 @@ import * as Watching from "./Watching.ts"
 /** How long servers have to say whether they tell of a resource, before the client is told what it will hear of. */
 const ACKNOWLEDGEMENT = "500 millis"
 
+/** More than any client opens. */
+const MAX_OPEN = 64
+
 const taskKey = (server: ServerId, task: string): string => JSON.stringify([server, task])
 
 /** One open stream. */
@@ -52,13 +55,13 @@ export class Listens extends Context.Service<
   {
     /**
      * What there is to say on a stream: first what of the filter is honoured, then what happens, for as long as it is read.
-     * Fails where the filter is none.
+     * Fails where the filter is none, and where this requester has too many open.
      */
     readonly open: (
       requester: Requester,
       request: Request,
       log: EventLog
-    ) => Effect.Effect<Stream.Stream<Delivery>, BadParams>
+    ) => Effect.Effect<Stream.Stream<Delivery>, BadParams | LimitReached>
     /** Ends those streams in good order. */
     readonly end: (which: (requester: Requester) => boolean) => void
   }
@@ -162,6 +165,8 @@ const make = Effect.gen(function* () {
     open: Effect.fnUntraced(function* (requester, request, log) {
       const asked = ListenFilter.read(request.params?.values["notifications"])
       if (typeof asked === "string") return yield* new BadParams({ reason: asked })
+      const own = [...listens].filter((one) => one.requester.key === requester.key).length
+      if (own >= MAX_OPEN) return yield* new LimitReached({ limit: `${MAX_OPEN} streams of changes are open already` })
       const { caller } = requester
       const { filter, followed, known, watched } = yield* honoured(requester, asked)
       const key = SessionKey.make(`listen ${++opened}`)

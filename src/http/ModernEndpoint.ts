@@ -8,7 +8,7 @@ import { Audit } from "../access/Audit.ts"
 import type * as ClientMessage from "../domain/ClientMessage.ts"
 import type { Envelope } from "../domain/Envelope.ts"
 import type { Headers } from "../domain/Era.ts"
-import type { BadParams } from "../domain/Errors.ts"
+import type { BadParams, LimitReached } from "../domain/Errors.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { CODE, LATEST_MODERN, MAY_ASK } from "../domain/Protocol.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
@@ -27,6 +27,9 @@ import type { Accepted } from "./Accept.ts"
 import { Draining } from "./Draining.ts"
 import { message, refuse } from "./Responses.ts"
 import * as Sse from "./Sse.ts"
+
+/** Why a request is not even begun. */
+type Refused = BadParams | LimitReached
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -51,7 +54,7 @@ export const make = Effect.gen(function* () {
   )
 
   /** Puts into the audit trail what is decided here already. */
-  const record = (requester: Requester, request: ClientMessage.Request, exit: Exit.Exit<void, BadParams>) =>
+  const record = (requester: Requester, request: ClientMessage.Request, exit: Exit.Exit<void, Refused>) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const exchange = { requester, request, server: undefined, answer: undefined }
       const { argumentsOf } = audit
@@ -140,7 +143,7 @@ export const make = Effect.gen(function* () {
               reply(channel, () => exchange.abandoned(channel))
             )
       return yield* answered.pipe(
-        Effect.catchTag("BadParams", (error) => {
+        Effect.catch((error) => {
           const { status, under } = Conclusions.proxyError("modern", error)
           return Effect.as(record(requester, request, Exit.fail(error)), message(under(request.id), { status }))
         })

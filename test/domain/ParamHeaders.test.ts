@@ -95,6 +95,14 @@ describe("the headers of a call", () => {
     ["a text in another case", { "mcp-param-region": "US" }, { region: "us" }, "differs from the argument region"],
     ["another integer", { "mcp-param-limit": "43" }, { limit: 42 }, "differs from the argument limit"],
     ["an integer in hexadecimal", { "mcp-param-limit": "0x2a" }, { limit: 42 }, "differs from the argument limit"],
+    [
+      "an integer but for what numbers round",
+      { "mcp-param-limit": "42.00000000000000000001" },
+      { limit: 42 },
+      "differs"
+    ],
+    ["an integer too large to be exact", { "mcp-param-limit": "9007199254740993" }, { limit: 2 ** 53 }, "differs"],
+    ["an integer too large, to the letter", { "mcp-param-limit": "9007199254740992" }, { limit: 2 ** 53 }, "differs"],
     ["equal to a text as numbers are", { "mcp-param-limit": "42.0" }, { limit: "42" }, "differs"],
     ["a boolean in another case", { "mcp-param-dry": "True" }, { dry: true }, "differs from the argument dry"],
     ["one of a list", { "mcp-param-region": "us" }, { region: ["us"] }, "differs from the argument region"],

@@ -2,13 +2,17 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { LATEST_LEGACY, LATEST_MODERN } from "../../src/domain/Protocol.ts"
 import { fixture, readyProxy } from "./harness.ts"
 
 const raw = { command: process.execPath, args: [fixture("raw-stdio.ts")] }
 
 describe("the second generation of the official client", () => {
-  for (const mode of ["auto", "legacy"] as const) {
-    it.live(`connects in mode "${mode}", and agrees on the newest revision that is spoken here`, () =>
+  for (const [mode, revision] of [
+    ["auto", LATEST_MODERN],
+    ["legacy", LATEST_LEGACY]
+  ] as const) {
+    it.live(`connects in mode "${mode}", and agrees on ${revision}`, () =>
       Effect.gen(function* () {
         const proxy = yield* readyProxy({ config: { mcpServers: { raw } } })
         const client = yield* Effect.acquireRelease(
@@ -19,7 +23,7 @@ describe("the second generation of the official client", () => {
           }),
           (connected) => Effect.promise(() => connected.close().catch(() => {}))
         )
-        assert.strictEqual(client.getNegotiatedProtocolVersion(), "2025-11-25")
+        assert.strictEqual(client.getNegotiatedProtocolVersion(), revision)
         const { tools } = yield* Effect.promise(() => client.listTools())
         assert.isTrue(tools.some(({ name }) => name === "echo"))
         const result = yield* Effect.promise(() => client.callTool({ name: "echo", arguments: { second: true } }))

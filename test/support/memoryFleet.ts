@@ -27,6 +27,7 @@ export interface MemoryServer {
   /** What calls wait for before they are answered. */
   readonly gate?: Effect.Effect<void>
   readonly era?: Era
+  readonly hints?: UpstreamState["hints"]
   /** What a call is answered with, as members of the response, once the server has asked what it wants to know. */
   readonly raw?: Raw
   /** Further members of the items of that name. */
@@ -94,7 +95,7 @@ const stateFor = (server: MemoryServer, shelf: Catalogue.Shelf): UpstreamState =
           },
     catalogue: status === "silent" ? Catalogue.empty : shelf.shelve(lists(server.offer, server.more)),
     startMillis: 1,
-    hints: {},
+    hints: server.hints ?? {},
     note: undefined
   }
 }

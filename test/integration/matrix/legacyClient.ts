@@ -29,6 +29,8 @@ class Connection {
   private level: string | undefined
 
   private readonly capabilities: Fields
+  /** Cancellations on their way: they are of no use after the session's end. */
+  private readonly cancelling: Array<Promise<void>> = []
 
   constructor(url: string, revision: Revision, capabilities: Fields) {
     this.url = url
@@ -65,7 +67,8 @@ class Connection {
     }
     const id = ++this.lastId
     signal?.addEventListener("abort", () => {
-      void this.tell({ method: "notifications/cancelled", params: { requestId: id, reason: "no longer wanted" } })
+      const params = { requestId: id, reason: "no longer wanted" }
+      this.cancelling.push(this.tell({ method: "notifications/cancelled", params }))
     })
     const { progressToken } = options
     const meta = progressToken === undefined ? {} : { _meta: { progressToken } }
@@ -120,6 +123,7 @@ class Connection {
 
   async close(): Promise<void> {
     this.end.abort()
+    await Promise.all(this.cancelling)
     await fetch(this.url, { method: "DELETE", headers: this.headers })
   }
 }
