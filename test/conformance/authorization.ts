@@ -2,7 +2,8 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { type Outcome, remarks, tally } from "./compare.ts"
-import { authorization, run, scenarios } from "./suite.ts"
+import { run, scenarios } from "./suite.ts"
+import { authorization } from "./suites.ts"
 
 export interface Target {
   /** For people. */
@@ -34,17 +35,17 @@ export const checkAuthorization = Effect.fnUntraced(function* (target: Target) {
     String(port),
     ...(resource === undefined ? [] : ["--resource", resource])
   ]
-  const names = yield* scenarios(authorization)
+  const listed = yield* scenarios(authorization)
   const { code, output, results } = yield* Effect.raceFirst(
-    run(authorization, issuer, more, (printed) => {
+    run(authorization, listed, issuer, more, (printed) => {
       const found = REQUEST.exec(printed)
       if (found !== null && printed.includes(LISTENING)) Deferred.doneUnsafe(asked, Effect.succeed(found[0]))
     }),
     Deferred.await(asked).pipe(Effect.flatMap(visit), Effect.andThen(Effect.never))
   )
-  const counts = tally(names, results, results)
+  const counts = tally(listed, results, results)
   const title = `${authorization.label} ${name}`
-  const found = remarks(names, results, results)
+  const found = remarks(listed, results, results)
   const all = found.length === 0 && code !== 0 ? [`exit code ${code}\n${output}`] : found
   return { title, tally: counts, remarks: all.map((remark) => `${title}: ${remark}`) } satisfies Outcome & {
     readonly title: string

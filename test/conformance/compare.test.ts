@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { type Check, format, remarks, type Results, sum, tally } from "./compare.ts"
+import { type Check, format, type Listed, remarks, type Results, sum, tally } from "./compare.ts"
 
 const check = (id: string, status: Check["status"] = "SUCCESS", errorMessage?: string): Check => ({
   id,
@@ -10,7 +10,7 @@ const check = (id: string, status: Check["status"] = "SUCCESS", errorMessage?: s
 
 const results = (checks: Readonly<Record<string, ReadonlyArray<Check>>>): Results => new Map(Object.entries(checks))
 
-const names = ["ping", "tools-list"]
+const names: Listed = { scored: ["ping", "tools-list"], unscored: [] }
 
 const direct = results({ ping: [check("ping")], "tools-list": [check("list"), check("names")] })
 
@@ -126,6 +126,39 @@ describe("what has not passed, though both runs are alike:", () => {
   it("a scenario that the suite does not list", () => {
     const both = new Map([...direct, ["extra", [check("extra")]] as const])
     expect(remarks(names, both, both)).toEqual(["extra: the suite does not list it"])
+  })
+})
+
+describe("a scenario that nobody has to pass", () => {
+  const listed: Listed = { scored: ["tools-list"], unscored: ["ping"] }
+  const failing = but("ping", check("ping", "FAILURE", "no answer"), check("more"))
+
+  it("has to pass as it does directly, where it does", () => {
+    expect(remarks(listed, direct, failing)).not.toEqual([])
+    expect(format(tally(listed, direct, failing))).toBe("1/2 scenarios, 2/4 checks")
+  })
+
+  it("may fail the way it does directly, and is not counted", () => {
+    expect(remarks(listed, failing, failing)).toEqual([])
+    expect(format(tally(listed, failing, failing))).toBe("1/1 scenarios, 2/2 checks")
+  })
+
+  const better: ReadonlyArray<readonly [string, ReadonlyArray<Check>]> = [
+    ["a failure that became a success", [check("ping"), check("more")]],
+    ["a failure that is not met any more", [check("more")]],
+    ["another reason for a failure", [check("ping", "FAILURE", "late"), check("more")]]
+  ]
+  it.each(better)("may do better: %s", (_, checks) => {
+    expect(remarks(listed, failing, but("ping", ...checks))).toEqual([])
+  })
+
+  const worse: ReadonlyArray<readonly [string, ReadonlyArray<Check>, string]> = [
+    ["a success that is missing", [check("ping", "FAILURE")], "more (MORE) is SUCCESS directly and missing"],
+    ["a success that became a warning", [check("more", "WARNING")], "more (MORE) is SUCCESS directly and WARNING"],
+    ["one failure more", [check("more"), check("wire", "FAILURE")], "wire (WIRE) is missing directly and FAILURE"]
+  ]
+  it.each(worse)("may not do worse: %s", (_, checks, remark) => {
+    expect(remarks(listed, failing, but("ping", ...checks))).toEqual([`ping: ${remark} through the proxy`])
   })
 })
 

@@ -20,6 +20,14 @@ export interface Tally {
   readonly checksPassed: number
 }
 
+/** The scenarios that a run consists of. */
+export interface Listed {
+  /** These have to pass. */
+  readonly scored: ReadonlyArray<string>
+  /** These nobody has to pass; but what passes directly has to pass through the proxy. */
+  readonly unscored: ReadonlyArray<string>
+}
+
 /** What a run came to. */
 export interface Outcome {
   readonly tally: Tally
@@ -82,22 +90,47 @@ const remarksOn = (direct: Checks | undefined, proxied: Checks | undefined): Rea
   return differences.length > 0 ? differences : faultsOf(proxied)
 }
 
+/** Does nobody have to pass this scenario, and does the server itself not? */
+const isExcused = ({ unscored }: Listed, direct: Results, scenario: string): boolean =>
+  unscored.includes(scenario) && faultsOf(direct.get(scenario)).length > 0
+
+/** From worst to best; a check that is missing is neither good nor bad. */
+const RANK = { FAILURE: 0, SKIPPED: 1, INFO: 1, missing: 1, WARNING: 2, SUCCESS: 3 } as const
+
+/** Which checks of an excused scenario are worse through the proxy than directly. */
+const worseIn = (direct: Checks | undefined, proxied: Checks | undefined): ReadonlyArray<string> => {
+  const expected = byIdentity(direct ?? [])
+  const found = byIdentity(proxied ?? [])
+  return [...new Set([...expected.keys(), ...found.keys()])].flatMap((identity) => {
+    const [before, after] = [expected.get(identity), found.get(identity)].map((check) => check?.status ?? "missing")
+    const isWorse = before !== undefined && after !== undefined && RANK[after] < RANK[before]
+    return isWorse ? [`${identity} is ${before} directly and ${after} through the proxy`] : []
+  })
+}
+
 /**
- * What is wrong, one line each; nothing where every scenario came to the same verdicts as directly and none is a failure.
- * The direct run is compared with itself.
+ * What is wrong, one line each; nothing where every scenario came to the same verdicts as directly and none is a failure
+ * that counts. The direct run is compared with itself.
  */
-export const remarks = (scenarios: ReadonlyArray<string>, direct: Results, proxied: Results): ReadonlyArray<string> => {
-  const all = new Set([...scenarios, ...direct.keys(), ...proxied.keys()])
-  return [...all].flatMap((scenario) => {
-    const found = scenarios.includes(scenario)
-      ? remarksOn(direct.get(scenario), proxied.get(scenario))
-      : ["the suite does not list it"]
+export const remarks = (listed: Listed, direct: Results, proxied: Results): ReadonlyArray<string> => {
+  const known = [...listed.scored, ...listed.unscored]
+  return [...new Set([...known, ...direct.keys(), ...proxied.keys()])].flatMap((scenario) => {
+    const [before, after] = [direct.get(scenario), proxied.get(scenario)]
+    const found = !known.includes(scenario)
+      ? ["the suite does not list it"]
+      : isExcused(listed, direct, scenario)
+        ? worseIn(before, after)
+        : remarksOn(before, after)
     return found.map((remark) => `${scenario}: ${remark}`)
   })
 }
 
-/** Counts. A scenario has passed if there is nothing to remark on it; a check, if it succeeded in both runs. */
-export const tally = (scenarios: ReadonlyArray<string>, direct: Results, proxied: Results): Tally => {
+/**
+ * Counts what has to pass. A scenario has passed if there is nothing to remark on it; a check, if it succeeded in both
+ * runs.
+ */
+export const tally = (listed: Listed, direct: Results, proxied: Results): Tally => {
+  const scenarios = [...listed.scored, ...listed.unscored].filter((scenario) => !isExcused(listed, direct, scenario))
   const passed = scenarios.filter((scenario) => remarksOn(direct.get(scenario), proxied.get(scenario)).length === 0)
   const pairs = scenarios.flatMap((scenario) => {
     const [expected, found] = [direct, proxied].map((results) => byIdentity(results.get(scenario) ?? []))

@@ -1,18 +1,21 @@
 /**
- * The official conformance suite against a server directly, and against the same server through the proxy: what the
- * suite finds must be the same, and nothing of it a failure. Then against the proxy as an authorization server.
+ * The official conformance suite against servers directly, and against the same servers through the proxy: what the suite
+ * finds must be the same, and nothing of it a failure. Then against the proxy as a client of the suite's own servers, and
+ * as an authorization server.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { join } from "node:path"
-import { fixture, freePort, nobodyLeft, projectRoot, startProxy } from "../integration/harness.ts"
+import { fixture, freePort, projectRoot } from "../integration/harness.ts"
 import { ask, browser, deploy, register } from "../integration/signIn.ts"
 import { callbackOf, checkAuthorization } from "./authorization.ts"
-import { format, type Outcome, remarks, type Results, sum, tally } from "./compare.ts"
+import { format } from "./compare.ts"
+import { startProxyFor } from "./proxy.ts"
+import { compare, drive, together } from "./runs.ts"
 import { startServer } from "./server.ts"
-import { run, scenarios, type Suite, suites } from "./suite.ts"
+import { clientSuites, inputRequired, legacySuites, modernSuites, ONLY_WITH_SESSIONS, tasks } from "./suites.ts"
 
 /** A server of a package that we have. */
 const local = (name: string, ...args: ReadonlyArray<string>) => ({
@@ -20,45 +23,71 @@ const local = (name: string, ...args: ReadonlyArray<string>) => ({
   args: [join(projectRoot, "node_modules/@modelcontextprotocol", name, "dist/index.js"), ...args]
 })
 
-/** A proxy for the server that is tested, with other servers beside it. It must leave no process behind. */
-const startProxyFor = Effect.fnUntraced(function* (url: string, others: Record<string, Record<string, unknown>>) {
-  let marker: string | undefined
-  yield* Effect.addFinalizer(() => (marker === undefined ? Effect.void : nobodyLeft(marker)))
-  const proxy = yield* startProxy({ config: { mcpServers: { conformance: { url }, ...others } } })
-  marker = proxy.marker
-  yield* proxy.printed(/\b(\d+) of \1 servers are ready/u)
-  return proxy.url
-})
+const OTHERS = {
+  memory: { ...local("server-memory"), env: { MEMORY_FILE_PATH: "${MCP_DATA_DIR}/memory.jsonl" } },
+  filesystem: local("server-filesystem", join(projectRoot, "examples/files"))
+}
 
-/** Runs a suite against one address; compares with the direct run, if this is not it. */
-const check = Effect.fnUntraced(function* (
-  suite: Suite,
-  names: ReadonlyArray<string>,
-  target: { readonly name: string; readonly url: string },
-  reference: Results | undefined
-) {
-  const { code, output, results } = yield* run(suite, target.url)
-  const direct = reference ?? results
-  const counts = tally(names, direct, results)
-  const title = `${suite.label} ${target.name}`
-  yield* Console.log(`${title}: ${format(counts)}`)
-  const found = remarks(names, direct, results)
-  // Its own verdict counts too, where it knows something that its checks do not say.
-  const all = found.length === 0 && code !== 0 ? [`exit code ${code}\n${output}`] : found
-  return { results, tally: counts, remarks: all.map((remark) => `${title}: ${remark}`) }
-})
-
-/** Runs a suite directly, then through each endpoint. */
-const compare = Effect.fnUntraced(function* (suite: Suite, url: string, proxied: Readonly<Record<string, string>>) {
-  const names = yield* scenarios(suite)
-  const direct = yield* check(suite, names, { name: "direct", url }, undefined)
-  const through = yield* Effect.forEach(Object.entries(proxied), ([name, url]) =>
-    check(suite, names, { name, url }, direct.results)
+/** The server that is tested at both kinds of endpoint: alone, and among others. */
+const endpointsOf = Effect.fnUntraced(function* (server: Record<string, unknown>, suffix = "") {
+  const [alone, among] = yield* Effect.all(
+    [startProxyFor({ conformance: server }), startProxyFor({ conformance: server, ...OTHERS })],
+    { concurrency: "unbounded" }
   )
-  return {
-    tally: sum(through.map(({ tally }) => tally)),
-    remarks: [direct, ...through].flatMap(({ remarks }) => remarks)
-  } satisfies Outcome
+  return [
+    { name: `/mcp${suffix}`, address: alone },
+    { name: `/mcp/conformance${suffix}`, address: `${among}/conformance` }
+  ]
+})
+
+/** Clients with sessions, in front of a server that is spoken to like that too, and of one that is not. */
+const legacy = Effect.gen(function* () {
+  const url = yield* startServer(fixture("conformance-server.ts"))
+  const endpoints = [
+    ...(yield* endpointsOf({ url, era: "legacy" })),
+    {
+      name: "/mcp over 2026-07-28",
+      address: yield* startProxyFor({ conformance: { url } }),
+      except: ONLY_WITH_SESSIONS
+    }
+  ]
+  return together(yield* Effect.forEach(legacySuites, (suite) => compare(suite, url, endpoints)))
+}).pipe(Effect.scoped)
+
+/** Clients without sessions, in front of a server that has none either. */
+const modern = Effect.gen(function* () {
+  const url = yield* startServer(fixture("conformance-server.ts"))
+  const endpoints = yield* endpointsOf({ url })
+  return together(yield* Effect.forEach(modernSuites, (suite) => compare(suite, url, endpoints)))
+}).pipe(Effect.scoped)
+
+const tasked = Effect.gen(function* () {
+  const url = yield* startServer(fixture("tasks-server.ts"))
+  return yield* compare(tasks, url, yield* endpointsOf({ url }))
+}).pipe(Effect.scoped)
+
+/** Questions that servers ask in their sessions, compared with those of a server that answers with questions. */
+const asked = Effect.gen(function* () {
+  const url = yield* startServer(fixture("conformance-server.ts"))
+  const script = fixture("conformance-legacy.ts")
+  const stdio = { command: process.execPath, args: [script, "--stdio"], isolation: "user" }
+  const endpoints = [
+    ...(yield* endpointsOf({ url: yield* startServer(script) }, " over sessions")),
+    { name: "/mcp over stdio", address: yield* startProxyFor({ conformance: stdio }) }
+  ]
+  return yield* compare(inputRequired, url, endpoints)
+}).pipe(Effect.scoped)
+
+/** The proxy as a client, used by clients of either era. */
+const driven = Effect.gen(function* () {
+  const eras = ["legacy", "modern"] as const
+  const script = join(import.meta.dirname, "clientWrapper.ts")
+  const runs = clientSuites.flatMap((suite) =>
+    eras.map((era) =>
+      drive(suite, { name: `used by ${era} clients`, address: `"${process.execPath}" "${script}" ${era}` })
+    )
+  )
+  return together(yield* Effect.all(runs))
 })
 
 /** The proxy as an authorization server, asked for tokens for one of its resources. */
@@ -81,23 +110,12 @@ const authorize = Effect.fnUntraced(function* (pathPrefix: string, resource: str
 }, Effect.scoped)
 
 const outcome = Effect.gen(function* () {
-  const url = yield* startServer(fixture("conformance-server.ts"))
-  const beside = {
-    memory: { ...local("server-memory"), env: { MEMORY_FILE_PATH: "${MCP_DATA_DIR}/memory.jsonl" } },
-    filesystem: local("server-filesystem", join(projectRoot, "examples/files"))
-  }
-  const [alone, among] = yield* Effect.all([startProxyFor(url, {}), startProxyFor(url, beside)], {
-    concurrency: "unbounded"
-  })
-  const endpoints = { "/mcp": alone, "/mcp/conformance": `${among}/conformance` }
-  const compared = yield* Effect.forEach(suites, (suite) => compare(suite, url, endpoints))
+  // Two at once: what measures how soon it is answered would not stand a busier machine.
+  const outcomes = yield* Effect.all([legacy, driven, modern, tasked, asked], { concurrency: 2 })
   // At the root of its host, without a word about resources; and below a path, for one server.
-  const outcomes = [...compared, yield* authorize("", undefined), yield* authorize("/gate", "/mcp/raw")]
-  return {
-    tally: sum(outcomes.map(({ tally }) => tally)),
-    remarks: outcomes.flatMap(({ remarks }) => remarks)
-  } satisfies Outcome
-}).pipe(Effect.scoped, Effect.timeout("5 minutes"))
+  const authorizations = [yield* authorize("", undefined), yield* authorize("/gate", "/mcp/raw")]
+  return together([...outcomes, ...authorizations])
+}).pipe(Effect.timeout("8 minutes"))
 
 const program = Effect.gen(function* () {
   const { remarks, tally } = yield* outcome

@@ -1,17 +1,16 @@
-/** The official conformance suite, in the two versions of it that are kept, as a program that is run. */
+/** The official conformance suite as a program that is run. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { execFile } from "node:child_process"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { projectRoot } from "../integration/harness.ts"
-import type { Check, Results } from "./compare.ts"
+import type { Check, Listed, Results } from "./compare.ts"
 
 /** What a suite is run against. */
-type Kind = "server" | "authorization"
+export type Kind = "server" | "client" | "authorization"
 
-/** A suite, or what of it one revision of the protocol requires. */
+/** A suite, or a part of it. */
 export interface Suite {
   readonly label: string
   readonly kind: Kind
@@ -21,28 +20,13 @@ export interface Suite {
   readonly selection: ReadonlyArray<string>
   /** What chooses the same scenarios for the listing, which has them all without. */
   readonly listing: ReadonlyArray<string>
+  /** Which of the listed are run, each by itself; without it, they are run together. */
+  readonly singly?: {
+    readonly includes: (scenario: string) => boolean
+    /** So many mostly wait, and do not disturb each other. */
+    readonly atOnce: number
+  }
 }
-
-const suite = (
-  name: string,
-  selection: ReadonlyArray<string>,
-  listing: ReadonlyArray<string>,
-  kind: Kind = "server"
-): Suite => {
-  const folder = join(projectRoot, "node_modules", name)
-  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { readonly version: string }
-  return { label: `${version} ${selection.at(-1) ?? kind}`, kind, folder, selection, listing }
-}
-
-const REVISION = ["--requirements", "2025-11-25"]
-
-export const suites = [
-  suite("conformance-stable", ["--suite", "all"], []),
-  suite("conformance-alpha", REVISION, REVISION)
-] as const
-
-/** What it asks of an authorization server. */
-export const authorization = suite("conformance-alpha", [], [], "authorization")
 
 /** The suite could not be run to its end, or not understood. */
 export class SuiteError extends Schema.TaggedError<SuiteError>()("SuiteError", { message: Schema.String }) {}
@@ -77,29 +61,30 @@ const execute = (
 
 const HEADING = {
   server: /^Server scenarios.*\n((?: +- .*\n)+)/mu,
+  client: /^Client scenarios.*\n((?: +- .*\n)+)/mu,
   authorization: /^Authorization server scenarios.*\n((?: +- .*\n)+)/mu
 }
 
 /** The names of the scenarios that a run consists of. */
 export const scenarios = Effect.fnUntraced(function* (suite: Suite) {
   const { output } = yield* execute(suite, ["list", `--${suite.kind}`, ...suite.listing])
-  const section = HEADING[suite.kind].exec(output)?.[1] ?? ""
-  const scored = [...section.matchAll(/^ +- (\S+)/gmu)]
-  // These are run as well, though nobody has to pass them.
-  const unscored = [...output.matchAll(/^ +- (\S+) \[server\]$/gmu)]
-  const names = [...scored, ...unscored].flatMap(([, name]) => name ?? [])
+  const includes = suite.singly?.includes ?? (() => true)
+  const namesIn = (text: string, pattern: RegExp) =>
+    [...text.matchAll(pattern)].flatMap(([, name]) => (name !== undefined && includes(name) ? [name] : []))
+  const scored = namesIn(HEADING[suite.kind].exec(output)?.[1] ?? "", /^ +- (\S+)/gmu)
   if (scored.length === 0) {
     return yield* new SuiteError({ message: `${suite.label} lists no scenarios that can be made out:\n${output}` })
   }
-  return names
+  return { scored, unscored: namesIn(output, /^ +- (\S+) \[server\]$/gmu) } satisfies Listed
 })
 
 const RESULT = {
   server: /^server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/u,
+  client: /^(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/u,
   authorization: /^authorization-server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/u
 }
 
-/** Reads what a run has left: a folder `{kind}-{scenario}-{time}` each, with its checks. */
+/** Reads what a run has left: a folder with its checks for each scenario, named after it and the time. */
 const read = (kind: Kind, folder: string): Results =>
   new Map(
     readdirSync(folder).flatMap((name) => {
@@ -110,10 +95,11 @@ const read = (kind: Kind, folder: string): Results =>
     })
   )
 
-/** Runs all of it against a URL. What it found is in the results, whatever its exit code is. */
+/** Runs all of it against a URL, or a client's command. What it found is in the results, whatever its exit code is. */
 export const run = (
   suite: Suite,
-  url: string,
+  { scored }: Listed,
+  target: string,
   more: ReadonlyArray<string> = [],
   printed: (output: string) => void = () => {}
 ) =>
@@ -121,9 +107,18 @@ export const run = (
     Effect.sync(() => mkdtempSync(join(tmpdir(), "mcp-conformance-"))),
     (folder) =>
       Effect.gen(function* () {
-        const args = [suite.kind, "--url", url, ...suite.selection, ...more, "-o", folder]
-        const ended = yield* execute(suite, args, printed)
-        return { ...ended, results: read(suite.kind, folder) }
+        const { kind, selection, singly } = suite
+        const args = [kind, kind === "client" ? "--command" : "--url", target, ...selection, ...more, "-o", folder]
+        const choices = singly === undefined ? [[]] : scored.map((scenario) => ["--scenario", scenario])
+        const ended = yield* Effect.forEach(choices, (choice) => execute(suite, [...args, ...choice], printed), {
+          concurrency: singly?.atOnce ?? 1
+        })
+        const failed = ended.filter(({ code }) => code !== 0)
+        return {
+          code: failed[0]?.code ?? 0,
+          output: (failed.length > 0 ? failed : ended).map(({ output }) => output).join("\n"),
+          results: read(kind, folder)
+        }
       }),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
   )
