@@ -85,6 +85,14 @@ export const toLegacy = (frame: Frame.Frame, method: string, wraps: boolean): Ed
   return [...Members.edit(result, all, { out: ["resultType", "ttlMs", "cacheScope"] }), ...content].sort(inOrder)
 }
 
+/** A modern server's result that does not say what it is: it is complete, and modern clients want to be told. */
+export const toComplete = (frame: Frame.Frame): Edits => {
+  const { result } = frame
+  const all = membersOf(frame, result)
+  if (result === undefined || all === undefined || Json.lookup(all, "resultType") !== undefined) return []
+  return Members.edit(result, all, { first: '"resultType":"complete"' })
+}
+
 /** A result that may be shown to whoever asks, kept for who asked. */
 export const toPrivate = ({ bytes, result }: Frame.Frame): Edits => {
   const scope = result === undefined ? undefined : Json.at(bytes, result, "cacheScope")

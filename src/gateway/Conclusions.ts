@@ -43,9 +43,10 @@ const translated = (
   tool: Entry | undefined
 ): ReadonlyArray<Json.Edit> => {
   if (era === answered.era) {
+    if (era === "legacy") return []
     // Who has signed in may be shown what others may not.
-    const isShared = era === "legacy" || request.method !== "resources/read" || isAnonymous(requester.caller.principal)
-    return isShared ? [] : Translate.toPrivate(answered.frame)
+    const isShared = request.method !== "resources/read" || isAnonymous(requester.caller.principal)
+    return [...Translate.toComplete(answered.frame), ...(isShared ? [] : Translate.toPrivate(answered.frame))]
   }
   return era === "modern"
     ? Translate.toModern(answered.frame, request.method, SERVER_INFO)

@@ -70,7 +70,7 @@ export class EventLog {
     return this.finished
   }
 
-  /** Ends the reader's connection, not the stream. */
+  /** Ends the connection of its reader, or of the next where there is none, not the stream. */
   dismiss(retryMillis: number | undefined): void {
     this.comeBack = { retryMillis }
     this.changed.openUnsafe()
@@ -94,7 +94,6 @@ export class EventLog {
       const reader = ++this.readers
       this.activeReader = reader
       this.idleSince = undefined
-      this.comeBack = undefined
       this.delivered = after
       this.changed.openUnsafe()
       return Stream.unfold(after, (position) => this.next(reader, position)).pipe(
@@ -117,6 +116,7 @@ export class EventLog {
       if (this.finished) return Effect.undefined
       if (this.comeBack !== undefined) {
         const { retryMillis } = this.comeBack
+        this.comeBack = undefined
         this.leave(reader)
         return Effect.succeed([{ _tag: "ComeBack", retryMillis }, position] as const)
       }

@@ -2,15 +2,15 @@
  * A call of a modern client's. One call may span several of its requests: where a legacy server asks something, the request
  * is answered with the questions, and the call waits for the request that brings the answers (2026-07-28, patterns/mrtr).
  */
-import type * as Deferred from "effect/Deferred"
-import type * as Effect from "effect/Effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
 import type { Request } from "../domain/ClientMessage.ts"
 import type { Envelope } from "../domain/Envelope.ts"
 import type { Headers } from "../domain/Era.ts"
 import type * as Frame from "../domain/Frame.ts"
 import type { LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
-import type { Answer, CallHandlers } from "../upstream/Rpc.ts"
+import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
 import { type Conclusion, type Exchange, isWanted, progressFor, published, type Rename } from "./Exchange.ts"
 import type { ReplyChannel } from "./ReplyChannel.ts"
 import type { Requester } from "./Requester.ts"
@@ -29,6 +29,8 @@ export interface Waiting {
 
 /** How much of what a server says is kept for a client that is busy answering. */
 const MAX_KEPT = 100
+
+const OVER = unanswerable("The call is over")
 
 const SAID = new Set(["notifications/progress", "notifications/message"])
 
@@ -95,6 +97,10 @@ export class ModernExchange implements Exchange {
     else if (this.kept.length < MAX_KEPT) this.kept.push(message)
   }
 
+  get isOver(): boolean {
+    return this.outcome !== undefined
+  }
+
   /** The key under which a question is put. */
   nextQuestion(): string {
     return `q${++this.lastQuestion}`
@@ -132,6 +138,8 @@ export class ModernExchange implements Exchange {
     const { waiting } = this
     this.waiting = undefined
     this.outcome = conclusion
+    // Nobody comes back to a call that is over: what was asked meanwhile is not answered.
+    for (const { answer } of this.questions.values()) Deferred.doneUnsafe(answer, Effect.succeed(OVER))
     if (waiting === undefined) return undefined
     const message = conclusion.under(waiting.id)
     waiting.channel.answer(message, conclusion.status)

@@ -216,6 +216,7 @@ const make = Effect.gen(function* () {
       if (!mayBeAsked(exchange.requester.caller.capabilities, question)) {
         return unanswerable(`The client did not declare what ${question.method} needs`)
       }
+      if (exchange.isOver) return unanswerable("The call is over")
       const bound = byExchange.has(exchange) ? undefined : full(exchange.requester)
       if (bound !== undefined) {
         yield* log.warning(`${exchange.server} asked something, but ${bound}`)

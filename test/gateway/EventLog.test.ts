@@ -192,6 +192,18 @@ describe("a reader that is let go", () => {
     })
   )
 
+  it.effect("before it has begun is told so when it begins, once", () =>
+    Effect.gen(function* () {
+      const { log } = opened()
+      log.dismiss(50)
+      const reader = yield* read(log, 0)
+      assert.deepStrictEqual([reader.messages, reader.told], [[], ["come back 50"]])
+      append(log, "answer")
+      const again = yield* read(log, 0)
+      assert.deepStrictEqual([again.messages, again.told], [["answer"], []])
+    })
+  )
+
   it.effect("is not told to come back to a stream on which nothing more will come", () =>
     Effect.gen(function* () {
       const { log } = opened()

@@ -123,9 +123,10 @@ describe("what is said through the proxy", () => {
             )
           }
         })
+      const runPromise = Effect.runPromiseWith(yield* Effect.context())
       yield* Effect.promise(() =>
         fc.assert(
-          fc.asyncProperty(sample, (one) => Effect.runPromise(exchange(one))),
+          fc.asyncProperty(sample, (one) => runPromise(exchange(one))),
           { numRuns: 300 }
         )
       )

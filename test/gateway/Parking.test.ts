@@ -271,6 +271,27 @@ describe("a call whose server asks", () => {
   )
 })
 
+describe("a question that comes late", () => {
+  it.effect("or is still open when the call is over, is answered for nobody: its server does not wait", () =>
+    Effect.gen(function* () {
+      const late: Array<string> = []
+      const play = (_: unknown, { ask }: CallHandlers) =>
+        Effect.gen(function* () {
+          const heard = (text: string) => Effect.map(ask(question(text)), (one) => late.push(said(one)))
+          yield* Effect.forkDetach(Effect.andThen(heard("A?"), heard("B?")))
+          yield* Effect.yieldNow
+          return { result: { content: [] } }
+        })
+      const gateway = yield* memoryGateway(memoryFleet({ forms: { offer: { tools: ["fill"] }, play } }), RULES)
+      const { result } = yield* gateway.once(ANN, 1, "tools/call", { name: "fill" })
+      assert.strictEqual(result?.resultType, "complete")
+      yield* arrived(() => late.length === 2)
+      for (const one of late) assert.include(one, "The call is over")
+      assert.strictEqual(gateway.parked(), 0)
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a server that wants a URL visited first", () => {
   const needy = () => {
     const world = { calls: 0, asked: 0, ended: 0 }
