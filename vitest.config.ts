@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-/** Unit tests share nothing and run side by side; those that start processes or browsers take turns. */
+/** Unit tests share nothing and run side by side; of those that start processes two files do, and those in a browser take turns. */
 export default defineConfig({
   test: {
     globalSetup: ["test/setup.ts"],
@@ -21,7 +21,7 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false
+          maxWorkers: 2
         }
       },
       {

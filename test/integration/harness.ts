@@ -53,14 +53,24 @@ export interface RunningProxy {
   readonly exited: Effect.Effect<number | NodeJS.Signals>
 }
 
-/** A port that was free a moment ago. */
-export const freePort: Effect.Effect<number> = Effect.callback((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    server.close(() => resume(Effect.succeed(port)))
+/** Below the ports that systems give to connections, so that none is taken between the search and its use. */
+const PORTS = { from: 10_000, each: 1000, slices: 20 }
+
+/** The ports of this process of the tests' own: others look for theirs elsewhere. */
+const slice = PORTS.from + (process.pid % PORTS.slices) * PORTS.each
+let lastPort = 0
+
+const isFree = (port: number): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const server = createServer()
+    server.once("error", () => resume(Effect.succeed(false)))
+    server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.succeed(true))))
   })
+
+/** A port that is free. */
+export const freePort: Effect.Effect<number> = Effect.suspend(() => {
+  const port = slice + (lastPort++ % PORTS.each)
+  return Effect.flatMap(isFree(port), (free) => (free ? Effect.succeed(port) : freePort))
 })
 
 /** The processes that carry a marker in their environment, zombies excepted: what a test has left behind. */
