@@ -2,10 +2,15 @@
 import { type ProxyError, verdict } from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
+import { META } from "../domain/Protocol.ts"
+import { SELF } from "../observability/Version.ts"
 import * as Rewrite from "../domain/Rewrite.ts"
 
 const HEAD = Json.utf8('{"jsonrpc":"2.0","id":')
 const TAIL = Json.utf8("}")
+
+/** The `_meta` of results of our own for modern clients, as JSON: who says so (2026-07-28, basic/index, §_meta). */
+export const IDENTITY = JSON.stringify({ [META.serverInfo]: SELF })
 
 /** A result of our own, given as JSON. */
 export const result = (id: Uint8Array, body: ReadonlyArray<Uint8Array>): Uint8Array =>

@@ -8,12 +8,10 @@ import * as Rewrite from "../domain/Rewrite.ts"
 import type { Entry } from "../domain/View.ts"
 import * as LegacyShapes from "../domain/LegacyShapes.ts"
 import * as Translate from "../domain/Translate.ts"
-import { NAME, VERSION } from "../observability/Version.ts"
+import { SELF } from "../observability/Version.ts"
 import type { Answered } from "../upstream/Upstream.ts"
 import * as Answers from "./Answers.ts"
 import type { Conclusion, Exchange, Rename } from "./Exchange.ts"
-
-const SERVER_INFO = { name: NAME, version: VERSION }
 
 /** A result of our own, given as JSON. */
 export const result = (body: ReadonlyArray<Uint8Array>): Conclusion => ({
@@ -49,7 +47,7 @@ const translated = (
     return [...Translate.toComplete(answered.frame), ...(isShared ? [] : Translate.toPrivate(answered.frame))]
   }
   return era === "modern"
-    ? Translate.toModern(answered.frame, request.method, SERVER_INFO)
+    ? Translate.toModern(answered.frame, request.method, SELF)
     : Translate.toLegacy(answered.frame, request.method, tool !== undefined && LegacyShapes.wraps(tool.bytes))
 }
 

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Json from "../domain/Json.ts"
 import { META, MODERN_REVISIONS } from "../domain/Protocol.ts"
 import { Catalog } from "../fleet/Catalog.ts"
-import { NAME, VERSION } from "../observability/Version.ts"
+import { SELF } from "../observability/Version.ts"
 import { Behaviour } from "./Behaviour.ts"
 import type { Requester } from "./Requester.ts"
 
@@ -25,7 +25,7 @@ export const make = Effect.gen(function* () {
         // What it says depends on which servers are up.
         ttlMs: 0,
         cacheScope,
-        _meta: { [META.serverInfo]: { name: NAME, version: VERSION } }
+        _meta: { [META.serverInfo]: SELF }
       })
     ]
   })

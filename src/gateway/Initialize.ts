@@ -12,7 +12,7 @@ import type { Principal } from "../domain/Principal.ts"
 import { negotiate } from "../domain/Protocol.ts"
 import { Catalog, type Endpoint } from "../fleet/Catalog.ts"
 import { logger } from "../observability/Logging.ts"
-import { NAME, VERSION } from "../observability/Version.ts"
+import { SELF } from "../observability/Version.ts"
 import * as Answers from "./Answers.ts"
 import * as CallRecord from "./CallRecord.ts"
 import { Behaviour } from "./Behaviour.ts"
@@ -66,7 +66,7 @@ export const make = Effect.gen(function* () {
     const result = {
       protocolVersion: revision,
       capabilities: offered,
-      serverInfo: { name: NAME, version: VERSION },
+      serverInfo: SELF,
       ...(instructions === undefined ? {} : { instructions })
     }
     return { session, answer: Answers.result(request.id, [Json.encode(result)]) } satisfies Begun

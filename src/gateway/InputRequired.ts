@@ -4,15 +4,11 @@ import * as Struct from "effect/Struct"
 import { createHash } from "node:crypto"
 import type { Request } from "../domain/ClientMessage.ts"
 import * as Json from "../domain/Json.ts"
-import { META } from "../domain/Protocol.ts"
 import * as Translate from "../domain/Translate.ts"
-import { NAME, VERSION } from "../observability/Version.ts"
 import type { Answer } from "../upstream/Rpc.ts"
 import * as Answers from "./Answers.ts"
 import type { Question } from "./ModernExchange.ts"
 import type { Requester } from "./Requester.ts"
-
-const META_BYTES = JSON.stringify({ [META.serverInfo]: { name: NAME, version: VERSION } })
 
 /** The result made of `inputRequests` (each value as JSON) and a state. */
 export const resultOf = (
@@ -26,7 +22,7 @@ export const resultOf = (
     pieces.push(Json.utf8(`${first ? "" : ","}${JSON.stringify(key)}:`), value)
     first = false
   }
-  pieces.push(Json.utf8(`},"requestState":${JSON.stringify(requestState)},"_meta":${META_BYTES}}`))
+  pieces.push(Json.utf8(`},"requestState":${JSON.stringify(requestState)},"_meta":${Answers.IDENTITY}}`))
   return Answers.result(id, pieces)
 }
 

@@ -12,9 +12,8 @@ import type { SessionKey } from "../domain/ServerId.ts"
 import type { Entry } from "../domain/View.ts"
 import type { Hint } from "../domain/Caching.ts"
 import * as LegacyShapes from "../domain/LegacyShapes.ts"
-import { META } from "../domain/Protocol.ts"
 import { Catalog } from "../fleet/Catalog.ts"
-import { NAME, VERSION } from "../observability/Version.ts"
+import * as Answers from "./Answers.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Requester } from "./Requester.ts"
 
@@ -27,11 +26,9 @@ const MAX_REMEMBERED = 10_000
 export const kindOf = (method: string): Catalogue.Kind | undefined =>
   Catalogue.KINDS.find((kind) => Catalogue.LIST[kind].method === method)
 
-const SERVER_INFO = JSON.stringify({ [META.serverInfo]: { name: NAME, version: VERSION } })
-
 /** What modern clients are told besides (2026-07-28, server/utilities/caching). */
 const ending = ({ cacheScope, ttlMs }: Hint): string =>
-  `"resultType":"complete","ttlMs":${ttlMs},"cacheScope":"${cacheScope}","_meta":${SERVER_INFO}`
+  `"resultType":"complete","ttlMs":${ttlMs},"cacheScope":"${cacheScope}","_meta":${Answers.IDENTITY}`
 
 /** One page as the body of a result. */
 const encodePage = (

@@ -6,18 +6,16 @@ import * as Envelope from "../domain/Envelope.ts"
 import * as Json from "../domain/Json.ts"
 import type { Lane } from "../domain/Lane.ts"
 import { isLegacyRevision, LATEST_MODERN, LEGACY_REVISIONS, type ModernRevision } from "../domain/Protocol.ts"
-import { NAME, VERSION } from "../observability/Version.ts"
+import { SELF } from "../observability/Version.ts"
 import { encodeNotification, encodeRequest, errorOf } from "./Message.ts"
 import * as Negotiation from "./Negotiation.ts"
 import type * as Rpc from "./Rpc.ts"
 import { MessageRefused } from "./Transport.ts"
 import type { Peer } from "./Upstream.ts"
 
-const CLIENT = { name: NAME, version: VERSION }
-
 /** What each request of our own to a modern server bears (2026-07-28, basic/index, §_meta). */
 export const envelope = ({ capabilities }: Lane, revision: string) =>
-  Envelope.metaFor({ revision, capabilities, client: CLIENT, logLevel: undefined }, {})
+  Envelope.metaFor({ revision, capabilities, client: SELF, logLevel: undefined }, {})
 
 export const encodeDiscover = (lane: Lane, revision: ModernRevision) =>
   encodeRequest("server/discover", { _meta: envelope(lane, revision) })
@@ -49,7 +47,7 @@ const readPeer = (frame: Frame.Frame): Effect.Effect<Peer, MessageRefused> => {
 /** Begins a session with what the lane declares. An answer that is none is `MessageRefused`. */
 export const initialize = (rpc: Rpc.Rpc, lane: Lane) =>
   Effect.gen(function* () {
-    const params = { protocolVersion: lane.revision, capabilities: lane.capabilities, clientInfo: CLIENT }
+    const params = { protocolVersion: lane.revision, capabilities: lane.capabilities, clientInfo: SELF }
     const answer = yield* Effect.raceFirst(rpc.initialize(encodeRequest("initialize", params)), rpc.lost)
     const peer = yield* readPeer(answer)
     yield* rpc.agreed(peer.revision)
