@@ -128,7 +128,7 @@ export const inputRequired = ({ bytes, result }: Frame.Frame): InputRequired | s
   const requests: Array<readonly [string, InputRequest]> = []
   for (const { key, value } of members) {
     const method = Json.tryParse(bytes, Json.at(bytes, value, "method"))
-    if (typeof method !== "string") return `inputRequests.${key} has no method`
+    if (typeof method !== "string" || method === "") return `inputRequests.${key} has no method`
     const params = Json.at(bytes, value, "params")
     requests.push([
       key,

@@ -88,7 +88,6 @@ export type Resumed =
 interface Parked {
   readonly id: string
   readonly exchange: ModernExchange
-  readonly digest: string
   round: number
   expires: number
 }
@@ -164,8 +163,7 @@ const make = Effect.gen(function* () {
   const placeOf = (exchange: ModernExchange): Parked => {
     const known = byExchange.get(exchange)
     if (known !== undefined) return known
-    const digest = InputRequired.digest(exchange.requester, exchange.request)
-    const made: Parked = { id: randomUUID(), exchange, digest, round: 0, expires: Infinity }
+    const made: Parked = { id: randomUUID(), exchange, round: 0, expires: Infinity }
     byExchange.set(exchange, made)
     parked.set(made.id, made)
     return made
