@@ -12,6 +12,8 @@ import { Behaviour } from "../gateway/Behaviour.ts"
 import * as Parking from "../gateway/Parking.ts"
 import * as KeySource from "../keys/KeySource.ts"
 import { RootKey } from "../keys/RootKey.ts"
+import * as Metrics from "../observability/Metrics.ts"
+import * as ProcessMetrics from "../observability/ProcessMetrics.ts"
 import { DataDirectory, type DataDirectoryError } from "../storage/DataDirectory.ts"
 import * as SqliteStore from "../storage/SqliteStore.ts"
 import * as Store from "../storage/Store.ts"
@@ -54,6 +56,9 @@ export const audit = (settings: AllSettings): Layer.Layer<Audit.Audit, DataDirec
         )
       ).pipe(Layer.provide(DataDirectory.layer(settings.storage.dataDirectory)), Layer.provide(NodeServices.layer))
     : Audit.layerNone
+
+/** What is measured, of all that runs within. */
+export const measured = ProcessMetrics.layer.pipe(Layer.provideMerge(Metrics.layer))
 
 /** Keys and state that end with the process, for commands that serve nobody. */
 export const ephemeral = Layer.merge(RootKey.layerRandom, Store.layerMemory)

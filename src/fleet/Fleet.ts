@@ -17,10 +17,12 @@ import * as Lane from "../domain/Lane.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import { logger } from "../observability/Logging.ts"
+import { expose, Metrics } from "../observability/Metrics.ts"
 import type { Platform } from "../upstream/Connection.ts"
 import type { EraVerdicts } from "../upstream/EraVerdicts.ts"
 import * as Supervisor from "../upstream/Supervisor.ts"
 import { type LaneEvent, Upstream } from "../upstream/Upstream.ts"
+import * as FleetMetrics from "./FleetMetrics.ts"
 
 const log = logger("fleet")
 
@@ -177,6 +179,15 @@ export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform
           { discard: true }
         )
       ).pipe(Effect.repeat(Schedule.spaced(SWEEP)), Effect.forkScoped)
+
+      const { only } = yield* Metrics
+      yield* only("server", (server) => shared.has(server as ServerId))
+      yield* expose(FleetMetrics.families.status, () =>
+        FleetMetrics.statuses([...shared.values()].map(({ upstream }) => upstream))
+      )
+      yield* expose(FleetMetrics.families.lanes, () =>
+        FleetMetrics.lanes([...shared.values(), ...open.values()].map(({ upstream }) => upstream))
+      )
 
       return Fleet.of({
         config,

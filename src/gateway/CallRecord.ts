@@ -35,16 +35,16 @@ const codeOf = (bytes: Uint8Array, error: Json.Span): number | undefined => {
   return Predicate.isReadonlyObject(said) && typeof said["code"] === "number" ? said["code"] : undefined
 }
 
-/** How it went: by the server's answer, or by the failure of ours. */
-const result = (
-  exit: Exit.Exit<unknown, ProxyError>,
-  answer: Frame.Frame | undefined
-): {
+/** How a request went. */
+export interface Result {
   readonly outcome: Outcome
   readonly code?: number | undefined
   readonly detail?: string
   readonly server?: string
-} => {
+}
+
+/** By the server's answer, or by the failure of ours. */
+export const result = (exit: Exit.Exit<unknown, ProxyError>, answer: Frame.Frame | undefined): Result => {
   if (Exit.isSuccess(exit)) {
     if (answer?.error !== undefined) return { outcome: "error", code: codeOf(answer.bytes, answer.error) }
     return { outcome: answer !== undefined && saysError(answer) ? "tool-error" : "ok" }
@@ -98,10 +98,9 @@ export interface Call {
   readonly argumentsOf: (value: unknown) => unknown
 }
 
-export const make = (call: Call): AuditEvent => {
+export const make = (call: Call, how = result(call.exit, call.exchange.answer)): AuditEvent => {
   const { bytesOut, ended, exchange, exit, started } = call
-  const { answer, request, requester, server } = exchange
-  const how = result(exit, answer)
+  const { request, requester, server } = exchange
   const given = argumentsOf(request)
   const kept = given === undefined ? undefined : call.argumentsOf(given)
   return {

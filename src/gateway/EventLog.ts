@@ -8,7 +8,9 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
+import { expose, type Sample } from "../observability/Metrics.ts"
 import type { StreamName } from "./EventIds.ts"
+import * as GatewayMetrics from "./GatewayMetrics.ts"
 
 /** What is kept at most, of one stream and of all together, for those who come back; and for how long. */
 export const BOUNDS = {
@@ -168,6 +170,16 @@ export class EventLogs {
     return this.bytes
   }
 
+  /** How many of them somebody reads, and how many are kept for who may come back. */
+  get counts(): ReadonlyArray<Sample> {
+    let kept = 0
+    for (const log of this.logs.values()) if (log.idleSince !== undefined) kept++
+    return [
+      [["read"], this.logs.size - kept],
+      [["kept"], kept]
+    ]
+  }
+
   count(bytes: number): void {
     this.bytes += bytes
     if (bytes > 0 && this.bytes > BOUNDS.totalBytes) this.sweep(this.now)
@@ -207,6 +219,8 @@ export class Streams extends Context.Service<Streams, EventLogs>()("mcp-proxy/ga
     Streams,
     Effect.gen(function* () {
       const logs = new EventLogs(yield* Clock.currentTimeMillis)
+      yield* expose(GatewayMetrics.families.streams, () => logs.counts)
+      yield* expose(GatewayMetrics.families.streamBytes, () => logs.heldBytes)
       yield* Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sync(() => logs.sweep(now))).pipe(
         Effect.repeat(Schedule.spaced("5 seconds")),
         Effect.forkScoped

@@ -31,8 +31,9 @@ export interface Exchange {
   readonly logLevel: LogLevel | undefined
   /** The headers that mirror arguments, which only modern clients send. */
   readonly headers: Headers | undefined
-  /** The server that it is for, once that is found out; and what that answered. */
+  /** The server that it is for, once that is found out; that server's own name of the tool; and what it answered. */
   server: ServerId | undefined
+  tool: string | undefined
   answer: Frame.Frame | undefined
   /** What the server has to say meanwhile. `toServer` takes notifications for the server. */
   readonly handlers: (rename: Rename, toServer: (message: Uint8Array) => void) => CallHandlers

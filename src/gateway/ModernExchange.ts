@@ -42,6 +42,7 @@ export class ModernExchange implements Exchange {
   readonly envelope: Envelope
   readonly headers: Headers
   server: ServerId | undefined
+  tool: string | undefined
   answer: Frame.Frame | undefined
   /** The request that waits for the call at present; none while the client is to answer questions. */
   waiting: Waiting | undefined

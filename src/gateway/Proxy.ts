@@ -33,6 +33,7 @@ import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Behaviour } from "./Behaviour.ts"
+import * as CallMetrics from "./CallMetrics.ts"
 import * as CallRecord from "./CallRecord.ts"
 import * as Conclusions from "./Conclusions.ts"
 import * as Discover from "./Discover.ts"
@@ -137,6 +138,7 @@ const make = Effect.gen(function* () {
   ): Effect.fn.Return<Conclusion, ProxyError, Scope.Scope> {
     const { headers, request, requester, session } = exchange
     exchange.server = server
+    exchange.tool = tool?.original
     if (headers !== undefined && tool !== undefined) yield* requireMirrored(headers, tool, request)
     const upstream = yield* borrow(exchange, server)
     const rename = renamer(requester, server)
@@ -231,21 +233,27 @@ const make = Effect.gen(function* () {
     )
   }
 
-  /** Puts into the audit trail how a request went. */
+  // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
+  const unanswered = new Map<Exchange, number>()
+  const metrics = yield* CallMetrics.make(() => unanswered.size)
+
+  /** Counts a request, and puts into the audit trail how it went. */
   const record = (
     exchange: Exchange,
     started: number,
     exit: Exit.Exit<unknown, ProxyError>,
     bytesOut: number | undefined
   ): Effect.Effect<void> =>
-    CallRecord.isRecorded(exchange.request)
-      ? Effect.flatMap(Clock.currentTimeMillis, (ended) =>
-          audit.record(CallRecord.make({ exchange, started, ended, exit, bytesOut, argumentsOf: audit.argumentsOf }))
-        )
-      : Effect.void
+    Effect.flatMap(Clock.currentTimeMillis, (ended) => {
+      const { answer, request, server, tool } = exchange
+      const how = CallRecord.result(exit, answer)
+      const { outcome } = how
+      metrics.finished({ server: server ?? how.server, method: request.method, tool, outcome, millis: ended - started })
+      if (!CallRecord.isRecorded(request)) return Effect.void
+      const { argumentsOf } = audit
+      return audit.record(CallRecord.make({ exchange, started, ended, exit, bytesOut, argumentsOf }, how))
+    })
 
-  // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
-  const unanswered = new Map<Exchange, number>()
   yield* Effect.sync(() => {
     for (const [exchange, seconds] of unanswered) {
       if (seconds >= SILENT_SECONDS) exchange.reassure()

@@ -60,6 +60,7 @@ export class SessionExchange implements Exchange {
   readonly session: Session
   readonly request: Request
   server: ServerId | undefined
+  tool: string | undefined
   answer: Frame.Frame | undefined
   private readonly channel: ReplyChannel
 

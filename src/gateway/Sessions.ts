@@ -18,7 +18,9 @@ import { Fleet } from "../fleet/Fleet.ts"
 import * as Seal from "../keys/Seal.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
+import { expose } from "../observability/Metrics.ts"
 import { Store } from "../storage/Store.ts"
+import * as GatewayMetrics from "./GatewayMetrics.ts"
 import type { ClientName } from "./Requester.ts"
 import { Session } from "./Session.ts"
 
@@ -97,6 +99,7 @@ export class Sessions extends Context.Service<
       const fleet = yield* Fleet
       const seal = yield* Seal.make("session", Sealed)
       const sessions = new Map<string, Session>()
+      yield* expose(GatewayMetrics.families.sessions, () => sessions.size)
 
       const write = (session: Session, deleted: boolean) =>
         store

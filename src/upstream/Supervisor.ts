@@ -17,6 +17,7 @@ import { type Era, LOG_LEVELS, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
 import { logger } from "../observability/Logging.ts"
+import { counter } from "../observability/Metrics.ts"
 import * as Connection from "./Connection.ts"
 import { EraVerdicts } from "./EraVerdicts.ts"
 import * as Lifecycle from "./Lifecycle.ts"
@@ -35,6 +36,7 @@ import {
   type UpstreamEvent,
   type UpstreamState
 } from "./Upstream.ts"
+import * as UpstreamMetrics from "./UpstreamMetrics.ts"
 import { Watched } from "./Watched.ts"
 
 const log = logger("upstream")
@@ -89,6 +91,8 @@ export const layer = (
       let presumed: Era | undefined
       let level: LogLevel | undefined
       const server = config.id
+      const restarts = yield* counter(UpstreamMetrics.families.restarts)
+      restarts([server], 0)
       // What happens on the lanes of single sessions is everyday life; on the shared one it concerns everybody.
       const say = lane._tag === "Shared" ? log.info : log.debug
       const complain = lane._tag === "Shared" ? log.warning : log.debug
@@ -100,7 +104,10 @@ export const layer = (
         yield* update({ status })
         const now = yield* Clock.currentTimeMillis
         if (status._tag === "Failed") yield* log.error(`${server} ${Status.describe(status, now)}`, { server })
-        if (status._tag === "BackingOff") yield* complain(`${server} ${Status.describe(status, now)}`, { server })
+        if (status._tag === "BackingOff") {
+          restarts([server])
+          yield* complain(`${server} ${Status.describe(status, now)}`, { server })
+        }
       })
 
       /** Waits until the state is such. */

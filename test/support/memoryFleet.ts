@@ -14,7 +14,7 @@ import type { GatewayConfig, Naming, ServerConfig } from "../../src/domain/Serve
 import { ServerId } from "../../src/domain/ServerId.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
 import type { CallHandlers } from "../../src/upstream/Rpc.ts"
-import type { LaneEvent, Upstream, UpstreamState } from "../../src/upstream/Upstream.ts"
+import type { LaneEvent, Upstream, UpstreamError, UpstreamState } from "../../src/upstream/Upstream.ts"
 
 export type Offer = Partial<Record<Catalogue.Kind, ReadonlyArray<string>>>
 
@@ -32,7 +32,7 @@ export interface MemoryServer {
   readonly raw?: Raw
   /** Further members of the items of that name. */
   readonly more?: Readonly<Record<string, object>>
-  readonly play?: (request: MemoryRequest, handlers: CallHandlers) => Effect.Effect<object>
+  readonly play?: (request: MemoryRequest, handlers: CallHandlers) => Effect.Effect<object, UpstreamError>
 }
 
 /** What a request is answered with byte for byte: the whole response, under the id 1. */
