@@ -23,7 +23,8 @@ const HEADINGS: Readonly<Record<keyof typeof groups, string>> = {
   parking: "Calls that wait for answers",
   upstream: "Upstream servers",
   storage: "State",
-  log: "Log"
+  log: "Log",
+  otel: "OpenTelemetry"
 }
 
 /** A text as comment lines. */

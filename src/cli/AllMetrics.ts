@@ -6,6 +6,7 @@ import * as CallMetrics from "../gateway/CallMetrics.ts"
 import * as GatewayMetrics from "../gateway/GatewayMetrics.ts"
 import type { Family } from "../observability/Metrics.ts"
 import * as ProcessMetrics from "../observability/ProcessMetrics.ts"
+import * as TelemetryMetrics from "../observability/TelemetryMetrics.ts"
 import * as UpstreamMetrics from "../upstream/UpstreamMetrics.ts"
 
 /** In the order in which they are documented. */
@@ -16,5 +17,6 @@ export const families: ReadonlyArray<Family> = [
   GatewayMetrics.families,
   AuthMetrics.families,
   AuditMetrics.families,
+  TelemetryMetrics.families,
   ProcessMetrics.families
 ].flatMap((room) => Object.values<Family>(room))

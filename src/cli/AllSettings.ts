@@ -11,6 +11,7 @@ import * as Parking from "../gateway/Parking.ts"
 import * as HttpSettings from "../http/HttpSettings.ts"
 import * as KeySource from "../keys/KeySource.ts"
 import * as Logging from "../observability/Logging.ts"
+import * as OtelSettings from "../observability/OtelSettings.ts"
 import * as Settings from "../settings/Settings.ts"
 import * as DataDirectory from "../storage/DataDirectory.ts"
 import * as RestartPolicy from "../upstream/RestartPolicy.ts"
@@ -29,7 +30,8 @@ export const groups = {
   parking: Parking.settings,
   upstream: RestartPolicy.settings,
   storage: DataDirectory.settings,
-  log: Logging.settings
+  log: Logging.settings,
+  otel: OtelSettings.settings
 }
 
 /** All of them, read and checked at once. */

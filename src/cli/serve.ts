@@ -103,7 +103,7 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
     Layer.provide(Listener.layer({ host: address.host, port: address.port, wait: waitForPort }))
   )
   const running = afterwards.pipe(Effect.andThen(Effect.forkScoped(summarize)), Effect.andThen(Effect.never))
-  return yield* Effect.scoped(Effect.provide(running, server)).pipe(Effect.provide(Host.measured))
+  return yield* Effect.scoped(Effect.provide(running, server)).pipe(Effect.provide(Host.observed(settings)))
 })
 
 /** What the settings come to; or all that is wrong with them. */

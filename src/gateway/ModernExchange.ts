@@ -10,6 +10,7 @@ import type { Headers } from "../domain/Era.ts"
 import type * as Frame from "../domain/Frame.ts"
 import type { LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import type { Span } from "../observability/Tracing.ts"
 import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
 import { type Conclusion, type Exchange, isWanted, progressFor, published, type Rename } from "./Exchange.ts"
 import type { ReplyChannel } from "./ReplyChannel.ts"
@@ -44,6 +45,7 @@ export class ModernExchange implements Exchange {
   server: ServerId | undefined
   tool: string | undefined
   answer: Frame.Frame | undefined
+  span: Span | undefined
   /** The request that waits for the call at present; none while the client is to answer questions. */
   waiting: Waiting | undefined
   readonly questions = new Map<string, Question>()

@@ -31,10 +31,12 @@ import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
+import { CurrentSpan, Tracing } from "../observability/Tracing.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Behaviour } from "./Behaviour.ts"
 import * as CallMetrics from "./CallMetrics.ts"
 import * as CallRecord from "./CallRecord.ts"
+import * as CallSpan from "./CallSpan.ts"
 import * as Conclusions from "./Conclusions.ts"
 import * as Discover from "./Discover.ts"
 import type { Conclusion, Exchange, Rename } from "./Exchange.ts"
@@ -89,6 +91,7 @@ const DONE = [Json.utf8("{}")]
 
 const make = Effect.gen(function* () {
   const audit = yield* Audit
+  const tracer = yield* Tracing
   const parking = yield* Parking
   const fleet = yield* Fleet
   const catalog = yield* Catalog
@@ -139,7 +142,7 @@ const make = Effect.gen(function* () {
     const { headers, request, requester, session } = exchange
     exchange.server = server
     exchange.tool = tool?.original
-    if (headers !== undefined && tool !== undefined) yield* requireMirrored(headers, tool, request)
+    if (exchange.era === "modern" && tool !== undefined) yield* requireMirrored(headers, tool, request)
     const upstream = yield* borrow(exchange, server)
     const rename = renamer(requester, server)
     const own = overrides["uri"]
@@ -153,7 +156,9 @@ const make = Effect.gen(function* () {
     }
     const handlers = exchange.handlers(rename, (message) => void fork(upstream.notify(message)))
     const call = (more: Readonly<Record<string, unknown>>) =>
-      upstream.call(Outbound.outgoing(exchange, { ...overrides, ...more }), handlers)
+      CallSpan.asking(exchange, upstream, overrides["name"], (span) =>
+        upstream.call(Outbound.outgoing(exchange, { ...overrides, ...more }, span?.context), handlers)
+      )
     const answered = exchange.era === "legacy" ? yield* Rounds.play(server, call, handlers) : yield* call({})
     exchange.answer = answered.frame
     if (unknown !== undefined && saysUnknown(answered.frame)) return yield* unknown
@@ -249,6 +254,7 @@ const make = Effect.gen(function* () {
       const how = CallRecord.result(exit, answer)
       const { outcome } = how
       metrics.finished({ server: server ?? how.server, method: request.method, tool, outcome, millis: ended - started })
+      if (exchange.span !== undefined) CallSpan.end(exchange.span, exchange, how)
       if (!CallRecord.isRecorded(request)) return Effect.void
       const { argumentsOf } = audit
       return audit.record(CallRecord.make({ exchange, started, ended, exit, bytesOut, argumentsOf }, how))
@@ -268,20 +274,21 @@ const make = Effect.gen(function* () {
       Effect.map(Clock.currentTimeMillis, (started) => {
         const { request, requester } = exchange
         unanswered.set(exchange, 0)
-        const fiber = fork(
-          handle(exchange).pipe(
-            Effect.scoped,
-            Effect.onExit((exit) =>
-              Effect.flatMap(conclusionOf(exchange, exit), (conclusion) => {
-                unanswered.delete(exchange)
-                return record(exchange, started, exit, exchange.ended(conclusion))
-              })
-            ),
-            // The client has been told, and so has the trail.
-            Effect.ignore,
-            Effect.annotateLogs({ principal: requester.caller.principal.displayName, request: request.requestId })
-          )
+        if (tracer !== undefined && CallRecord.isRecorded(request)) exchange.span = CallSpan.begin(tracer, exchange)
+        const { span } = exchange
+        const call = handle(exchange).pipe(
+          Effect.scoped,
+          Effect.onExit((exit) =>
+            Effect.flatMap(conclusionOf(exchange, exit), (conclusion) => {
+              unanswered.delete(exchange)
+              return record(exchange, started, exit, exchange.ended(conclusion))
+            })
+          ),
+          // The client has been told, and so has the trail.
+          Effect.ignore,
+          Effect.annotateLogs({ principal: requester.caller.principal.displayName, request: request.requestId })
         )
+        const fiber = fork(span === undefined ? call : Effect.provideService(call, CurrentSpan, span))
         if (fiber.pollUnsafe() === undefined) exchange.begun(() => fiber.interruptUnsafe())
       })
   })

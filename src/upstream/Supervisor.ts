@@ -300,7 +300,9 @@ export const layer = (
       const request = (outgoing: Outgoing, { headersFor, peer, rpc }: Live, handlers: CallHandlers) =>
         Effect.suspend(() => {
           const { tools } = SubscriptionRef.getUnsafe(state).catalogue.lists
-          return rpc.request((id) => outgoing.encode(id, peer.era), handlers, headersFor(outgoing, tools))
+          const wanted = headersFor(outgoing, tools)
+          const headers = outgoing.headers === undefined ? wanted : { ...outgoing.headers, ...wanted }
+          return rpc.request((id) => outgoing.encode(id, peer.era), handlers, headers)
         }).pipe(Effect.map((frame): Answered => ({ frame, era: peer.era })))
 
       const send = (outgoing: Outgoing, connection: Live, handlers: CallHandlers) =>

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Metric from "effect/Metric"
+import type * as Metric from "effect/Metric"
 import * as Scope from "effect/Scope"
 import * as Metrics from "../../src/observability/Metrics.ts"
 import { family, scrape } from "../support/scrape.ts"
