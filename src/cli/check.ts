@@ -37,7 +37,7 @@ export class CheckFailed extends Schema.TaggedError<CheckFailed>()("CheckFailed"
 const tryServers = Effect.gen(function* () {
   const fleet = yield* Fleet.Fleet
   return yield* Effect.forEach(
-    fleet.config.servers,
+    fleet.config().servers,
     Effect.fnUntraced(function* (config) {
       const upstream = fleet.shared(config.id)
       if (upstream === undefined) return yield* Effect.die(new Error(`${config.id} was not started`))

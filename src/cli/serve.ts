@@ -14,6 +14,7 @@ import * as Providers from "../auth/providers/Providers.ts"
 import type { Provider } from "../auth/ProviderSettings.ts"
 import * as PublicUrl from "../auth/PublicUrl.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
+import * as Catalogue from "../domain/Catalogue.ts"
 import type { GatewayConfig } from "../domain/ServerConfig.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import * as Gateway from "../gateway/Gateway.ts"
@@ -36,7 +37,7 @@ const log = logger("main")
 /** Waits until every server has been tried. */
 export const settled = Effect.gen(function* () {
   const fleet = yield* Fleet
-  const upstreams = fleet.config.servers.flatMap(({ id }) => fleet.shared(id) ?? [])
+  const upstreams = fleet.config().servers.flatMap(({ id }) => fleet.shared(id) ?? [])
   yield* Effect.forEach(upstreams, (upstream) => upstream.settled, { concurrency: "unbounded", discard: true })
   return upstreams
 })
@@ -46,7 +47,11 @@ const summarize = Effect.gen(function* () {
   const upstreams = yield* settled
   const states = upstreams.map(({ state }) => SubscriptionRef.getUnsafe(state))
   const ready = states.filter(({ status }) => status._tag === "Ready")
-  const tools = ready.reduce((sum, { catalogue }) => sum + catalogue.lists.tools.length, 0)
+  const tools = upstreams.reduce(
+    (sum, { config, state }) =>
+      sum + Catalogue.offered(SubscriptionRef.getUnsafe(state).catalogue.lists, config).tools.length,
+    0
+  )
   yield* log.info(`${ready.length} of ${states.length} servers are ready, with ${tools} tools`)
 })
 
@@ -76,7 +81,7 @@ const announceSignIn = Effect.fnUntraced(function* (address: AddressOptions, pro
   }
   const summary = policy.summary()
   yield* log[summary.level](summary.text)
-  for (const remark of policy.remarks(fleet.config.servers.map(({ id }) => id))) yield* log.warning(remark)
+  for (const remark of policy.remarks(fleet.config().servers.map(({ id }) => id))) yield* log.warning(remark)
 })
 
 /** Serves a configuration until interrupted. `afterwards` runs once requests are served. */

@@ -32,7 +32,7 @@ export const report = (config: ServerConfig, upstream: Upstream["Service"], now:
     detail: Status.describe(status, now),
     transport: TRANSPORT[config.transport._tag],
     isolation: config.isolation,
-    ...Catalogue.counts(catalogue.lists),
+    ...Catalogue.counts(Catalogue.offered(catalogue.lists, config)),
     startMillis: startMillis ?? null,
     note: note ?? null
   }
@@ -83,12 +83,13 @@ export const layer = HttpApiBuilder.group(
       ready: Effect.fnUntraced(function* ({ request }) {
         const now = yield* Clock.currentTimeMillis
         const mayKnow = yield* isOperator(request)
-        const upstreams = fleet.config.servers.flatMap((config) => {
+        const configured = fleet.config().servers
+        const upstreams = configured.flatMap((config) => {
           const upstream = fleet.shared(config.id)
           return upstream === undefined ? [] : [report(config, upstream, now)]
         })
         const count = (status: Status.UpstreamStatus["_tag"]): number =>
-          fleet.config.servers.filter(({ id }) => {
+          configured.filter(({ id }) => {
             const upstream = fleet.shared(id)
             return upstream !== undefined && SubscriptionRef.getUnsafe(upstream.state).status._tag === status
           }).length
