@@ -2,7 +2,7 @@
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { UpstreamStatus } from "../domain/UpstreamStatus.ts"
 import type { Family, Sample } from "../observability/Metrics.ts"
-import type { Upstream } from "../upstream/Upstream.ts"
+import type { Deployment } from "./Deployment.ts"
 
 export const families = {
   status: {
@@ -27,15 +27,18 @@ const STATUSES: Readonly<Record<UpstreamStatus["_tag"], string>> = {
   Stopped: "stopped"
 }
 
-type Upstreams = ReadonlyArray<Upstream["Service"]>
+type Deployments = ReadonlyArray<Pick<Deployment, "config" | "shared" | "lanes">>
 
 /** One series for each state of each server. */
-export const statuses = (upstreams: Upstreams): ReadonlyArray<Sample> =>
-  upstreams.flatMap(({ config, state }) => {
-    const { status } = SubscriptionRef.getUnsafe(state)
+export const statuses = (deployments: Deployments): ReadonlyArray<Sample> =>
+  deployments.flatMap(({ config, shared }) => {
+    const { status } = SubscriptionRef.getUnsafe(shared.state)
     return Object.entries(STATUSES).map(([tag, label]): Sample => [[config.id, label], status._tag === tag ? 1 : 0])
   })
 
-/** How many connections there are to each server. */
-export const lanes = (upstreams: Upstreams): ReadonlyArray<Sample> =>
-  [...Map.groupBy(upstreams, ({ config }) => config.id)].map(([server, open]): Sample => [[server], open.length])
+/** How many connections there are to each server, those to its former configuration among them. */
+export const lanes = (deployments: Deployments): ReadonlyArray<Sample> =>
+  [...Map.groupBy(deployments, ({ config }) => config.id)].map(([server, all]): Sample => {
+    const count = all.reduce((sum, { lanes }) => sum + 1 + lanes(), 0)
+    return [[server], count]
+  })

@@ -1,6 +1,7 @@
 /** Liveness and readiness. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { Audit, type AuditStatus } from "../access/Audit.ts"
@@ -8,12 +9,13 @@ import * as Catalogue from "../domain/Catalogue.ts"
 import { display, type ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import * as Reload from "../fleet/Reload.ts"
 import { Sessions } from "../gateway/Sessions.ts"
 import { VERSION } from "../observability/Version.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Draining } from "./Draining.ts"
 import { HealthApi, type Readiness, type ServerReport } from "./HealthApi.ts"
-import * as Operators from "./Operators.ts"
+import * as Operator from "./Operator.ts"
 
 const TRANSPORT = { Stdio: "stdio", Http: "http", Sse: "sse", Unusable: "-" } as const
 
@@ -27,7 +29,7 @@ export const report = (config: ServerConfig, upstream: Upstream["Service"], now:
     detail: Status.describe(status, now),
     transport: TRANSPORT[config.transport._tag],
     isolation: config.isolation,
-    ...Catalogue.counts(catalogue.lists),
+    ...Catalogue.counts(Catalogue.offered(catalogue.lists, config)),
     startMillis: startMillis ?? null,
     note: note ?? null
   }
@@ -39,6 +41,16 @@ export const auditReport = ({ fault, lost, waiting }: AuditStatus, mayKnow: bool
   return lost > 0 ? { audit: { lost } } : {}
 }
 
+/** Whether the files as they are now are in force. */
+const configurationReport = (reload: Option.Option<Reload.Reload["Service"]>): Pick<Readiness, "configuration"> =>
+  Option.match(reload, {
+    onNone: () => ({}),
+    onSome: ({ state }) => {
+      const { loadedAt, overdue, path, problem } = state()
+      return { configuration: { path, loadedAt, problem: problem ?? null, takesEffectAtRestart: overdue } }
+    }
+  })
+
 export const layer = HttpApiBuilder.group(
   HealthApi,
   "health",
@@ -47,19 +59,21 @@ export const layer = HttpApiBuilder.group(
     const sessions = yield* Sessions
     const draining = yield* Draining
     const audit = yield* Audit
-    const isOperator = yield* Operators.make
+    const reload = yield* Reload.optional
+    const { isOperator } = yield* Operator.make
 
     return handlers.handleAll({
       health: () => Effect.succeed({ status: "healthy", service: "mcp-proxy" } as const),
       ready: Effect.fnUntraced(function* ({ request }) {
         const now = yield* Clock.currentTimeMillis
         const mayKnow = yield* isOperator(request)
-        const upstreams = fleet.config.servers.flatMap((config) => {
+        const configured = fleet.config().servers
+        const upstreams = configured.flatMap((config) => {
           const upstream = fleet.shared(config.id)
           return upstream === undefined ? [] : [report(config, upstream, now)]
         })
         const count = (status: Status.UpstreamStatus["_tag"]): number =>
-          fleet.config.servers.filter(({ id }) => {
+          configured.filter(({ id }) => {
             const upstream = fleet.shared(id)
             return upstream !== undefined && SubscriptionRef.getUnsafe(upstream.state).status._tag === status
           }).length
@@ -76,7 +90,7 @@ export const layer = HttpApiBuilder.group(
           },
           sessions: [...sessions.all()].length,
           ...auditReport(audit.status(), mayKnow),
-          ...(mayKnow ? { upstreams } : {})
+          ...(mayKnow ? { upstreams, ...configurationReport(reload) } : {})
         }
         return yield* draining.isOn() ? Effect.fail(readiness) : Effect.succeed(readiness)
       })

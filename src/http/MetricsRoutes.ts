@@ -13,7 +13,7 @@ import { Gatekeeper } from "../auth/Gatekeeper.ts"
 import { Metrics, none, text } from "../observability/Metrics.ts"
 import { Address } from "./Address.ts"
 import * as McpRoutes from "./McpRoutes.ts"
-import * as Operators from "./Operators.ts"
+import * as Operator from "./Operator.ts"
 import * as Prefix from "./Prefix.ts"
 
 export interface MetricsOptions {
@@ -51,7 +51,7 @@ export const layer = ({
       const gatekeeper = yield* Gatekeeper
       const metrics = yield* Metrics
       if (metrics === none) return
-      const isOperator = yield* Operators.make
+      const { isOperator } = yield* Operator.make
       const showsToken = showing(metricsToken)
       const isOpen = Result.isSuccess(yield* gatekeeper.admit(undefined, undefined))
       // Where nothing that one could show would help, there is nothing to be told of.
