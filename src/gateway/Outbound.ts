@@ -48,8 +48,9 @@ const traceOf = (trace: TraceContext.TraceContext) => ({
   ...(trace.state === undefined ? {} : { [TraceContext.KEY.state]: trace.state })
 })
 
-/** `_meta` without what the client says of the trace, which may be none, and with what we say. */
-const traced = (meta: unknown, trace: Readonly<Record<string, string>>): unknown => {
+/** `_meta` with what we say of the trace in place of what the client says; as it is where we do not trace. */
+const traced = (meta: unknown, trace: Readonly<Record<string, string>> | undefined): unknown => {
+  if (trace === undefined) return meta
   const given = Predicate.isReadonlyObject(meta) ? meta : {}
   return { ...given, [TraceContext.KEY.state]: undefined, ...trace }
 }
@@ -73,9 +74,8 @@ export const outgoing = (
     headers: trace,
     encode: (id, era) => {
       const answers = exchange.era === "modern" && era === "legacy" ? WITHOUT_ANSWERS : undefined
-      const meta = metaFor(exchange, id, era)
-      const _meta = trace === undefined ? meta : traced(meta, trace)
-      return ClientMessage.encode(request, id, { ...answers, ...overrides, _meta })
+      const meta = traced(metaFor(exchange, id, era), trace)
+      return ClientMessage.encode(request, id, { ...answers, ...overrides, _meta: meta })
     }
   }
 }

@@ -15,19 +15,18 @@ export type SamplerName = (typeof SAMPLERS)[number]
 /** Is a span of that trace kept? `parent` is who it comes from, ours or another program's. */
 export type Sampler = (traceId: string, parent: TraceContext | undefined) => boolean
 
-/** The last 56 bits of a trace's id are random, for all programs the same (W3C Trace Context 2, §Random Trace ID Flag). */
-const RANDOM_DIGITS = 14
-const RANDOM_RANGE = 2 ** 56
+/**
+ * The last 56 bits of a trace's id are random, for all programs the same (W3C Trace Context 2, §Random Trace ID Flag). So
+ * many digits of them as a number can hold.
+ */
+const randomOf = (traceId: string): number => Number.parseInt(traceId.slice(-14, -1), 16) / 2 ** 52
 
 const ratioOf = (name: SamplerName, ratio: number): number =>
   name.endsWith("always_on") ? 1 : name.endsWith("always_off") ? 0 : ratio
 
 /** `ratio`, from 0 to 1, counts where the name speaks of one. */
 export const make = (name: SamplerName, ratio: number): Sampler => {
-  const threshold = ratioOf(name, ratio) * RANDOM_RANGE
+  const share = ratioOf(name, ratio)
   const followsParent = name.startsWith("parentbased_")
-  return (traceId, parent) =>
-    followsParent && parent !== undefined
-      ? parent.sampled
-      : Number.parseInt(traceId.slice(-RANDOM_DIGITS), 16) < threshold
+  return (traceId, parent) => (followsParent && parent !== undefined ? parent.sampled : randomOf(traceId) < share)
 }
