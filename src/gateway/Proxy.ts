@@ -242,7 +242,7 @@ const make = Effect.gen(function* () {
   const unanswered = new Map<Exchange, number>()
   const metrics = yield* CallMetrics.make(() => unanswered.size)
 
-  /** Counts a request, and puts into the audit trail how it went. */
+  /** Counts a request, and puts into the audit trail how it went; and into the log, for who looks closely, why it failed. */
   const record = (
     exchange: Exchange,
     started: number,
@@ -257,7 +257,10 @@ const make = Effect.gen(function* () {
       if (exchange.span !== undefined) CallSpan.end(exchange.span, exchange, how)
       if (!CallRecord.isRecorded(request)) return Effect.void
       const { argumentsOf } = audit
-      return audit.record(CallRecord.make({ exchange, started, ended, exit, bytesOut, argumentsOf }, how))
+      const recorded = audit.record(CallRecord.make({ exchange, started, ended, exit, bytesOut, argumentsOf }, how))
+      return how.detail === undefined
+        ? recorded
+        : Effect.andThen(log.debug(`${request.method} failed: ${how.detail}`, { outcome }), recorded)
     })
 
   yield* Effect.sync(() => {
