@@ -49,7 +49,11 @@ const make = Effect.gen(function* () {
   })
 
   yield* Stream.runForEach(
-    Stream.merge(Stream.map(policy.changes, Function.constVoid), Stream.map(fleet.changes, Function.constVoid)),
+    // The configuration at the start is no change.
+    Stream.merge(
+      Stream.map(policy.changes, Function.constVoid),
+      Stream.map(Stream.drop(fleet.changes, 1), Function.constVoid)
+    ),
     Effect.fnUntraced(function* () {
       for (const remark of policy.remarks(fleet.config().servers.map(({ id }) => id))) yield* log.warning(remark)
       yield* Effect.forEach([...sessions.all()], concern, { discard: true })
