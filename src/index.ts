@@ -58,3 +58,5 @@ export * as SignInServices from "./auth/SignInServices.ts"
 export { Address, type AddressOptions } from "./http/Address.ts"
 export { Draining } from "./http/Draining.ts"
 export * as Routes from "./http/Routes.ts"
+/** What is measured, for `/metrics` and Effect's exporters: provide `Metrics.layer` to the gateway and its routes. */
+export * as Metrics from "./observability/Metrics.ts"

@@ -56,7 +56,8 @@ class Series {
 
   add(outcome: Outcome, millis: number): void {
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
-    this.durations.observe(millis / 1000)
+    // Clocks are set back at times.
+    this.durations.observe(Math.max(0, millis) / 1000)
   }
 
   get counts(): ReadonlyArray<Sample> {

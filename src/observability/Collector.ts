@@ -2,6 +2,7 @@
  * The way to an OpenTelemetry collector for one kind of telemetry. Whatever the collector does, it takes no more than so many
  * requests and so much time, and its trouble is said once, and once more when it is over.
  */
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
@@ -19,6 +20,10 @@ const MAX_IN_FLIGHT = 2
 const failed = (request: HttpClientRequest.HttpClientRequest, description: string) =>
   new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, description }) })
 
+/** A failure after which the exporters do not try again. */
+const final = (request: HttpClientRequest.HttpClientRequest) =>
+  new HttpClientError.HttpClientError({ reason: new HttpClientError.EncodeError({ request, description: "given up" }) })
+
 /** What is wrong, without the address: it may bear credentials. */
 const reasonOf = ({ reason }: HttpClientError.HttpClientError): string => {
   if (reason._tag === "StatusCodeError") return `HTTP ${reason.response.status}`
@@ -27,9 +32,18 @@ const reasonOf = ({ reason }: HttpClientError.HttpClientError): string => {
   return reason.description ?? code ?? reason._tag
 }
 
+export interface Options {
+  readonly signal: Signal
+  readonly url: URL
+  /** How long it may take over one request. */
+  readonly timeout: Duration.Duration
+  /** Done when it has been waited for in vain at the end of the program: nothing more is tried, and nothing waited for. */
+  readonly givenUp: Deferred.Deferred<void>
+}
+
 export const make = (
   client: HttpClient.HttpClient,
-  { signal, timeout, url }: { readonly signal: Signal; readonly timeout: Duration.Duration; readonly url: URL }
+  { givenUp, signal, timeout, url }: Options
 ): HttpClient.HttpClient => {
   let inFlight = 0
   let isFailing = false
@@ -47,6 +61,7 @@ export const make = (
 
   return HttpClient.transform(client, (exchange, request) =>
     Effect.suspend(() => {
+      if (Deferred.isDoneUnsafe(givenUp)) return Effect.fail(final(request))
       if (inFlight >= MAX_IN_FLIGHT) return Effect.fail(failed(request, "it does not answer"))
       inFlight++
       return exchange.pipe(
@@ -56,6 +71,7 @@ export const make = (
           duration: timeout,
           orElse: () => Effect.fail(failed(request, `no answer within ${Duration.format(timeout)}`))
         }),
+        Effect.raceFirst(Effect.andThen(Deferred.await(givenUp), Effect.fail(final(request)))),
         Effect.tap(({ status }) => heed(status < 400 ? undefined : `HTTP ${status}`)),
         Effect.tapError((error) => heed(reasonOf(error))),
         Effect.ensuring(

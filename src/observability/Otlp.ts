@@ -1,5 +1,6 @@
 /** Export of traces, metrics and logs over OTLP. Imported only where it is wanted: nothing else needs what it needs. */
 import * as ConfigProvider from "effect/ConfigProvider"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -42,13 +43,15 @@ export const layer = (
   const { compression, timeout } = plan
   const serialization = plan.isJson ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf
 
+  const givenUp = Deferred.makeUnsafe<void>()
+
   /** What exports one kind of telemetry, where it is wanted. */
   const exporting = <E, R>(signal: Collector.Signal, make: (url: URL) => Layer.Layer<never, E, R>) => {
     const url = plan.urls[signal]
     if (url === undefined) return Layer.empty
     const client = Layer.effect(
       HttpClient.HttpClient,
-      Effect.map(HttpClient.HttpClient, (plain) => Collector.make(plain, { signal, timeout, url }))
+      Effect.map(HttpClient.HttpClient, (plain) => Collector.make(plain, { signal, timeout, url, givenUp }))
     )
     return make(url).pipe(Layer.provide(client))
   }
@@ -58,6 +61,8 @@ export const layer = (
       Tracing.Tracing,
       Effect.gen(function* () {
         const exporter = yield* SpanExporter.make({ url, headers, compression, resource: OtlpResource.make(resource) })
+        const flusher = yield* OtlpExporter.Flusher
+        yield* flusher.register(exporter.flush)
         yield* expose(families.spans, () => [
           [["delivered"], exporter.queue.delivered],
           [["dropped"], exporter.queue.dropped]
@@ -103,7 +108,12 @@ export const layer = (
 
   const flush = Layer.effect(
     Flush,
-    Effect.map(OtlpExporter.Flusher, ({ flush }) => Effect.asVoid(Effect.timeoutOption(flush, SHUTDOWN)))
+    Effect.map(OtlpExporter.Flusher, ({ flush }) =>
+      Effect.timeoutOrElse(flush, {
+        duration: SHUTDOWN,
+        orElse: () => Effect.asVoid(Deferred.succeed(givenUp, undefined))
+      })
+    )
   )
 
   return Layer.mergeAll(traces, metrics, logs, flush).pipe(

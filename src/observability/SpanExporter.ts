@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as OtlpResource from "effect/observability/OtlpResource"
@@ -67,89 +68,101 @@ export interface Options {
   readonly resource: OtlpResource.Resource
 }
 
-/** Exports, until its scope closes, what is put into the queue; `keep` puts a span there. */
+export interface SpanExporter {
+  readonly keep: (span: Span) => void
+  readonly queue: SpanQueue
+  /** Delivers what waits, unless the collector is away. */
+  readonly flush: Effect.Effect<void>
+}
+
+/** Exports what it is given to keep, until its scope closes. */
 export const make: (
   options: Options
-) => Effect.Effect<
-  { readonly keep: (span: Span) => void; readonly queue: SpanQueue },
-  never,
-  HttpClient.HttpClient | OtlpSerialization | Scope.Scope
-> = Effect.fnUntraced(function* ({ compression, headers, resource, url }) {
-  const client = yield* HttpClient.HttpClient
-  const serialization = yield* OtlpSerialization
-  const queue = new SpanQueue()
-  const full = Latch.makeUnsafe(false)
-  let told = { dropped: 0, isOpen: false }
+) => Effect.Effect<SpanExporter, never, HttpClient.HttpClient | OtlpSerialization | Scope.Scope> = Effect.fnUntraced(
+  function* ({ compression, headers, resource, url }) {
+    const client = yield* HttpClient.HttpClient
+    const serialization = yield* OtlpSerialization
+    const queue = new SpanQueue()
+    const turn = yield* Semaphore.make(1)
+    const full = Latch.makeUnsafe(false)
+    let told = { dropped: 0, isOpen: false }
 
-  const send = Effect.fnUntraced(function* (spans: ReadonlyArray<Span>) {
-    const scopeSpans = [{ scope: { name: NAME, version: VERSION }, spans: spans.map(encode) }]
-    const body = serialization.traces({ resourceSpans: [{ resource, scopeSpans }] })
-    const plain = HttpClientRequest.setBody(
-      HttpClientRequest.post(url.href, { headers: { "user-agent": USER_AGENT, ...headers } }),
-      body
+    const send = Effect.fnUntraced(function* (spans: ReadonlyArray<Span>) {
+      const scopeSpans = [{ scope: { name: NAME, version: VERSION }, spans: spans.map(encode) }]
+      const body = serialization.traces({ resourceSpans: [{ resource, scopeSpans }] })
+      const plain = HttpClientRequest.setBody(
+        HttpClientRequest.post(url.href, { headers: { "user-agent": USER_AGENT, ...headers } }),
+        body
+      )
+      const request = compression === "gzip" ? yield* HttpClientRequest.compressBody(plain, "gzip") : plain
+      const { status } = yield* client.execute(request)
+      return status < 400 ? "delivered" : AGAIN.has(status) ? "later" : "refused"
+    })
+
+    /** Sends the oldest. True if there may be more to do at once. */
+    const deliver = Effect.gen(function* () {
+      const spans = queue.batch(BATCH)
+      const outcome = yield* Effect.orElseSucceed(send(spans), () => "later" as const)
+      if (outcome === "delivered") queue.deliver(spans.length)
+      else if (outcome === "refused") queue.drop(spans.length)
+      yield* tell(outcome === "delivered")
+      return outcome !== "later"
+    }).pipe(Effect.withTracerEnabled(false), turn.withPermits(1))
+
+    const flush = Effect.suspend(() => (queue.waiting > 0 ? deliver : Effect.succeed(false))).pipe(
+      Effect.repeat({ while: (isWell) => isWell }),
+      Effect.asVoid
     )
-    const request = compression === "gzip" ? yield* HttpClientRequest.compressBody(plain, "gzip") : plain
-    const { status } = yield* client.execute(request)
-    return status < 400 ? "delivered" : AGAIN.has(status) ? "later" : "refused"
-  })
 
-  /** Sends the oldest. True if there may be more to do at once. */
-  const deliver = Effect.gen(function* () {
-    const spans = queue.batch(BATCH)
-    const outcome = yield* Effect.orElseSucceed(send(spans), () => "later" as const)
-    if (outcome === "delivered") queue.deliver(spans.length)
-    else if (outcome === "refused") queue.drop(spans.length)
-    yield* tell(outcome === "delivered")
-    return outcome !== "later"
-  }).pipe(Effect.withTracerEnabled(false))
-
-  /** Says once that spans are dropped, and how many they were once there are takers again. */
-  const tell = (isWell: boolean): Effect.Effect<void> => {
-    const lost = queue.dropped - told.dropped
-    if (lost === 0 || (told.isOpen && !isWell)) return Effect.void
-    told = isWell ? { dropped: queue.dropped, isOpen: false } : { ...told, isOpen: true }
-    return isWell
-      ? log.info(`${lost} spans were dropped`)
-      : log.warning(`Spans are dropped; ${families.spans.name} counts them`)
-  }
-
-  const serve = Effect.gen(function* () {
-    let delay = FIRST_DELAY
-    for (;;) {
-      yield* Effect.timeoutOption(full.await, INTERVAL)
-      full.closeUnsafe()
-      while (queue.waiting > 0) {
-        if (yield* deliver) {
-          delay = FIRST_DELAY
-          continue
-        }
-        yield* Effect.sleep(delay)
-        delay = Duration.min(MAX_DELAY, Duration.times(delay, 2))
-      }
+    /** Says once that spans are dropped, and how many they were once there are takers again. */
+    const tell = (isWell: boolean): Effect.Effect<void> => {
+      const lost = queue.dropped - told.dropped
+      if (lost === 0 || (told.isOpen && !isWell)) return Effect.void
+      told = isWell ? { dropped: queue.dropped, isOpen: false } : { ...told, isOpen: true }
+      return isWell
+        ? log.info(`${lost} spans were dropped`)
+        : log.warning(`Spans are dropped; ${families.spans.name} counts them`)
     }
-  })
 
-  // Runs once nobody sends any more.
-  yield* Effect.addFinalizer(() =>
-    deliver.pipe(
-      Effect.repeat({ while: (isWell) => isWell && queue.waiting > 0 }),
-      Effect.when(Effect.sync(() => queue.waiting > 0)),
-      Effect.timeoutOption(FLUSH),
-      Effect.interruptible,
-      Effect.andThen(
-        Effect.suspend(() =>
-          queue.waiting === 0 ? Effect.void : log.warning(`${queue.waiting} spans could not be delivered and are lost`)
+    const serve = Effect.gen(function* () {
+      let delay = FIRST_DELAY
+      for (;;) {
+        yield* Effect.timeoutOption(full.await, INTERVAL)
+        full.closeUnsafe()
+        while (queue.waiting > 0) {
+          if (yield* deliver) {
+            delay = FIRST_DELAY
+            continue
+          }
+          yield* Effect.sleep(delay)
+          delay = Duration.min(MAX_DELAY, Duration.times(delay, 2))
+        }
+      }
+    })
+
+    // Runs once nobody sends any more.
+    yield* Effect.addFinalizer(() =>
+      flush.pipe(
+        Effect.timeoutOption(FLUSH),
+        Effect.interruptible,
+        Effect.andThen(
+          Effect.suspend(() =>
+            queue.waiting === 0
+              ? Effect.void
+              : log.warning(`${queue.waiting} spans could not be delivered and are lost`)
+          )
         )
       )
     )
-  )
-  yield* Effect.forkScoped(serve)
+    yield* Effect.forkScoped(serve)
 
-  return {
-    queue,
-    keep: (span) => {
-      queue.add(span)
-      if (queue.waiting >= BATCH) full.openUnsafe()
+    return {
+      queue,
+      flush,
+      keep: (span) => {
+        queue.add(span)
+        if (queue.waiting >= BATCH) full.openUnsafe()
+      }
     }
   }
-})
+)

@@ -6,6 +6,19 @@ import { randomBytes } from "node:crypto"
 import type { TraceContext } from "../domain/TraceContext.ts"
 import type { Sampler } from "./Sampler.ts"
 
+/** Random bytes are dear one by one: so many are drawn at a time. */
+const POOL = 4096
+let pool = Buffer.alloc(0)
+let used = 0
+
+const randomHex = (bytes: number): string => {
+  if (used + bytes > pool.length) {
+    pool = randomBytes(POOL)
+    used = 0
+  }
+  return pool.toString("hex", used, (used += bytes))
+}
+
 /** Whom the work is for: somebody who asked us, or us, who ask somebody. */
 export type Kind = "server" | "client"
 
@@ -27,7 +40,7 @@ export class Span {
   private readonly tracer: Tracer
 
   constructor(tracer: Tracer, name: string, kind: Kind, parent: TraceContext | undefined, link?: TraceContext) {
-    const traceId = parent?.traceId ?? randomBytes(16).toString("hex")
+    const traceId = parent?.traceId ?? randomHex(16)
     this.tracer = tracer
     this.name = name
     this.kind = kind
@@ -35,7 +48,7 @@ export class Span {
     this.link = link
     this.context = {
       traceId,
-      spanId: randomBytes(8).toString("hex"),
+      spanId: randomHex(8),
       sampled: tracer.sampler(traceId, parent),
       state: parent?.state
     }

@@ -1,6 +1,7 @@
 /** The built proxy before a collector: what it exports, what its servers are told, and what neither is. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { gunzipSync } from "node:zlib"
 import * as AuthMetrics from "../../src/auth/AuthMetrics.ts"
 import * as AllMetrics from "../../src/cli/AllMetrics.ts"
 import * as TelemetryMetrics from "../../src/observability/TelemetryMetrics.ts"
@@ -115,10 +116,7 @@ describe("a proxy with a collector", () => {
           .find(({ body }) => body.stringValue?.startsWith("tools/call failed") === true)
         assert.deepInclude(exported, ids)
 
-        const calls = collector
-          .metrics()
-          .filter(({ name }) => name === "mcp_proxy_calls_total")
-          .at(-1)
+        const calls = collector.metrics().findLast(({ name }) => name === "mcp_proxy_calls_total")
         const counted = calls?.sum?.dataPoints.map(
           ({ asDouble, attributes }) => `${attributesOf(attributes)["tool"]} ${asDouble}`
         )
@@ -161,16 +159,21 @@ describe("a proxy with a collector", () => {
         config: { mcpServers: { local } },
         env: environment(collector.url, {
           OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+          OTEL_EXPORTER_OTLP_COMPRESSION: "gzip",
           OTEL_SERVICE_NAME: "my-proxy",
           OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test%20bench"
         })
       })
       yield* Effect.flatMap(connect(proxy.url), (client) => call(client, "meta"))
       yield* end(proxy)
-      const traces = collector.requests.filter(({ path }) => path === "/v1/traces")
-      assert.isAbove(traces.length, 0)
-      assert.strictEqual(traces[0]?.headers["content-type"], "application/x-protobuf")
-      const body = String(traces[0]?.body)
+      const metrics = collector.requests.findLast(({ path }) => path === "/v1/metrics")
+      assert.strictEqual(metrics?.headers["content-encoding"], "gzip")
+      assert.include(String(gunzipSync(metrics?.body ?? "")), "mcp_proxy_calls_total")
+      const traces = collector.requests.find(({ path }) => path === "/v1/traces")
+      assert.strictEqual(traces?.headers["content-type"], "application/x-protobuf")
+      // Small ones are not worth it.
+      assert.isUndefined(traces?.headers["content-encoding"])
+      const body = String(traces?.body)
       for (const word of ["my-proxy", "test bench", "tools/call meta"]) assert.include(body, word)
     }).pipe(Effect.scoped)
   )

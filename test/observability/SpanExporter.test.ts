@@ -4,8 +4,9 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { TestClock } from "effect/testing"
+import * as TestClock from "effect/testing/TestClock"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as OtlpResource from "effect/observability/OtlpResource"
@@ -27,7 +28,11 @@ interface Sent {
 /** An exporter before a collector that answers as the test says; what the latter was sent. */
 const exporting = Effect.gen(function* () {
   const received: Array<Sent> = []
-  const collector = { answer: Effect.succeed(200) as Effect.Effect<number>, asked: 0 }
+  const collector = {
+    answer: Effect.succeed(200) as Effect.Effect<number>,
+    asked: 0,
+    givenUp: Deferred.makeUnsafe<void>()
+  }
   const plain = HttpClient.make((request) =>
     Effect.gen(function* () {
       collector.asked++
@@ -39,8 +44,13 @@ const exporting = Effect.gen(function* () {
       return HttpClientResponse.fromWeb(request, new Response("{}", { status }))
     })
   )
-  const client = Collector.make(plain, { signal: "traces", timeout: Duration.seconds(10), url: URL_OF_TRACES })
-  const { keep, queue } = yield* SpanExporter.make({
+  const client = Collector.make(plain, {
+    signal: "traces",
+    timeout: Duration.seconds(10),
+    url: URL_OF_TRACES,
+    givenUp: collector.givenUp
+  })
+  const { flush, keep, queue } = yield* SpanExporter.make({
     url: URL_OF_TRACES,
     headers: { "x-key": "secret-header" },
     compression: "none",
@@ -49,6 +59,7 @@ const exporting = Effect.gen(function* () {
   const tracer = yield* Tracing.make(Sampler.make("always_on", 1), keep)
   return {
     queue,
+    flush,
     received,
     collector,
     make: (count: number, name = "x") => {
@@ -227,6 +238,52 @@ describe("spans", () => {
   )
 })
 
+describe("what is asked for at once", () => {
+  it.effect("is delivered at once, and not a second time by who was at it", () =>
+    Effect.gen(function* () {
+      const { collector, flush, make, queue, received } = yield* exporting
+      yield* flush
+      assert.strictEqual(collector.asked, 0)
+      const gate = yield* Deferred.make<number>()
+      collector.answer = Deferred.await(gate)
+      make(600)
+      yield* TestClock.adjust("1 milli")
+      const flushing = yield* Effect.forkChild(flush)
+      yield* TestClock.adjust("1 milli")
+      assert.strictEqual(collector.asked, 1)
+      collector.answer = Effect.succeed(200)
+      yield* Deferred.succeed(gate, 200)
+      yield* Fiber.join(flushing)
+      assert.strictEqual(received.flatMap(({ spans }) => spans).length, 600)
+      assert.strictEqual(queue.waiting, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that is under way ends when it has been waited for in vain", () =>
+    Effect.gen(function* () {
+      const { collector, flush, make } = yield* exporting
+      collector.answer = Effect.never
+      make(1)
+      const flushing = yield* Effect.forkChild(flush)
+      yield* TestClock.adjust("1 milli")
+      assert.isUndefined(flushing.pollUnsafe())
+      yield* Deferred.succeed(collector.givenUp, undefined)
+      yield* Fiber.join(flushing)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is not tried again where it was waited for in vain at the end", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { collector, make } = yield* exporting.pipe(Scope.provide(scope))
+      make(1)
+      yield* Deferred.succeed(collector.givenUp, undefined)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(collector.asked, 0)
+    })
+  )
+})
+
 describe("the way to a collector", () => {
   it.effect("takes no more than two requests at a time", () =>
     Effect.gen(function* () {
@@ -238,7 +295,8 @@ describe("the way to a collector", () => {
         )
       )
       const url = new URL("http://localhost:4318/v1/logs")
-      const client = Collector.make(plain, { signal: "logs", timeout: Duration.seconds(10), url })
+      const timeout = Duration.seconds(10)
+      const client = Collector.make(plain, { signal: "logs", timeout, url, givenUp: Deferred.makeUnsafe<void>() })
       for (let index = 0; index < 5; index++) yield* Effect.forkChild(Effect.exit(client.post(url)))
       yield* TestClock.adjust("1 milli")
       assert.strictEqual(asked, 2)
