@@ -24,7 +24,8 @@ const STATE = /^[\x20-\x7e]{1,512}$/u
 
 /** Undefined where `traceparent` is none, and then `tracestate` means nothing either (§3.2, §3.3). */
 export const parse = (parent: unknown, state: unknown): TraceContext | undefined => {
-  const [, version, traceId = "", spanId = "", flags = "", more] = PARENT.exec(String(parent)) ?? []
+  const [, version, traceId = "", spanId = "", flags = "", more] =
+    PARENT.exec(typeof parent === "string" ? parent : "") ?? []
   if (version === undefined || version === "ff" || (version === "00" && more !== undefined)) return undefined
   if (traceId === NO_TRACE || spanId === NO_SPAN) return undefined
   return {

@@ -56,7 +56,8 @@ describe("a trace context", () => {
     `00-${TRACE}-${"0".repeat(16)}-01`,
     `00-${TRACE}-${SPAN}-01\r\nx: y`,
     ` 00-${TRACE}-${SPAN}-01`,
-    [`00-${TRACE}-${SPAN}-01`, "x"]
+    [`00-${TRACE}-${SPAN}-01`],
+    { toString: () => `00-${TRACE}-${SPAN}-01` }
   ])("is not %o", (parent) => {
     assert.isUndefined(TraceContext.parse(parent, "a=b"))
   })
