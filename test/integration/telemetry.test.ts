@@ -35,6 +35,10 @@ const environment = (url: string, more: Readonly<Record<string, string>> = {}) =
   ...more
 })
 
+/** What /metrics says. */
+const scrape = ({ url }: RunningProxy) =>
+  Effect.promise(async () => (await fetch(url.replace("/mcp", "/metrics"))).text())
+
 /** Ends the proxy, which delivers what is left. */
 const end = (proxy: RunningProxy) =>
   Effect.gen(function* () {
@@ -145,8 +149,11 @@ describe("a proxy with a collector", () => {
       const collector = yield* startCollector(port)
       yield* proxy.printed(/takes traces again/u)
       yield* eventually("all spans are there", () => collector.spans().length >= 42)
-      const text = yield* Effect.promise(async () => (await fetch(proxy.url.replace("/mcp", "/metrics"))).text())
-      assert.deepStrictEqual(family(text, "mcp_proxy_spans_total"), { delivered: collector.spans().length, dropped: 0 })
+      // The proxy knows a moment after the collector.
+      const counted = yield* Effect.map(scrape(proxy), (text) => family(text, "mcp_proxy_spans_total")).pipe(
+        Effect.repeat({ until: ({ delivered = 0 }) => delivered >= 42 })
+      )
+      assert.deepStrictEqual(counted, { delivered: collector.spans().length, dropped: 0 })
       assert.strictEqual(proxy.output().match(/does not take traces/gu)?.length, 1)
       yield* end(proxy)
     }).pipe(Effect.scoped)
@@ -166,9 +173,10 @@ describe("a proxy with a collector", () => {
       })
       yield* Effect.flatMap(connect(proxy.url), (client) => call(client, "meta"))
       yield* end(proxy)
-      const metrics = collector.requests.findLast(({ path }) => path === "/v1/metrics")
-      assert.strictEqual(metrics?.headers["content-encoding"], "gzip")
-      assert.include(String(gunzipSync(metrics?.body ?? "")), "mcp_proxy_calls_total")
+      const metrics = collector.requests
+        .filter(({ headers, path }) => path === "/v1/metrics" && headers["content-encoding"] === "gzip")
+        .map(({ body }) => String(gunzipSync(body)))
+      assert.isTrue(metrics.some((body) => body.includes("mcp_proxy_calls_total")))
       const traces = collector.requests.find(({ path }) => path === "/v1/traces")
       assert.strictEqual(traces?.headers["content-type"], "application/x-protobuf")
       // Small ones are not worth it.
@@ -197,13 +205,12 @@ describe("/metrics of a proxy", () => {
     Effect.gen(function* () {
       const raw = { command: process.execPath, args: [fixture("raw-stdio.ts")] }
       const proxy = yield* readyProxy({ config: { mcpServers: { raw, bad: { command: "no-such-command-anywhere" } } } })
-      const read = Effect.promise(async () => (await fetch(proxy.url.replace("/mcp", "/metrics"))).text())
       const client = yield* connect(proxy.url)
       yield* call(client, "raw_echo")
       yield* Effect.ignore(call(client, "raw_exit"))
       yield* proxy.printed(/raw backing off.*[^]*raw ready in/u)
       yield* call(client, "raw_echo")
-      const text = yield* read
+      const text = yield* scrape(proxy)
       assert.deepInclude(family(text, "mcp_proxy_calls_total"), {
         "raw tools/call echo ok": 2,
         "raw tools/call exit unknown": 1
@@ -214,8 +221,9 @@ describe("/metrics of a proxy", () => {
       assert.strictEqual(family(text, "mcp_proxy_audit_records_total")[""], 4)
       assert.isAbove(family(text, "process_resident_memory_bytes")[""] ?? 0, 1e7)
 
-      // The loop is watched from the first reading on.
-      const names = new Set([...(yield* read).matchAll(/^# TYPE (\S+) /gmu)].map(([, name = ""]) => name))
+      // The loop is watched from the first reading on, and has been late after a moment.
+      const again = yield* Effect.repeat(scrape(proxy), { until: (text) => text.includes("event_loop") })
+      const names = new Set([...again.matchAll(/^# TYPE (\S+) /gmu)].map(([, name = ""]) => name))
       const expected = new Set(AllMetrics.families.map(({ name }) => name))
       // There is no sign-in here, and no collector.
       for (const { name } of [...Object.values(AuthMetrics.families), ...Object.values(TelemetryMetrics.families)]) {

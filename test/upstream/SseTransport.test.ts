@@ -36,7 +36,7 @@ describe("a message over HTTP+SSE", () => {
   it.effect("takes headers of its own along, beside those of the server, and others do not have them", () =>
     Effect.gen(function* () {
       const { requests, service } = agent()
-      const remote = {
+      const remote: Remote = {
         _tag: "Sse",
         url: Redacted.make("http://localhost/sse"),
         headers: { "X-Key": Redacted.make("k") }
