@@ -30,7 +30,8 @@ import {
   RootKey,
   Routes,
   ServerId,
-  Store
+  Store,
+  SUPERVISION
 } from "mcp-proxy-server"
 import { createServer } from "node:http"
 
@@ -53,6 +54,7 @@ const config: GatewayConfig = {
       disabledTools: [],
       callTimeout: Duration.minutes(1),
       startTimeout: Duration.minutes(1),
+      ...SUPERVISION,
       restart: undefined,
       description: undefined
     }

@@ -1,6 +1,7 @@
 /** What the configuration asks for, resolved: aliases translated, variables expanded, defaults in place. */
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
+import type * as Breaker from "./Breaker.ts"
 import type { Isolation } from "./Lane.ts"
 import type { Era } from "./Protocol.ts"
 import type { ServerId } from "./ServerId.ts"
@@ -43,7 +44,29 @@ export interface RestartOptions {
   readonly maxDelay: Duration.Duration
 }
 
-export interface ServerConfig {
+/** How a server is watched over, and what is done about calls that it leaves unanswered. */
+export interface Supervision {
+  /** However often a call shows progress, it ends then. */
+  readonly maxCallTime: Duration.Duration
+  /** How long the server may be silent before it is pinged; `false`: it never is. */
+  readonly ping: Duration.Duration | false
+  readonly pingTimeout: Duration.Duration
+  /** `false`: calls are made however many failed. */
+  readonly breaker: Breaker.Options | false
+  /** May calls that the server itself calls repeatable be made a second time where their outcome is unknown? */
+  readonly retryIdempotent: boolean
+}
+
+/** What holds where nothing else is said. */
+export const SUPERVISION = {
+  maxCallTime: Duration.hours(1),
+  ping: Duration.minutes(1),
+  pingTimeout: Duration.seconds(10),
+  breaker: { failures: 5, restMillis: 10_000 },
+  retryIdempotent: false
+} as const satisfies Supervision
+
+export interface ServerConfig extends Supervision {
   readonly id: ServerId
   readonly transport: Transport
   /** `auto`: the server is asked which it is. Never `modern` for HTTP+SSE. */

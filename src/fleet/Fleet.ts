@@ -19,8 +19,9 @@ import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import { logger } from "../observability/Logging.ts"
 import type { Platform } from "../upstream/Connection.ts"
 import type { EraVerdicts } from "../upstream/EraVerdicts.ts"
+import { Restraint } from "../upstream/Restraint.ts"
 import * as Supervisor from "../upstream/Supervisor.ts"
-import { type LaneEvent, Upstream } from "../upstream/Upstream.ts"
+import { type LaneEvent, Upstream, type UpstreamEvent } from "../upstream/Upstream.ts"
 
 const log = logger("fleet")
 
@@ -97,11 +98,16 @@ export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform
       const scope = yield* Effect.scope
       const events = yield* PubSub.unbounded<LaneEvent>()
       const shelves = new Map(config.servers.map(({ id }) => [id, new Shelf()]))
-      const upstreams = yield* LayerMap.make((key: LaneKey) =>
-        Supervisor.layer(key.config, key.lane, shelves.get(key.config.id) ?? new Shelf(), (event) => {
-          PubSub.publishUnsafe(events, { server: key.config.id, lane: key.lane, event })
-        })
-      )
+      const restraints = new Map(config.servers.map(({ breaker, id }) => [id, new Restraint(breaker)]))
+      /** The lanes of a remote server lead to the same; each local process is one of its own. */
+      const restraintOf = ({ breaker, id, transport }: ServerConfig) =>
+        (transport._tag === "Stdio" ? undefined : restraints.get(id)) ?? new Restraint(breaker)
+      const upstreams = yield* LayerMap.make((key: LaneKey) => {
+        const shelf = shelves.get(key.config.id) ?? new Shelf()
+        const publish = (event: UpstreamEvent): void =>
+          void PubSub.publishUnsafe(events, { server: key.config.id, lane: key.lane, event })
+        return Supervisor.layer(key.config, key.lane, shelf, publish, restraintOf(key.config))
+      })
       const contextOf = (key: LaneKey) => Effect.map(upstreams.contextEffect(key), Context.get(Upstream))
 
       const shared = new Map<ServerId, { readonly key: LaneKey; readonly upstream: Upstream["Service"] }>()

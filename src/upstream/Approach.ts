@@ -48,7 +48,7 @@ export interface Seeker {
 }
 
 const speak = <R>(open: Open<R>, { config, unrelated }: Seeker) =>
-  Rpc.open(open, unrelated, Duration.toMillis(config.callTimeout))
+  Rpc.open(open, unrelated, config)
 
 /** Over a transport that knows no modern era. */
 export const legacyOnly = <R>(open: Open<R>, seeker: Seeker) =>

@@ -15,7 +15,7 @@ import type { Reaper } from "./Reaper.ts"
 import type * as Rpc from "./Rpc.ts"
 import * as SseTransport from "./SseTransport.ts"
 import * as StdioTransport from "./StdioTransport.ts"
-import { ConnectionLost, type MessageHeaders, MessageRefused } from "./Transport.ts"
+import { asLost, ConnectionLost, evidenceOf, type MessageHeaders, MessageRefused } from "./Transport.ts"
 import type { Outgoing, Peer } from "./Upstream.ts"
 
 /** What any transport may need. */
@@ -35,6 +35,8 @@ export interface Connection {
   ) => MessageHeaders | undefined
   /** Params of a request of our own, as this server has to have them. */
   readonly own: (params?: Params) => Params | undefined
+  /** Asks for a sign of life, with whatever a server of this era has to answer. */
+  readonly ping: Effect.Effect<Frame.Frame, Rpc.RpcError>
   /** Makes a request of our own. */
   readonly ask: (method: string, params?: Params) => Effect.Effect<Frame.Frame, Rpc.RpcError>
 }
@@ -73,7 +75,7 @@ export const agree = <R>(
       case "Modern":
         return modern(verdict.peer)
       case "Undecided":
-        return Effect.fail(new MessageRefused({ reason: verdict.reason }))
+        return Effect.fail(new MessageRefused({ ...evidenceOf(verdict), reason: verdict.reason }))
       case "Legacy":
         return config.era === "modern"
           ? Effect.fail(new MessageRefused({ reason: `it does not speak ${LATEST_MODERN}, as its era says` }))
@@ -99,7 +101,7 @@ const approach = (
         learned: undefined
       }))
     case "Unusable":
-      return Effect.fail(new ConnectionLost({ reason: transport.reason, unsent: true }))
+      return Effect.fail(new ConnectionLost({ reason: transport.reason, unsent: true, ending: "unreachable" }))
   }
 }
 
@@ -113,17 +115,20 @@ export const open = (seeker: Approach.Seeker): Effect.Effect<Connection, Connect
           : () => undefined
       const envelope = peer.era === "modern" ? Handshake.envelope(seeker.lane, peer.revision) : undefined
       const own = (params?: Params) => (envelope === undefined ? params : { ...params, _meta: envelope })
+      const method = peer.era === "modern" ? "server/discover" : "ping"
       return {
         rpc,
         peer,
         learned,
         headersFor,
         own,
+        ping: rpc.initialize(encodeRequest(method, own()), headersFor({ method })),
         ask: (method, params) => rpc.request(encodeRequest(method, own(params)), undefined, headersFor({ method }))
       }
     }),
-    Effect.catch((error) => {
-      const reason = error._tag === "Silent" ? "it does not answer initialize" : error.message
-      return Effect.fail(error._tag === "ConnectionLost" ? error : new ConnectionLost({ reason, unsent: false }))
-    })
+    Effect.mapError((error) =>
+      error._tag === "Silent"
+        ? new ConnectionLost({ reason: "it does not answer initialize", unsent: false, ending: "silent" })
+        : asLost(error)
+    )
   )

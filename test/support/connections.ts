@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Lane from "../../src/domain/Lane.ts"
 import type { Capabilities } from "../../src/domain/Protocol.ts"
-import type { ServerConfig } from "../../src/domain/ServerConfig.ts"
+import { type ServerConfig, SUPERVISION } from "../../src/domain/ServerConfig.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
 import type { Seeker } from "../../src/upstream/Approach.ts"
 import type { Connection } from "../../src/upstream/Connection.ts"
@@ -23,6 +23,7 @@ export const serverConfig = (more: Partial<ServerConfig> = {}): ServerConfig => 
   disabledTools: [],
   callTimeout: Duration.minutes(5),
   startTimeout: Duration.minutes(2),
+  ...SUPERVISION,
   restart: undefined,
   description: undefined,
   ...more
@@ -81,6 +82,7 @@ export const modernConnection = Effect.fnUntraced(function* (capabilities: Capab
     learned: undefined,
     headersFor: (request, tools = []) => (isHttp ? MirroredHeaders.of(request, tools) : undefined),
     own,
+    ping: opened.rpc.initialize(encodeRequest("server/discover", own())),
     ask: (method, params) => opened.rpc.request(encodeRequest(method, own(params)))
   }
   return { ...opened, connection }

@@ -1,0 +1,203 @@
+/** Calls over a connection that comes and goes: what may be sent again is, and what became of the rest is said as it is. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Breaker from "../domain/Breaker.ts"
+import type * as Catalogue from "../domain/Catalogue.ts"
+import { CallTimeout, OutcomeUnknown, UpstreamDown, UpstreamRefused } from "../domain/Errors.ts"
+import { isRepeatable } from "../domain/Repeatable.ts"
+import type { ServerConfig } from "../domain/ServerConfig.ts"
+import { classify } from "../domain/UpstreamFailure.ts"
+import type { Connection } from "./Connection.ts"
+import * as ModernCall from "./ModernCall.ts"
+import * as Restraint from "./Restraint.ts"
+import type { CallHandlers, RpcError } from "./Rpc.ts"
+import type { MessageRefused } from "./Transport.ts"
+import type { Answered, Outgoing, UpstreamError } from "./Upstream.ts"
+
+type Line = Pick<Connection, "rpc" | "peer" | "headersFor">
+
+/** What was done already so that this call might succeed; each is done once. */
+interface Tries {
+  /** A new session was begun for it. */
+  readonly isRenewed: boolean
+  /** It was sent a second time. */
+  readonly isRepeated: boolean
+}
+
+const FIRST: Tries = { isRenewed: false, isRepeated: false }
+
+/** HTTP statuses after which the server, or the one behind it, may have acted on the call. */
+const isUndecided = ({ status }: MessageRefused): boolean =>
+  status !== undefined && status >= 500 && status !== 501 && status !== 503
+
+/**
+ * What a failed call says about its server: something against it, that it is there all the same, that it does not want
+ * our credentials (401; 403 is about this call alone), or nothing.
+ */
+export const judge = (error: RpcError): Breaker.Why | "alive" | "credentials" | "nothing" => {
+  switch (error._tag) {
+    case "SessionExpired":
+      return "nothing"
+    case "Silent":
+      // A call that went on for too long was at least worked on.
+      return error.limit === "maxCallTime" ? "nothing" : { failure: "timeout", reason: "it did not answer in time" }
+    case "ConnectionLost":
+      return error.ending === "closed" ? "nothing" : { failure: classify(error), reason: error.reason }
+    case "MessageRefused": {
+      const { reason, status } = error
+      const failure = classify(error)
+      if (status === undefined || failure === "rate-limit") return "nothing"
+      if (status === 401) return "credentials"
+      return status >= 500 ? { failure, reason } : "alive"
+    }
+  }
+}
+
+const retryAfter = (millis: number | undefined) => (millis === undefined ? {} : { retryAfterMillis: millis })
+
+export interface Calling<L extends Line> {
+  readonly config: ServerConfig
+  readonly restraint: Restraint.Restraint
+  readonly tools: () => ReadonlyArray<Catalogue.Item>
+  readonly refreshTools: Effect.Effect<void>
+  /** The connection to use now. Waits for a start under way. */
+  readonly connected: Effect.Effect<L, UpstreamDown>
+  /** The one after this, whose session has ended. */
+  readonly renewed: (gone: L) => Effect.Effect<L, UpstreamDown>
+  /** This one where it stands, else the one after it; waits through restarts. */
+  readonly returned: (gone: L) => Effect.Effect<L, UpstreamDown>
+  /** Says to the operator what becomes of calls from now on. */
+  readonly announce: (text: string) => Effect.Effect<void>
+}
+
+/** The call of an `Upstream`. */
+export const make = <L extends Line>(options: Calling<L>) => {
+  const { announce, config, connected, refreshTools, renewed, restraint, returned, tools } = options
+  const server = config.id
+  const refusals = new Restraint.Refusals(config.breaker)
+
+  const held = (what: Restraint.Held, now: number): UpstreamDown =>
+    new UpstreamDown({
+      server,
+      status: Restraint.describe(what, now),
+      failure: what.failure,
+      retryAfterMillis: what.until - now
+    })
+
+  const request = (outgoing: Outgoing, { headersFor, peer, rpc }: L, handlers: CallHandlers, ticket: number) =>
+    Effect.suspend(() =>
+      rpc.request((id) => outgoing.encode(id, peer.era), handlers, headersFor(outgoing, tools()))
+    ).pipe(
+      Effect.map((frame): Answered => {
+        restraint.succeeded(ticket)
+        refusals.answered()
+        return { frame, era: peer.era }
+      })
+    )
+
+  const send = (outgoing: Outgoing, line: L, handlers: CallHandlers, ticket: number) =>
+    line.peer.era === "legacy"
+      ? request(outgoing, line, handlers, ticket)
+      : ModernCall.make({
+          attempt: request(outgoing, line, handlers, ticket),
+          refreshTools,
+          isTool: outgoing.method === "tools/call"
+        })
+
+  /** Keeps what a failed call says about the server, and announces what that holds back. */
+  const remember = (error: RpcError, ticket: number, now: number): Effect.Effect<void> => {
+    const said = judge(error)
+    const keep = (): Restraint.Held | undefined => {
+      if (typeof said === "object") return restraint.failed(ticket, now, said)
+      if (said === "alive") restraint.succeeded(ticket)
+      else restraint.released(ticket, now)
+      if (error._tag !== "MessageRefused") return undefined
+      return said === "credentials" ? refusals.refused(error.reason, now) : restraint.heed(error, error.reason, now)
+    }
+    const news = keep()
+    return news === undefined ? Effect.void : announce(Restraint.describe(news, now))
+  }
+
+  const mayRepeat = ({ method, target }: Outgoing): boolean =>
+    config.retryIdempotent && isRepeatable(method, target, tools())
+
+  /** Once more, where the first time may have been acted on: whatever stops that, the first outcome is not known. */
+  const again = (call: Effect.Effect<Answered, UpstreamError>, unknown: OutcomeUnknown) =>
+    Effect.catchTag(call, ["UpstreamDown", "UpstreamRefused"], () => Effect.fail(unknown))
+
+  /** Gives up waiting for a connection when a call would be given up. */
+  const patiently = (next: Effect.Effect<L, UpstreamDown>, otherwise: UpstreamDown) =>
+    Effect.timeoutOrElse(next, { duration: config.callTimeout, orElse: () => Effect.fail(otherwise) })
+
+  const failed = Effect.fnUntraced(function* (
+    error: RpcError,
+    ticket: number,
+    line: L,
+    outgoing: Outgoing,
+    handlers: CallHandlers,
+    tries: Tries
+  ): Effect.fn.Return<Answered, UpstreamError> {
+    yield* remember(error, ticket, yield* Clock.currentTimeMillis)
+    const repeat = (next: Effect.Effect<L, UpstreamDown>) =>
+      go(outgoing, handlers, next, { ...tries, isRepeated: true })
+    switch (error._tag) {
+      case "Silent": {
+        const { limit, unsent } = error
+        return yield* new CallTimeout({ server, seconds: Duration.toSeconds(config[limit]), limit, unsent })
+      }
+      // The server did not act on it: a new beginning, and the same call once more.
+      case "SessionExpired": {
+        if (tries.isRenewed) return yield* new UpstreamRefused({ server, reason: error.message })
+        yield* line.rpc.expire
+        return yield* go(outgoing, handlers, renewed(line), { ...tries, isRenewed: true })
+      }
+      case "ConnectionLost": {
+        const { reason, unsent } = error
+        const failure = classify(error)
+        if (unsent) {
+          const down = new UpstreamDown({ server, status: `unreachable: ${reason}`, failure })
+          return yield* tries.isRepeated ? down : repeat(patiently(returned(line), down))
+        }
+        const unknown = new OutcomeUnknown({ server, reason, failure })
+        if (tries.isRepeated || !mayRepeat(outgoing)) return yield* unknown
+        const down = new UpstreamDown({ server, status: reason })
+        return yield* again(repeat(patiently(returned(line), down)), unknown)
+      }
+      case "MessageRefused": {
+        const { reason, retryAfterMillis } = error
+        const failure = error.status === undefined ? {} : { failure: classify(error) }
+        if (!isUndecided(error)) {
+          return yield* new UpstreamRefused({ server, reason, ...failure, ...retryAfter(retryAfterMillis) })
+        }
+        const unknown = new OutcomeUnknown({ server, reason, stands: true, ...failure })
+        return yield* tries.isRepeated || !mayRepeat(outgoing) ? unknown : again(repeat(returned(line)), unknown)
+      }
+    }
+  })
+
+  const go = (
+    outgoing: Outgoing,
+    handlers: CallHandlers,
+    next: Effect.Effect<L, UpstreamDown>,
+    tries: Tries
+  ): Effect.Effect<Answered, UpstreamError> =>
+    Effect.flatMap(next, (line) => {
+      const attempt = (ticket: number) =>
+        Effect.catch(send(outgoing, line, handlers, ticket), (error) =>
+          failed(error, ticket, line, outgoing, handlers, tries)
+        )
+      if (restraint.isClear && refusals.isClear) return attempt(restraint.ticket)
+      return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const why = restraint.heldAt(now) ?? refusals.heldAt(now)
+        if (why !== undefined) return Effect.fail(held(why, now))
+        refusals.admit(now)
+        const ticket = restraint.admit(now)
+        return Effect.onInterrupt(attempt(ticket), () =>
+          Effect.map(Clock.currentTimeMillis, (then) => restraint.released(ticket, then))
+        )
+      })
+    })
+
+  return (outgoing: Outgoing, handlers: CallHandlers) => go(outgoing, handlers, connected, FIRST)
+}
