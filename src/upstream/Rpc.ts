@@ -97,6 +97,7 @@ export interface Rpc {
   readonly agreed: (revision: string) => Effect.Effect<void>
   /** Fails when nothing can be sent on the connection any more; never succeeds. In most cases all that was in flight is lost with it. */
   readonly lost: Effect.Effect<never, ConnectionLost>
+  /** The same, at this moment. */
   readonly isLost: () => boolean
   /** Succeeds when the server has ended the session. What is in flight may still be answered. */
   readonly expired: Effect.Effect<void>
@@ -161,6 +162,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
     let tick = 0
     let asking = 0
     let ended: ConnectionLost | undefined
+    let isLost = false
     let isModern = false
     let hasAsked = false
     /** The tick at which the server last said anything. */
@@ -257,12 +259,16 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
       failed: (request, error) => void settle(request, Exit.fail(error)),
       polling: (request, retryMillis) => callOf(request)?.handlers?.polling(retryMillis),
       expired: () => void Deferred.doneUnsafe(expired, Exit.void),
-      unreachable: (error) => void Deferred.doneUnsafe(lost, Exit.fail(error))
+      unreachable: (error) => {
+        isLost = true
+        Deferred.doneUnsafe(lost, Exit.fail(error))
+      }
     }
     const transport = yield* openTransport(receiver)
 
     const end = (error: ConnectionLost): void => {
       ended ??= error
+      isLost = true
       for (const id of pending.keys()) settle(id, Exit.fail(lostWith(ended, transport.unsent(id))))
       Deferred.doneUnsafe(lost, Exit.fail(ended))
     }
@@ -354,7 +360,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
         return transport.agreed(revision)
       },
       lost: Deferred.await(lost),
-      isLost: () => Deferred.isDoneUnsafe(lost),
+      isLost: () => isLost,
       expired: Deferred.await(expired),
       expire: Effect.asVoid(Deferred.succeed(expired, undefined))
     }
