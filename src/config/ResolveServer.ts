@@ -107,7 +107,11 @@ const LEAST = Duration.seconds(1)
 const unfitDurations = (entry: ServerEntry): ReadonlyArray<readonly [Path, string]> => {
   const { breaker, callTimeout, maxCallTime, ping, pingTimeout } = entry
   const rest = typeof breaker === "object" ? breaker.rest : undefined
-  const short = (path: Path, text: string | boolean | undefined, remedy: string): ReadonlyArray<readonly [Path, string]> =>
+  const short = (
+    path: Path,
+    text: string | boolean | undefined,
+    remedy: string
+  ): ReadonlyArray<readonly [Path, string]> =>
     typeof text === "string" && Duration.isLessThan(duration(text), LEAST)
       ? [[path, `must be at least 1 s${remedy}`]]
       : []
@@ -147,15 +151,17 @@ const restartOf = ({ restart }: ServerEntry): ServerConfig["restart"] => {
 const breakerOf = ({ breaker }: ServerEntry): ServerConfig["breaker"] => {
   if (typeof breaker !== "object") return breaker === false ? false : SUPERVISION.breaker
   const { failures = SUPERVISION.breaker.failures, rest } = breaker
-  return { failures, restMillis: rest === undefined ? SUPERVISION.breaker.restMillis : Duration.toMillis(duration(rest)) }
+  return {
+    failures,
+    restMillis: rest === undefined ? SUPERVISION.breaker.restMillis : Duration.toMillis(duration(rest))
+  }
 }
 
 const supervisionOf = (entry: ServerEntry, callTimeout: Duration.Duration): Supervision => {
   const { maxCallTime, ping, pingTimeout, retryIdempotent } = entry
   return {
     // Less than a call may be silent would make that meaningless.
-    maxCallTime:
-      maxCallTime === undefined ? Duration.max(SUPERVISION.maxCallTime, callTimeout) : duration(maxCallTime),
+    maxCallTime: maxCallTime === undefined ? Duration.max(SUPERVISION.maxCallTime, callTimeout) : duration(maxCallTime),
     ping: ping === false ? false : typeof ping === "string" ? duration(ping) : SUPERVISION.ping,
     pingTimeout: pingTimeout === undefined ? SUPERVISION.pingTimeout : duration(pingTimeout),
     breaker: breakerOf(entry),

@@ -21,9 +21,13 @@ export const Restart = Schema.Struct({
 
 /** When calls to a server that keeps failing are held back. */
 export const Breaker = Schema.Struct({
-  failures: describe(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })), "Failed calls in a row by which the circuit opens.", {
-    default: 5
-  }),
+  failures: describe(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })),
+    "Failed calls in a row by which the circuit opens.",
+    {
+      default: 5
+    }
+  ),
   rest: describe(
     DurationText,
     "How long no call is made then, before one tries again; it doubles, up to six times this, while that fails too.",

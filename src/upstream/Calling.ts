@@ -67,17 +67,21 @@ export interface Calling<L extends Line> {
   readonly renewed: (gone: L) => Effect.Effect<L, UpstreamDown>
   /** This one where it stands, else the one after it; waits through restarts. */
   readonly returned: (gone: L) => Effect.Effect<L, UpstreamDown>
-  /** Says to the operator what becomes of calls from now on. */
-  readonly announce: (text: string) => Effect.Effect<void>
+  /** Told that calls are held back from now on, and why. */
+  readonly held: (text: string) => Effect.Effect<void>
+  /** Told that they are not any more. */
+  readonly resumed: Effect.Effect<void>
 }
 
 /** The call of an `Upstream`. */
 export const make = <L extends Line>(options: Calling<L>) => {
-  const { announce, config, connected, refreshTools, renewed, restraint, returned, tools } = options
+  const { config, connected, refreshTools, renewed, restraint, resumed, returned, tools } = options
   const server = config.id
   const refusals = new Restraint.Refusals(config.breaker)
 
-  const held = (what: Restraint.Held, now: number): UpstreamDown =>
+  const isClear = () => restraint.isClear && refusals.isClear
+
+  const refusal = (what: Restraint.Held, now: number): UpstreamDown =>
     new UpstreamDown({
       server,
       status: Restraint.describe(what, now),
@@ -105,7 +109,7 @@ export const make = <L extends Line>(options: Calling<L>) => {
           isTool: outgoing.method === "tools/call"
         })
 
-  /** Keeps what a failed call says about the server, and announces what that holds back. */
+  /** Keeps what a failed call says about the server. */
   const remember = (error: RpcError, ticket: number, now: number): Effect.Effect<void> => {
     const said = judge(error)
     const keep = (): Restraint.Held | undefined => {
@@ -116,7 +120,7 @@ export const make = <L extends Line>(options: Calling<L>) => {
       return said === "credentials" ? refusals.refused(error.reason, now) : restraint.heed(error, error.reason, now)
     }
     const news = keep()
-    return news === undefined ? Effect.void : announce(Restraint.describe(news, now))
+    return news === undefined ? Effect.void : options.held(Restraint.describe(news, now))
   }
 
   const mayRepeat = ({ method, target }: Outgoing): boolean =>
@@ -187,14 +191,15 @@ export const make = <L extends Line>(options: Calling<L>) => {
         Effect.catch(send(outgoing, line, handlers, ticket), (error) =>
           failed(error, ticket, line, outgoing, handlers, tries)
         )
-      if (restraint.isClear && refusals.isClear) return attempt(restraint.ticket)
+      if (isClear()) return attempt(restraint.ticket)
       return Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const why = restraint.heldAt(now) ?? refusals.heldAt(now)
-        if (why !== undefined) return Effect.fail(held(why, now))
+        if (why !== undefined) return Effect.fail(refusal(why, now))
         refusals.admit(now)
         const ticket = restraint.admit(now)
-        return Effect.onInterrupt(attempt(ticket), () =>
-          Effect.map(Clock.currentTimeMillis, (then) => restraint.released(ticket, then))
+        return attempt(ticket).pipe(
+          Effect.tap(() => (isClear() ? resumed : Effect.void)),
+          Effect.onInterrupt(() => Effect.map(Clock.currentTimeMillis, (then) => restraint.released(ticket, then)))
         )
       })
     })

@@ -25,6 +25,7 @@ export class Restraint {
   private rest: Held | undefined
   /** It wants nobody with our credentials. All lanes have the same: those of the configuration. */
   private refused: Held | undefined
+  private readonly waiting = new Set<() => void>()
 
   constructor(options: Breaker.Options | false) {
     this.options = options === false ? undefined : options
@@ -105,6 +106,18 @@ export class Restraint {
   /** A start succeeded. */
   accepted(): void {
     this.refused = undefined
+    const waiting = [...this.waiting]
+    this.waiting.clear()
+    for (const wake of waiting) wake()
+  }
+
+  /** Has `wake` called, once, when a start succeeds: what was given up on one lane is worth a try then. */
+  await(wake: () => void): void {
+    this.waiting.add(wake)
+  }
+
+  forgo(wake: () => void): void {
+    this.waiting.delete(wake)
   }
 
   /** What answers from now on has failed nobody yet. */

@@ -315,7 +315,8 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
         if (isPatient) continue
         const isSilent = (tick - heard) * TICK_MILLIS > longestSilence
         if (isSilent) gaveUp = true
-        if (isSilent || (tick - madeAt) * TICK_MILLIS > longest) over.push([id, isSilent ? "callTimeout" : "maxCallTime"])
+        if (isSilent || (tick - madeAt) * TICK_MILLIS > longest)
+          over.push([id, isSilent ? "callTimeout" : "maxCallTime"])
         else calls++
       }
       const givenUp = Effect.forEach(over, ([id, limit]) => giveUp(id, limit), { discard: true })

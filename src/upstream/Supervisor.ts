@@ -16,7 +16,6 @@ import type { Lane } from "../domain/Lane.ts"
 import { type Era, LOG_LEVELS, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
-import { classify } from "../domain/UpstreamFailure.ts"
 import { logger } from "../observability/Logging.ts"
 import * as Calling from "./Calling.ts"
 import * as Connection from "./Connection.ts"
@@ -28,7 +27,8 @@ import * as Offers from "./Offers.ts"
 import * as RestartPolicy from "./RestartPolicy.ts"
 import { Restraint } from "./Restraint.ts"
 import type { RpcError } from "./Rpc.ts"
-import { asLost, ConnectionLost, evidenceOf } from "./Transport.ts"
+import * as Starting from "./Starting.ts"
+import { asLost, ConnectionLost } from "./Transport.ts"
 import * as Unsolicited from "./Unsolicited.ts"
 import { Upstream, type UpstreamEvent, type UpstreamState } from "./Upstream.ts"
 import { Watched } from "./Watched.ts"
@@ -98,12 +98,17 @@ export const layer = (
       const update = (change: Partial<UpstreamState>) =>
         SubscriptionRef.update(state, (before) => ({ ...before, ...change }))
 
+      const wakeUp = () => void wake.openUnsafe()
+      yield* Effect.addFinalizer(() => Effect.sync(() => restraint.forgo(wakeUp)))
+
       const setStatus = Effect.fnUntraced(function* (status: Status.UpstreamStatus) {
         yield* update({ status })
         const now = yield* Clock.currentTimeMillis
         const failure = Status.failureOf(status)
         const text = `${server} ${Status.describe(status, now)}`
         if (status._tag === "Failed") yield* log.error(text, { server, failure })
+        // It carries no calls that would wake it where others have lanes of their own; what wakes it is their success.
+        if (status._tag === "Failed" && lane._tag === "Shared") restraint.await(wakeUp)
         if (status._tag === "BackingOff") yield* complain(text, { server, failure })
       })
 
@@ -170,7 +175,7 @@ export const layer = (
       const keepWatch = ({ ping, rpc }: Connection.Connection): void => {
         if (config.ping === false) return
         rpc.watchOver({
-          ping,
+          ping: Effect.tapErrorTag(ping, "MessageRefused", (refused) => Starting.heed(restraint, refused)),
           every: config.ping,
           within: config.pingTimeout,
           mayPing: Effect.map(Clock.currentTimeMillis, (now) => restraint.startHeldAt(now) === undefined),
@@ -229,37 +234,18 @@ export const layer = (
         ending: "silent"
       })
 
-      const ofStart = (error: RpcError): ConnectionLost => (error._tag === "Silent" ? notReady : asLost(error))
+      const ofStart = (error: RpcError): ConnectionLost =>
+        error._tag === "Silent"
+          ? new ConnectionLost({ reason: "it does not answer", unsent: false, ending: "silent" })
+          : asLost(error)
 
-      /** A start that the server would turn down, as another lane or a call has found out, is not tried. */
-      const permitted = Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const held = restraint.startHeldAt(now)
-        if (held === undefined) return Effect.void
-        const { reason, status, until } = held
-        const evidence = evidenceOf({ status, retryAfterMillis: until - now })
-        return Effect.fail(new ConnectionLost({ ...evidence, reason, unsent: true }))
-      })
-
-      const tryStart = permitted.pipe(
-        Effect.andThen(
-          start().pipe(
-            Effect.timeoutOrElse({ duration: config.startTimeout, orElse: () => Effect.fail(notReady) }),
-            Effect.mapError(ofStart),
-            Effect.tapError((error) =>
-              Effect.map(Clock.currentTimeMillis, (now) => {
-                if (classify(error) === "credentials") restraint.refuse(error.status, error.reason, now)
-                else restraint.heed(error, error.reason, now)
-              })
-            )
-          )
+      const tryStart = Starting.restrained(
+        start().pipe(
+          Effect.timeoutOrElse({ duration: config.startTimeout, orElse: () => Effect.fail(notReady) }),
+          Effect.mapError(ofStart)
         ),
-        Effect.tap(() =>
-          Effect.map(Clock.currentTimeMillis, (now) => {
-            restraint.accepted()
-            if (config.transport._tag === "Stdio") restraint.renew()
-            else if (isBack) restraint.hasten(now)
-          })
-        )
+        restraint,
+        () => (config.transport._tag === "Stdio" ? "another" : isBack ? "gone before" : "before")
       )
 
       /** Until nothing can be sent any more (failure), or its session expires (success). */
@@ -340,11 +326,14 @@ export const layer = (
         returned: (gone) =>
           gone.rpc.isLost()
             ? Effect.andThen(
-                until((now) => isOver(now) || (now.status._tag === "Ready" && current !== undefined && current !== gone)),
+                until(
+                  (now) => isOver(now) || (now.status._tag === "Ready" && current !== undefined && current !== gone)
+                ),
                 ready
               )
             : ready,
-        announce: (text) => complain(`${server} is ${text}`, { server })
+        held: (text) => log.warning(`${server} is ${text}`, { server }),
+        resumed: log.info(`${server} is called again`, { server })
       })
 
       return Upstream.of({

@@ -5,12 +5,11 @@ import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Pulse from "../domain/Pulse.ts"
-import type { RpcError } from "./Rpc.ts"
-import { ConnectionLost } from "./Transport.ts"
+import { ConnectionLost, type TransportError } from "./Transport.ts"
 
 /** How it is found out whether a server is still there. */
 export interface Vigil {
-  readonly ping: Effect.Effect<unknown, RpcError>
+  readonly ping: Effect.Effect<unknown, TransportError | { readonly _tag: "Silent" }>
   /** How long it may be silent before it is pinged. */
   readonly every: Duration.Duration
   /** How long it may take to answer. */

@@ -186,10 +186,9 @@ describe("how a server is watched over", () => {
   })
 
   it("unknown keys within breaker are named", () => {
-    assert.deepStrictEqual(
-      one({ command: "x", breaker: { failure: 3 } }).unknownKeys.map(format),
-      ['mcpServers.s.breaker.failure: is not a known key; did you mean "failures"? (line 6)']
-    )
+    assert.deepStrictEqual(one({ command: "x", breaker: { failure: 3 } }).unknownKeys.map(format), [
+      'mcpServers.s.breaker.failure: is not a known key; did you mean "failures"? (line 6)'
+    ])
   })
 })
 

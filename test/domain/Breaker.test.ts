@@ -167,7 +167,18 @@ describe("whatever happens, a circuit", () => {
   type Step = readonly ["begin" | "succeed" | "fail" | "release" | "hasten" | "renew" | "wait", number]
   const steps = fc.array(
     fc.tuple(
-      fc.constantFrom<Step[0]>("begin", "begin", "succeed", "fail", "fail", "fail", "release", "hasten", "renew", "wait"),
+      fc.constantFrom<Step[0]>(
+        "begin",
+        "begin",
+        "succeed",
+        "fail",
+        "fail",
+        "fail",
+        "release",
+        "hasten",
+        "renew",
+        "wait"
+      ),
       fc.nat({ max: 70_000 })
     ),
     { maxLength: 200 }

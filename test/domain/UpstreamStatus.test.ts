@@ -31,11 +31,7 @@ describe("a status", () => {
     ],
     [failed("credentials", 5500), "failed", "failed (credentials refused): command not found: x"],
     [backingOff, "backing off", "backing off (crashed; restart 3 in 5 s): it exited"],
-    [
-      { ...backingOff, failure: "rate-limit" },
-      "backing off",
-      "backing off (rate limited; next try in 5 s): it exited"
-    ]
+    [{ ...backingOff, failure: "rate-limit" }, "backing off", "backing off (rate limited; next try in 5 s): it exited"]
   ] satisfies ReadonlyArray<readonly [Status.UpstreamStatus, string, string]>)("%j", (status, label, text) => {
     assert.strictEqual(Status.label(status), label)
     assert.strictEqual(Status.describe(status, 5500), text)

@@ -61,7 +61,9 @@ describe("a remote server that", () => {
       const server = yield* rawHttp()
       server.behaviour = { always: { status: 401, body: "who are you?" } }
       const proxy = yield* readyProxy({ config: { mcpServers: { remote: { url: server.url } } } })
-      yield* proxy.printed(/remote backing off .*it refused our credentials \(HTTP 401\): who are you\?/u)
+      yield* proxy.printed(
+        /remote failed \(credentials refused; a call may try again in 30 s\): it refused our credentials \(HTTP 401\): who are you\?/u
+      )
     }).pipe(Effect.scoped)
   )
 
@@ -85,7 +87,10 @@ describe("a remote server that", () => {
       const connected = yield* connect(proxy.url)
       assert.match((yield* Effect.flip(call(connected, "error400"))).message, /-32099: in an HTTP error/u)
       const error = yield* Effect.flip(call(connected, "html500"))
-      assert.match(error.message, /Server "remote" did not take the call: it answered HTTP 500: Internal Server Error/u)
+      assert.match(
+        error.message,
+        /Outcome unknown: server "remote" failed during the call \(it answered HTTP 500: Internal Server Error\)/u
+      )
       assert.strictEqual(textOf(yield* call(connected, "batch")), "in a batch")
     }).pipe(Effect.scoped)
   )

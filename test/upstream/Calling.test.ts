@@ -43,6 +43,11 @@ const toolCall = (name: string): Outgoing => ({
   encode: (id) => Json.encode({ jsonrpc: "2.0", id, method: "tools/call", params: { name } })
 })
 
+interface Sent {
+  readonly method: string
+  readonly params: { readonly name: string }
+}
+
 const CUT = new ConnectionLost({ reason: "it exited with code 3", unsent: false })
 
 /** A server's connections, one after the other, in the test's hands. */
@@ -54,7 +59,8 @@ const make = Effect.fnUntraced(function* (more: Partial<ServerConfig> = {}) {
   const announced: Array<string> = []
   let coming = yield* Deferred.make<Line, UpstreamDown>()
   const latest = (): Line => lines[lines.length - 1]!
-  const after = (gone: Line) => Effect.suspend(() => (latest() === gone ? Deferred.await(coming) : Effect.succeed(latest())))
+  const after = (gone: Line) =>
+    Effect.suspend(() => (latest() === gone ? Deferred.await(coming) : Effect.succeed(latest())))
   const restraint = new Restraint(config.breaker)
   const call = Calling.make<Line>({
     config,
@@ -64,14 +70,15 @@ const make = Effect.fnUntraced(function* (more: Partial<ServerConfig> = {}) {
     connected: Effect.suspend(() => Effect.succeed(latest())),
     renewed: after,
     returned: (gone) => (gone.rpc.isLost() ? after(gone) : Effect.succeed(gone)),
-    announce: (text) => Effect.sync(() => void announced.push(text))
+    held: (text) => Effect.sync(() => void announced.push(text)),
+    resumed: Effect.sync(() => void announced.push("called again"))
   })
   /** What the server was asked to do, over all its connections: the tools called. */
   const executed = () =>
     lines
-      .flatMap(({ transport }) => transport.sent.map((text) => JSON.parse(text) as Record<string, any>))
+      .flatMap(({ transport }) => transport.sent.map((text) => JSON.parse(text) as Sent))
       .filter(({ method }) => method === "tools/call")
-      .map(({ params }) => params.name as string)
+      .map(({ params }) => params.name)
   return {
     announced,
     restraint,
@@ -100,7 +107,10 @@ const make = Effect.fnUntraced(function* (more: Partial<ServerConfig> = {}) {
     refuse: (error: TransportError) =>
       Effect.suspend(() => {
         const { transport } = latest()
-        const [id] = transport.sent.map((text) => (JSON.parse(text) as { id?: number }).id).filter(Number).slice(-1)
+        const [id] = transport.sent
+          .map((text) => (JSON.parse(text) as { id?: number }).id)
+          .filter(Number)
+          .slice(-1)
         transport.receiver().failed(id ?? -1, error)
         return settle
       }),
@@ -111,7 +121,10 @@ const make = Effect.fnUntraced(function* (more: Partial<ServerConfig> = {}) {
       const done = fiber.pollUnsafe()
       if (done === undefined) {
         const { transport } = latest()
-        const [id] = transport.sent.map((text) => (JSON.parse(text) as { id?: number }).id).filter(Number).slice(-1)
+        const [id] = transport.sent
+          .map((text) => (JSON.parse(text) as { id?: number }).id)
+          .filter(Number)
+          .slice(-1)
         transport.receiver().failed(id ?? -1, error)
       }
       return yield* Effect.flip(Fiber.join(fiber))
@@ -327,7 +340,10 @@ describe("a server whose calls keep failing", () => {
       for (let i = 0; i < 5; i++) yield* server.failWith(FAULT)
       yield* TestClock.adjust("10 seconds")
       const probe = yield* server.begin("write")
-      assert.strictEqual(server.restraint.circuitAt(yield* Effect.clockWith((clock) => clock.currentTimeMillis)), "half-open")
+      assert.strictEqual(
+        server.restraint.circuitAt(yield* Effect.clockWith((clock) => clock.currentTimeMillis)),
+        "half-open"
+      )
       assert.match((yield* server.failWith(FAULT)).message, /is not called for another 10 s/u)
       assert.strictEqual(server.executed().length, 6)
       yield* server.answer
@@ -335,6 +351,7 @@ describe("a server whose calls keep failing", () => {
       const next = yield* server.begin("write")
       yield* server.answer
       yield* Fiber.join(next)
+      assert.deepStrictEqual(server.announced.slice(1), ["called again"])
     })
   )
 
@@ -390,7 +407,7 @@ describe("a server that asks to be left alone", () => {
       yield* server.answer
       yield* Fiber.join(third)
       assert.strictEqual(server.executed().length, 2)
-      assert.deepStrictEqual(server.announced, ["not called for another 45 s: it asks for fewer"])
+      assert.deepStrictEqual(server.announced, ["not called for another 45 s: it asks for fewer", "called again"])
     })
   )
 

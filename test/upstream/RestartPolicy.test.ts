@@ -84,11 +84,15 @@ describe("a server that went away is restarted", () => {
 describe("a wait left to chance", () => {
   it("is never more than a fifth shorter or longer than it would be, and all that lies between is possible", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 3_600_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (millis, random) => {
-        const wait = Duration.toMillis(RestartPolicy.jittered(Duration.millis(millis), random))
-        assert.isAtLeast(wait, Math.round(0.8 * millis))
-        assert.isAtMost(wait, Math.round(1.2 * millis))
-      })
+      fc.property(
+        fc.integer({ min: 0, max: 3_600_000 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (millis, random) => {
+          const wait = Duration.toMillis(RestartPolicy.jittered(Duration.millis(millis), random))
+          assert.isAtLeast(wait, Math.round(0.8 * millis))
+          assert.isAtMost(wait, Math.round(1.2 * millis))
+        }
+      )
     )
     const of = (random: number) => Duration.toMillis(RestartPolicy.jittered(Duration.seconds(10), random))
     assert.deepStrictEqual([of(0), of(0.5), of(1)], [8000, 10_000, 12_000])
