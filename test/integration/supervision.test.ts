@@ -80,6 +80,22 @@ describe("a server that refuses our credentials", () => {
   )
 })
 
+describe("a server that was given up on one lane", () => {
+  it.live("is tried there again when it is up on another", () =>
+    Effect.gen(function* () {
+      const server = yield* rawHttp()
+      const restraint = new Restraint(false)
+      server.behaviour = { always: { status: 404, body: "not here" } }
+      const config = { ...remote(server.url), restart: false as const }
+      const shared = yield* supervise(config, { restraint })
+      assert.strictEqual(failureOf(shared.state().status), "protocol")
+      server.behaviour = {}
+      assert.isTrue(isReady(yield* supervise(config, { restraint })))
+      yield* eventually("the first is up too", () => isReady(shared))
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a server that asks to be left alone", () => {
   it.live("when it is started is, until then; and is started again without having used up a restart", () =>
     Effect.gen(function* () {
