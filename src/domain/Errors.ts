@@ -81,15 +81,18 @@ export const downWith = (server: string, status: Status.UpstreamStatus, now: num
   })
 }
 
-/** The server, or what stands before it, turned the call down before acting on it. */
+/** The server, or what stands before it, turned the call down before acting on it; or its answer cannot be passed on. */
 export class UpstreamRefused extends Schema.TaggedError<UpstreamRefused>()("UpstreamRefused", {
   server: Schema.String,
   reason: Schema.String,
+  /** True where the call was answered, and only the answer is turned down. */
+  answered: Schema.optionalKey(Schema.Boolean),
   failure,
   retryAfterMillis
 }) {
   override get message(): string {
-    return `Server "${this.server}" did not take the call: ${this.reason}`
+    const what = this.answered === true ? "answered the call, which cannot be passed on" : "did not take the call"
+    return `Server "${this.server}" ${what}: ${this.reason}`
   }
 }
 
@@ -263,7 +266,7 @@ export const outcome = (error: ProxyError): Outcome => {
     case "BadAnswer":
       return "bad-answer"
     case "UpstreamRefused":
-      return "refused"
+      return error.answered === true ? "bad-answer" : "refused"
     case "UpstreamDown":
       return "unavailable"
     case "CallTimeout":

@@ -45,8 +45,9 @@ export const judge = (error: RpcError): Breaker.Why | "alive" | "credentials" | 
     case "ConnectionLost":
       return error.ending === "closed" ? "nothing" : { failure: classify(error), reason: error.reason }
     case "MessageRefused": {
-      const { reason, status } = error
+      const { answered, reason, status } = error
       const failure = classify(error)
+      if (answered === true) return "alive"
       if (status === undefined || failure === "rate-limit") return "nothing"
       if (status === 401) return "credentials"
       return status >= 500 ? { failure, reason } : "alive"
@@ -169,7 +170,8 @@ export const make = <L extends Line>(options: Calling<L>) => {
         return yield* again(repeat(patiently(returned(line), down)), unknown)
       }
       case "MessageRefused": {
-        const { reason, retryAfterMillis } = error
+        const { answered = false, reason, retryAfterMillis } = error
+        if (answered) return yield* new UpstreamRefused({ server, reason, answered })
         const failure = error.status === undefined ? {} : { failure: classify(error) }
         if (!isUndecided(error)) {
           return yield* new UpstreamRefused({ server, reason, ...failure, ...retryAfter(retryAfterMillis) })

@@ -5,6 +5,7 @@ import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type * as Catalogue from "../domain/Catalogue.ts"
 import type * as Frame from "../domain/Frame.ts"
 import { type Era, LATEST_MODERN } from "../domain/Protocol.ts"
+import { classify } from "../domain/UpstreamFailure.ts"
 import * as Approach from "./Approach.ts"
 import * as Handshake from "./Handshake.ts"
 import type { HttpAgent } from "./HttpAgent.ts"
@@ -48,6 +49,9 @@ export const ownRequest = (method: string, params: { readonly uri?: string } | u
   encode: encodeRequest(method, params)
 })
 
+/** Who we are, or how often we come, is no matter of eras, and a further request would only make it worse. */
+const isAboutUs = (refused: MessageRefused): boolean => ["credentials", "rate-limit"].includes(classify(refused))
+
 /** Finds out what there is to know before the first request, and begins as the server will have it. */
 export const agree = <R>(
   { asLegacy, asModern, ask, late }: Approach.Approach<R>,
@@ -64,7 +68,7 @@ export const agree = <R>(
       return { ...line, learned: era === "legacy" ? undefined : isModern ? ("modern" as const) : ("legacy" as const) }
     }),
     Effect.catchTag("MessageRefused", (refused) =>
-      config.era === "legacy"
+      config.era === "legacy" || isAboutUs(refused)
         ? Effect.fail(refused)
         : Effect.flatMap(asked, (verdict) => (verdict._tag === "Modern" ? modern(verdict.peer) : Effect.fail(refused)))
     )

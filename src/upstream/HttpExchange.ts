@@ -92,7 +92,7 @@ export const run = (
         chunks.push(chunk)
         return length <= MAX_MESSAGE
           ? undefined
-          : new MessageRefused({ reason: `an answer is larger than the limit of ${MAX_MESSAGE} bytes` })
+          : new MessageRefused({ reason: `an answer is larger than the limit of ${MAX_MESSAGE} bytes`, answered: true })
       }
     }
     // A stream that broke is like one that ended, if it can be taken up again.

@@ -124,6 +124,9 @@ interface Pending extends Asked {
 
 const TICK_MILLIS = 1000
 
+/** How long it may take to hand over that a request is cancelled. */
+const TELLING_MILLIS = 10_000
+
 /** How many ids of cancelled requests are remembered, so that their late answers are not taken for faults. */
 const REMEMBERED = 256
 
@@ -289,7 +292,8 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
         if (needNotBeTold) return transport.forget(id)
         const message = encodeMessage({ method: "notifications/cancelled", params: { requestId: id, reason } })
         // Nobody waits for a server that may hang to take note of it.
-        const tell = Effect.forkIn(Effect.ignore(transport.send(message)), scope, { startImmediately: true })
+        const telling = Effect.ignore(Effect.timeoutOption(transport.send(message), TELLING_MILLIS))
+        const tell = Effect.forkIn(telling, scope, { startImmediately: true })
         return Effect.asVoid(Effect.andThen(transport.forget(id), tell))
       })
 

@@ -45,7 +45,7 @@ const receiveLine = (receiver: Receiver, line: Line): void => {
   const id = ID_AT_HEAD.exec(Buffer.from(line.head).toString()) ?? ID_AT_TAIL.exec(Buffer.from(line.tail).toString())
   const reason = `a message of ${line.length} bytes is larger than the limit of ${MAX_MESSAGE}`
   receiver.junk(reason)
-  if (id !== null) receiver.failed(Number(id[1]), new MessageRefused({ reason }))
+  if (id !== null) receiver.failed(Number(id[1]), new MessageRefused({ reason, answered: true }))
 }
 
 const startError = (reason: string): ConnectionLost =>

@@ -311,13 +311,16 @@ export const layer = (
         )
       })
 
+      const connected = Effect.andThen(retry, ready)
+      const isAnother = ({ status }: UpstreamState, gone: Live) =>
+        status._tag === "Ready" && current !== undefined && current !== gone
       const isOver = ({ status }: UpstreamState) => status._tag === "Failed" || status._tag === "Stopped"
       const call = Calling.make<Live>({
         config,
         restraint,
         tools: () => SubscriptionRef.getUnsafe(state).catalogue.lists.tools,
         refreshTools: Effect.ignore(Effect.timeout(offers.refresh(["tools"]), config.callTimeout)),
-        connected: Effect.andThen(retry, ready),
+        connected,
         renewed: (gone) =>
           Effect.andThen(
             until(() => current !== gone),
@@ -326,10 +329,8 @@ export const layer = (
         returned: (gone) =>
           gone.rpc.isLost()
             ? Effect.andThen(
-                until(
-                  (now) => isOver(now) || (now.status._tag === "Ready" && current !== undefined && current !== gone)
-                ),
-                ready
+                until((now) => isOver(now) || isAnother(now, gone)),
+                connected
               )
             : ready,
         held: (text) => log.warning(`${server} is ${text}`, { server }),

@@ -29,6 +29,8 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("Connec
 /** The server turned this message down; it acted on nothing. The connection stands. */
 export class MessageRefused extends Schema.TaggedError<MessageRefused>()("MessageRefused", {
   reason: Schema.String,
+  /** True where it did act on it, and its answer cannot be taken. */
+  answered: Schema.optionalKey(Schema.Boolean),
   ...evidence
 }) {
   override get message(): string {

@@ -32,6 +32,11 @@ describe("what a client is told", () => {
     ],
     [new Errors.UpstreamRefused({ server: "fs", reason: "401" }), 1502, 'Server "fs" did not take the call: 401'],
     [
+      new Errors.UpstreamRefused({ server: "fs", reason: "too large", answered: true }),
+      1502,
+      'Server "fs" answered the call, which cannot be passed on: too large'
+    ],
+    [
       new Errors.BadAnswer({ server: "fs", reason: "two results" }),
       1502,
       'Server "fs" answered what MCP does not allow: two results'
