@@ -24,14 +24,14 @@ import {
   Draining,
   Gatekeeper,
   Gateway,
+  makeServer,
   type GatewayConfig,
   HttpAgent,
   Reaper,
   RootKey,
   Routes,
   ServerId,
-  Store,
-  SUPERVISION
+  Store
 } from "mcp-proxy-server"
 import { createServer } from "node:http"
 
@@ -39,7 +39,7 @@ const PORT = 8765
 
 const config: GatewayConfig = {
   servers: [
-    {
+    makeServer({
       id: ServerId.make("files"),
       transport: {
         _tag: "Stdio",
@@ -48,16 +48,9 @@ const config: GatewayConfig = {
         env: {},
         cwd: undefined
       },
-      era: "auto",
-      isolation: "shared",
       enabledTools: ["read_*", "list_*"],
-      disabledTools: [],
-      callTimeout: Duration.minutes(1),
-      startTimeout: Duration.minutes(1),
-      ...SUPERVISION,
-      restart: undefined,
-      description: undefined
-    }
+      callTimeout: Duration.minutes(1)
+    })
   ],
   naming: "auto",
   pageSize: 1000,

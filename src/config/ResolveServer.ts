@@ -5,13 +5,13 @@ import * as Redacted from "effect/Redacted"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as BreakerOptions from "../domain/Breaker.ts"
 import * as DurationText from "../domain/Duration.ts"
 import { Breaker, Restart, ServerEntry } from "../domain/GatewayConfig.ts"
 import {
+  makeServer,
   type RestartOptions,
   type ServerConfig,
-  SUPERVISION,
-  type Supervision,
   type Text,
   type Transport
 } from "../domain/ServerConfig.ts"
@@ -45,6 +45,9 @@ const decode = Schema.decodeUnknownResult(ServerEntry, { errors: "all" })
 /** The duration of a text that the Schema has checked. */
 export const duration = (text: string): Duration.Duration =>
   Option.getOrElse(DurationText.parse(text), () => Duration.zero)
+
+const optionalDuration = (text: string | undefined): Duration.Duration | undefined =>
+  text === undefined ? undefined : duration(text)
 
 interface Expansions {
   /** Paths of the values that held a variable. */
@@ -148,24 +151,12 @@ const restartOf = ({ restart }: ServerEntry): ServerConfig["restart"] => {
   return options
 }
 
-const breakerOf = ({ breaker }: ServerEntry): ServerConfig["breaker"] => {
-  if (typeof breaker !== "object") return breaker === false ? false : SUPERVISION.breaker
-  const { failures = SUPERVISION.breaker.failures, rest } = breaker
+const breakerOf = ({ breaker }: ServerEntry): ServerConfig["breaker"] | undefined => {
+  if (typeof breaker !== "object") return breaker === false ? false : undefined
+  const { failures, restMillis } = BreakerOptions.DEFAULTS
   return {
-    failures,
-    restMillis: rest === undefined ? SUPERVISION.breaker.restMillis : Duration.toMillis(duration(rest))
-  }
-}
-
-const supervisionOf = (entry: ServerEntry, callTimeout: Duration.Duration): Supervision => {
-  const { maxCallTime, ping, pingTimeout, retryIdempotent } = entry
-  return {
-    // Less than a call may be silent would make that meaningless.
-    maxCallTime: maxCallTime === undefined ? Duration.max(SUPERVISION.maxCallTime, callTimeout) : duration(maxCallTime),
-    ping: ping === false ? false : typeof ping === "string" ? duration(ping) : SUPERVISION.ping,
-    pingTimeout: pingTimeout === undefined ? SUPERVISION.pingTimeout : duration(pingTimeout),
-    breaker: breakerOf(entry),
-    retryIdempotent: retryIdempotent ?? SUPERVISION.retryIdempotent
+    failures: breaker.failures ?? failures,
+    restMillis: breaker.rest === undefined ? restMillis : Duration.toMillis(duration(breaker.rest))
   }
 }
 
@@ -266,21 +257,25 @@ export const resolveServer = (
   const reason = serverProblems.map(({ message, path }) => `${path}: ${message}`).join("; ")
   const texts = (key: "enabledTools" | "disabledTools") =>
     entry[key]?.map((value, index) => textAt(found, value, [key, index]))
-  const callTimeout = duration(entry.callTimeout ?? "5 minutes")
   return {
-    server: {
+    server: makeServer({
       id: ServerId.make(base[1]),
       transport: reason === "" ? transport : { _tag: "Unusable", reason },
       era: kind === "sse" ? "legacy" : (entry.era ?? "auto"),
       isolation: entry.isolation ?? (kind === "stdio" ? "shared" : "session"),
       enabledTools: texts("enabledTools"),
-      disabledTools: texts("disabledTools") ?? [],
-      callTimeout,
-      ...supervisionOf(entry, callTimeout),
-      startTimeout: duration(entry.startTimeout ?? "2 minutes"),
+      disabledTools: texts("disabledTools"),
+      callTimeout: optionalDuration(entry.callTimeout),
+      maxCallTime: optionalDuration(entry.maxCallTime),
+      startTimeout: optionalDuration(entry.startTimeout),
+      ping: typeof entry.ping === "string" ? duration(entry.ping) : entry.ping === false ? false : undefined,
+      pingTimeout: optionalDuration(entry.pingTimeout),
+      breaker: breakerOf(entry),
+      retryIdempotent: entry.retryIdempotent,
       restart: restartOf(entry),
+      reload: entry.reload ?? (kind === "stdio" ? "replace" : "overlap"),
       description: entry.description === undefined ? undefined : textAt(found, entry.description, ["description"])
-    },
+    }),
     problems: [],
     serverProblems,
     ...remarks,

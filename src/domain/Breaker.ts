@@ -14,6 +14,8 @@ export interface Options {
   readonly restMillis: number
 }
 
+export const DEFAULTS: Options = { failures: 5, restMillis: 10_000 }
+
 /** The failure that opened a circuit. */
 export interface Why {
   readonly failure: FailureClass

@@ -1,7 +1,9 @@
 /** What the configuration asks for, resolved: aliases translated, variables expanded, defaults in place. */
 import * as Duration from "effect/Duration"
+import * as Equal from "effect/Equal"
 import * as Redacted from "effect/Redacted"
-import type * as Breaker from "./Breaker.ts"
+import * as Struct from "effect/Struct"
+import * as Breaker from "./Breaker.ts"
 import type { Isolation } from "./Lane.ts"
 import type { Era } from "./Protocol.ts"
 import type { ServerId } from "./ServerId.ts"
@@ -57,15 +59,6 @@ export interface Supervision {
   readonly retryIdempotent: boolean
 }
 
-/** What holds where nothing else is said. */
-export const SUPERVISION = {
-  maxCallTime: Duration.hours(1),
-  ping: Duration.minutes(1),
-  pingTimeout: Duration.seconds(10),
-  breaker: { failures: 5, restMillis: 10_000 },
-  retryIdempotent: false
-} as const satisfies Supervision
-
 export interface ServerConfig extends Supervision {
   readonly id: ServerId
   readonly transport: Transport
@@ -78,8 +71,46 @@ export interface ServerConfig extends Supervision {
   readonly startTimeout: Duration.Duration
   /** `undefined`: the process-wide policy; `false`: never. */
   readonly restart: Partial<RestartOptions> | false | undefined
+  /** When its settings change: the new connection beside the old one, or after it. */
+  readonly reload: "overlap" | "replace"
   readonly description: Text | undefined
 }
+
+/** A server with all that is not said left at its default. */
+export const makeServer = (
+  server: Pick<ServerConfig, "id" | "transport"> & { readonly [K in keyof ServerConfig]?: ServerConfig[K] | undefined }
+): ServerConfig => {
+  const isRemote = server.transport._tag === "Http" || server.transport._tag === "Sse"
+  const callTimeout = server.callTimeout ?? Duration.minutes(5)
+  const said = Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined))
+  return {
+    era: server.transport._tag === "Sse" ? "legacy" : "auto",
+    isolation: isRemote ? "session" : "shared",
+    enabledTools: undefined,
+    disabledTools: [],
+    callTimeout,
+    // Less than a call may be silent would make that meaningless.
+    maxCallTime: Duration.max(Duration.hours(1), callTimeout),
+    startTimeout: Duration.minutes(2),
+    ping: Duration.minutes(1),
+    pingTimeout: Duration.seconds(10),
+    breaker: Breaker.DEFAULTS,
+    retryIdempotent: false,
+    restart: undefined,
+    reload: isRemote ? "overlap" : "replace",
+    description: undefined,
+    ...said,
+    id: server.id,
+    transport: server.transport
+  }
+}
+
+/** What is decided anew with each request, and not by the connection. */
+const NOT_OF_CONNECTION = ["enabledTools", "disabledTools", "reload", "description"] as const
+
+/** Do both ask for the same connection? Secrets count by their values. */
+export const sameConnection = (a: ServerConfig, b: ServerConfig): boolean =>
+  a === b || Equal.equals(Struct.omit(a, NOT_OF_CONNECTION), Struct.omit(b, NOT_OF_CONNECTION))
 
 export type Naming = "auto" | "always" | "collisions"
 

@@ -64,23 +64,36 @@ const INITIAL: UpstreamState = {
 /** What is noted of a server that does not answer pings. */
 const UNANSWERED = "it does not answer pings, so it may hang without being replaced (ping: false spares it them)"
 
-/**
- * A supervised connection for one lane of one server. The lanes of a server share a shelf, and `restraint` with whatever
- * answers as one with this connection; `publish` is told what the server does of its own accord.
- */
-export const layer = (
-  config: ServerConfig,
-  lane: Lane,
-  shelf: Catalogue.Shelf,
-  publish: (event: UpstreamEvent) => void,
-  restraint: Restraint = new Restraint(config.breaker)
-): Layer.Layer<Upstream, never, Connection.Platform | EraVerdicts> =>
+/** What a server under its former configuration was known to be: taken for true until its successor has said otherwise. */
+export type Inherited = Pick<UpstreamState, "peer" | "catalogue" | "hints">
+
+export interface Options {
+  readonly config: ServerConfig
+  readonly lane: Lane
+  /** The lanes of a server share it. */
+  readonly shelf: Catalogue.Shelf
+  /** Shared with whatever answers as one with this connection. */
+  readonly restraint?: Restraint | undefined
+  readonly inherited?: Inherited | undefined
+  /** Told what the server does of its own accord. */
+  readonly publish: (event: UpstreamEvent) => void
+}
+
+/** A supervised connection for one lane of one server. */
+export const layer = ({
+  config,
+  inherited,
+  lane,
+  publish,
+  restraint = new Restraint(config.breaker),
+  shelf
+}: Options): Layer.Layer<Upstream, never, Connection.Platform | EraVerdicts> =>
   Layer.effect(
     Upstream,
     Effect.gen(function* () {
       const scope = yield* Effect.scope
       const defaults = yield* Defaults
-      const state = yield* SubscriptionRef.make(INITIAL)
+      const state = yield* SubscriptionRef.make<UpstreamState>({ ...INITIAL, ...inherited })
       const wake = yield* Latch.make(false)
       const verdicts = yield* EraVerdicts
       let current: Live | undefined
@@ -223,7 +236,9 @@ export const layer = (
         yield* update({ peer: connection.peer, startMillis })
         yield* offers.adopt(fetched)
         const { name, revision, version } = connection.peer
-        const offer = Catalogue.describe(Catalogue.counts(SubscriptionRef.getUnsafe(state).catalogue.lists))
+        const offer = Catalogue.describe(
+          Catalogue.counts(Catalogue.offered(SubscriptionRef.getUnsafe(state).catalogue.lists, config))
+        )
         yield* say(`${server} ready in ${startMillis} ms: ${offer} (${name} ${version}, ${revision})`, { server })
         return live
       })
