@@ -55,6 +55,10 @@ export const judge = (error: RpcError): Breaker.Why | "alive" | "credentials" | 
   }
 }
 
+/** Does the failure itself say that nobody knows what became of the call? */
+const saysUnknown = (error: UpstreamError): boolean =>
+  error._tag === "OutcomeUnknown" || (error._tag === "CallTimeout" && !error.unsent)
+
 const retryAfter = (millis: number | undefined) => (millis === undefined ? {} : { retryAfterMillis: millis })
 
 export interface Calling<L extends Line> {
@@ -127,13 +131,9 @@ export const make = <L extends Line>(options: Calling<L>) => {
   const mayRepeat = ({ method, target }: Outgoing): boolean =>
     config.retryIdempotent && isRepeatable(method, target, tools())
 
-  /** Once more, where the first time may have been acted on: whatever stops that, the first outcome is not known. */
-  const again = (call: Effect.Effect<Answered, UpstreamError>, unknown: OutcomeUnknown) =>
-    Effect.catchTag(call, ["UpstreamDown", "UpstreamRefused"], () => Effect.fail(unknown))
-
-  /** Gives up waiting for a connection when a call would be given up. */
-  const patiently = (next: Effect.Effect<L, UpstreamDown>, otherwise: UpstreamDown) =>
-    Effect.timeoutOrElse(next, { duration: config.callTimeout, orElse: () => Effect.fail(otherwise) })
+  /** The connection to repeat a call on. It is waited for as long as a call is. */
+  const awaited = (line: L, otherwise: UpstreamError): Effect.Effect<L, UpstreamError> =>
+    Effect.timeoutOrElse(returned(line), { duration: config.callTimeout, orElse: () => Effect.fail(otherwise) })
 
   const failed = Effect.fnUntraced(function* (
     error: RpcError,
@@ -144,8 +144,13 @@ export const make = <L extends Line>(options: Calling<L>) => {
     tries: Tries
   ): Effect.fn.Return<Answered, UpstreamError> {
     yield* remember(error, ticket, yield* Clock.currentTimeMillis)
-    const repeat = (next: Effect.Effect<L, UpstreamDown>) =>
-      go(outgoing, handlers, next, { ...tries, isRepeated: true })
+    const repeated = (otherwise: UpstreamError) =>
+      go(outgoing, handlers, awaited(line, otherwise), { ...tries, isRepeated: true })
+    /** Whatever becomes of a second time, it does not make known what became of the first. */
+    const unlessRepeatable = (unknown: OutcomeUnknown): Effect.Effect<Answered, UpstreamError> =>
+      tries.isRepeated || !mayRepeat(outgoing)
+        ? Effect.fail(unknown)
+        : Effect.mapError(repeated(unknown), (second) => (saysUnknown(second) ? second : unknown))
     switch (error._tag) {
       case "Silent": {
         const { limit, unsent } = error
@@ -162,12 +167,9 @@ export const make = <L extends Line>(options: Calling<L>) => {
         const failure = classify(error)
         if (unsent) {
           const down = new UpstreamDown({ server, status: `unreachable: ${reason}`, failure })
-          return yield* tries.isRepeated ? down : repeat(patiently(returned(line), down))
+          return yield* tries.isRepeated ? down : repeated(down)
         }
-        const unknown = new OutcomeUnknown({ server, reason, failure })
-        if (tries.isRepeated || !mayRepeat(outgoing)) return yield* unknown
-        const down = new UpstreamDown({ server, status: reason })
-        return yield* again(repeat(patiently(returned(line), down)), unknown)
+        return yield* unlessRepeatable(new OutcomeUnknown({ server, reason, failure }))
       }
       case "MessageRefused": {
         const { answered = false, reason, retryAfterMillis } = error
@@ -176,8 +178,7 @@ export const make = <L extends Line>(options: Calling<L>) => {
         if (!isUndecided(error)) {
           return yield* new UpstreamRefused({ server, reason, ...failure, ...retryAfter(retryAfterMillis) })
         }
-        const unknown = new OutcomeUnknown({ server, reason, stands: true, ...failure })
-        return yield* tries.isRepeated || !mayRepeat(outgoing) ? unknown : again(repeat(returned(line)), unknown)
+        return yield* unlessRepeatable(new OutcomeUnknown({ server, reason, stands: true, ...failure }))
       }
     }
   })
@@ -185,7 +186,7 @@ export const make = <L extends Line>(options: Calling<L>) => {
   const go = (
     outgoing: Outgoing,
     handlers: CallHandlers,
-    next: Effect.Effect<L, UpstreamDown>,
+    next: Effect.Effect<L, UpstreamError>,
     tries: Tries
   ): Effect.Effect<Answered, UpstreamError> =>
     Effect.flatMap(next, (line) => {

@@ -258,6 +258,26 @@ describe("a call whose outcome is not known", () => {
     })
   )
 
+  it.effect("is still not known where the second attempt is never read, or has nowhere to go", () =>
+    Effect.gen(function* () {
+      const server = yield* make({ retryIdempotent: true })
+      const waiting = yield* server.begin("read")
+      server.latest().transport.unsent.add(2)
+      yield* server.refuse(CUT)
+      yield* server.latest().wait(SILENCE + 2000)
+      const stranded = yield* server.begin("read")
+      yield* server.latest().transport.lose("it exited with code 3")
+      yield* TestClock.adjust(SILENCE)
+      for (const fiber of [waiting, stranded]) {
+        const error = yield* Effect.flip(Fiber.join(fiber))
+        assert.strictEqual(
+          error.message,
+          'Outcome unknown: server "server" went away during the call (it exited with code 3)'
+        )
+      }
+    })
+  )
+
   it.effect("is one that HTTP says went wrong on the way or on the far side, not one that was turned down", () =>
     Effect.gen(function* () {
       const server = yield* make({ breaker: false })
