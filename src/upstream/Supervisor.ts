@@ -279,12 +279,12 @@ export const layer = ({
             isBack = Exit.isFailure(exit)
             // What was in flight may be answered still, over other sockets than those that cannot be had any more.
             const calls = () => connection?.rpc.calls().length ?? 0
-            if (calls() === 0) return Scope.close(own, exit)
+            if (calls() === 0 || Exit.hasInterrupts(exit)) return Scope.close(own, exit)
             const idle = Effect.suspend(() => (calls() === 0 ? Effect.void : Effect.sleep(100))).pipe(
               Effect.repeat({ while: () => calls() > 0 }),
               Exit.isSuccess(exit) ? Effect.timeoutOption(EXPIRED_GRACE) : Effect.asSome
             )
-            return Effect.forkIn(Effect.ensuring(idle, Scope.close(own, exit)), scope)
+            return Effect.forkIn(Effect.ensuring(idle, Scope.close(own, exit)), scope, { startImmediately: true })
           }
         )
 

@@ -339,6 +339,24 @@ describe("a call that was certainly not sent", () => {
   )
 })
 
+describe("a server that takes no new connections", () => {
+  it.live("answers the calls that it has taken", () =>
+    Effect.gen(function* () {
+      const server = yield* rawHttp()
+      server.behaviour = { closes: true }
+      const supervised = yield* supervise(remote(server.url))
+      const taken = yield* Effect.forkChild(call(supervised.upstream, "slow", { millis: 3000 }))
+      yield* eventually("it is taken", () => server.journal.includes("call slow"))
+      server.stopListening()
+      const late = yield* Effect.forkChild(call(supervised.upstream, "echo"))
+      yield* eventually("it is seen to be gone", () => failureOf(supervised.state().status) === "unreachable")
+      assert.isUndefined(taken.pollUnsafe())
+      assert.deepStrictEqual(yield* Fiber.join(taken), ["legacy", "slow"])
+      yield* Fiber.interrupt(late)
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a call whose outcome is not known", () => {
   it.live("is made once more where its tool says that it may be and the operator agreed, and never otherwise", () =>
     Effect.gen(function* () {
