@@ -18,12 +18,16 @@ export interface Effort {
   readonly rounds: number
   /** How long a target is called at a time. */
   readonly millis: number
+  /** After so long no further round begins, if there have been three. */
+  readonly budgetMillis?: number
   /** Before the first round. */
   readonly warmMillis: number
 }
 
 /** How long work may go on after the last answer, such as the writing of an audit trail. */
 const AFTERMATH_MILLIS = 250
+
+const MIN_ROUNDS = 3
 
 /** A server behind, running if it is remote. */
 export interface Scene {
@@ -92,7 +96,7 @@ const warm = async (
 }
 
 /** Starts all that can stand before the server. */
-export const start = (targets: ReadonlyArray<Target>, upstream: Upstream): Promise<ReadonlyArray<Entrant>> =>
+const startAll = (targets: ReadonlyArray<Target>, upstream: Upstream): Promise<ReadonlyArray<Entrant>> =>
   Promise.all(
     targets
       .filter((target) => target.takes(upstream))
@@ -112,7 +116,7 @@ export const enter = async (
   warmUp: WarmUp
 ): Promise<ReadonlyArray<Entrant>> => {
   const entrants: Array<Entrant> = []
-  for (const entrant of await start(targets, upstream)) {
+  for (const entrant of await startAll(targets, upstream)) {
     const { running, target } = entrant
     try {
       if (running !== undefined) await warm(target, running, upstream, warmUp)
@@ -223,7 +227,7 @@ export const measure = async (
   entrants: ReadonlyArray<Entrant>,
   upstream: Upstream,
   { bytes, concurrency }: Size,
-  { millis, rounds, warmMillis }: Effort,
+  { budgetMillis = Infinity, millis, rounds, warmMillis }: Effort,
   { method = "tools/call", prepare = (address) => Messages.echo(address, bytes) }: Options = {}
 ): Promise<Measurement> => {
   const head = { upstream: upstream.kind, answers: upstream.answers, era: upstream.era, concurrency, bytes }
@@ -249,7 +253,9 @@ export const measure = async (
   await sleep(AFTERMATH_MILLIS)
   const own = process.cpuUsage()
   let answered = 0
+  const start = performance.now()
   for (let round = 0; round < rounds; round++) {
+    if (round >= MIN_ROUNDS && performance.now() - start > budgetMillis) break
     for (let turn = 0; turn < contestants.length; turn++) {
       const contestant = contestants[(turn + round) % contestants.length]
       if (contestant === undefined || contestant.fails !== undefined) continue

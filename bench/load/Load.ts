@@ -3,10 +3,10 @@ import type { Answer, Connection } from "./Connection.ts"
 import type { Prepared } from "./Messages.ts"
 import { FIRST_ID, writeId } from "./Payload.ts"
 
-/** A connection with a request of its own, in whose bytes the ids are written. */
+/** A connection with requests of its own, which take turns, and in whose bytes the ids are written. */
 export interface Lane {
   readonly connection: Connection
-  readonly request: Prepared
+  readonly requests: ReadonlyArray<Prepared>
 }
 
 export interface Measured {
@@ -102,12 +102,13 @@ export const run = (lanes: ReadonlyArray<Lane>, until: Until): Promise<Measured>
         latencies: Float64Array.from(latencies).sort()
       })
     }
-    const drive = ({ connection, request }: Lane): void => {
-      const { bytes, ids } = request
+    const drive = ({ connection, requests }: Lane): void => {
       let had = 0
       const next = (): void => {
         const isOver = total === Infinity ? performance.now() >= deadline && had >= atLeast : sent >= total
-        if (isOver) return stop()
+        const request = requests[had % requests.length]
+        if (isOver || request === undefined) return stop()
+        const { bytes, ids } = request
         sent++
         const id = nextId()
         for (const at of ids) writeId(bytes, at, id)

@@ -1,12 +1,13 @@
 /** Processes of ours, on ports of their own, of which none is left behind. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { createServer, type AddressInfo } from "node:net"
+import { connect, createServer, type AddressInfo } from "node:net"
 
 export interface Launched {
   readonly pid: number
   /** What it has printed so far. */
   readonly output: () => string
   readonly hasEnded: () => boolean
+  readonly ended: Promise<void>
   readonly signal: (signal: NodeJS.Signals) => void
   readonly stop: () => Promise<void>
 }
@@ -64,6 +65,7 @@ export const launch = (
     pid: child.pid ?? -1,
     output: () => output,
     hasEnded,
+    ended: closed,
     signal: (signal) => void child.kill(signal),
     stop: async () => {
       if (!hasEnded()) child.kill("SIGTERM")
@@ -71,6 +73,24 @@ export const launch = (
       await closed
       clearTimeout(late)
     }
+  }
+}
+
+/** Waits until somebody listens on a port. */
+export const accepts = async (port: number, everyMillis = 5, millis = 20_000): Promise<void> => {
+  const deadline = performance.now() + millis
+  const isOpen = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect({ host: "127.0.0.1", port })
+      socket.once("error", () => resolve(false))
+      socket.once("connect", () => {
+        socket.destroy()
+        resolve(true)
+      })
+    })
+  while (!(await isOpen())) {
+    if (performance.now() > deadline) throw new Error(`nobody listens on port ${port}`)
+    await sleep(everyMillis)
   }
 }
 

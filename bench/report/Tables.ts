@@ -1,10 +1,11 @@
 /** Results as a page of tables. Pure. */
 import { nameOf } from "./Names.ts"
+import { type Goal, goals, standing } from "./Goals.ts"
 import { lastLine, overLimit, peerOverOurs } from "./LastLine.ts"
 import type { CallCase, Results, Row, Section } from "./Results.ts"
 import { deviation, median, ratio, type Ratio } from "./Statistics.ts"
 
-const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   [head, head.map((_, column) => (column === 0 ? "---" : "---:")), ...rows]
     .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
     .join("\n")
@@ -54,7 +55,8 @@ const overview = (calls: ReadonlyArray<CallCase>): string =>
     ])
   )
 
-const sectionText = ({ about, columns, figures, skipped, title }: Section): string => {
+/** A case of another kind. */
+export const sectionText = ({ about, columns, figures, skipped, title }: Section): string => {
   const shown = (value: number | string | undefined): string =>
     value === undefined ? "-" : typeof value === "number" ? figure(value) : value
   const body =
@@ -67,6 +69,19 @@ const sectionText = ({ about, columns, figures, skipped, title }: Section): stri
   return `## ${title}\n\n${about}\n\n${body}`
 }
 
+/** What was promised for ours as shipped, and what came of it. */
+const goalTable = (all: ReadonlyArray<Goal>): string =>
+  table(
+    ["as shipped", "goal", "not done above", "measured", "is"],
+    all.map((one) => [
+      one.what,
+      figure(one.goal),
+      figure(one.bound),
+      one.measured === undefined ? "-" : figure(one.measured),
+      standing(one)
+    ])
+  )
+
 const READING = `CPU is the processor time of the process itself, its threads included and its children not, by request answered;
 medians over rounds in which all targets take turns. A ratio is the median of the ratios of the rounds, ± its standard error.
 The spread is 1.4826 median absolute deviations. Absolute numbers belong to the machine and to what else ran on it: compare
@@ -75,6 +90,7 @@ ratios. Every answer was held against its request; a target that gave a wrong on
 /** The whole page. */
 export const page = (results: Results): string => {
   const { calls, form, machine, problems, sections, started, versions } = results
+  const promised = goals(results)
   const head = [
     "# Results of the benchmark",
     `Written by \`npm run bench${form === "quick" ? " -- --quick" : ""}\` at ${started}.`,
@@ -89,6 +105,7 @@ export const page = (results: Results): string => {
   return `${[
     ...head,
     ...(problems.length === 0 ? [] : [`## Problems\n\n${problems.map((one) => `- ${one}`).join("\n")}`]),
+    ...(promised.length === 0 ? [] : [`## Goals\n\n${goalTable(promised)}`]),
     ...(calls.length === 0 ? [] : [`## Calls at a glance\n\n${overview(calls)}`]),
     ...sections.map(sectionText),
     ...(calls.length === 0 ? [] : ["## Calls in full"]),

@@ -44,8 +44,8 @@ export interface Running {
   readonly port: number
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
-  /** Does each connection have a session of its own? Some programs start a process for each. */
-  readonly sessions: "each" | "shared"
+  /** Does each connection have a session of its own? Some programs start a process for each, some know of none. */
+  readonly sessions: "each" | "shared" | "none"
   readonly evidence?: Evidence
   readonly signal: (signal: NodeJS.Signals) => void
   readonly output: () => string
@@ -85,10 +85,11 @@ export const lanes = async (
   let session: Readonly<Record<string, string>> | undefined
   for (let index = 0; index < count; index++) {
     const connection = await Connection.open(HOST, running.port)
-    if (upstream.era === "legacy" && (session === undefined || running.sessions === "each")) {
+    const isNew = session === undefined || running.sessions === "each"
+    if (upstream.era === "legacy" && running.sessions !== "none" && isNew) {
       session = await begin(connection, address)
     }
-    made.push({ connection, request: prepare({ ...address, headers: { ...address.headers, ...session } }) })
+    made.push({ connection, requests: [prepare({ ...address, headers: { ...address.headers, ...session } })] })
   }
   return made
 }

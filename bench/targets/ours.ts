@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { freePort, launch } from "../machine/Launch.ts"
+import { freePort, launch, type Launched } from "../machine/Launch.ts"
 import * as Evidence from "./evidence.ts"
 import { HOST, ready, type Running, type Target, type Upstream } from "./Target.ts"
 
@@ -21,7 +21,9 @@ export const PERSON = "demo-person@demo.invalid"
 /** Allows what is measured, and denies a tool that every server of ours has. */
 const POLICY = {
   roles: { measured: { allowed_servers: ["*"], denied_tools: ["forbidden"] } },
-  [PERSON]: { roles: ["measured"] }
+  [PERSON]: { roles: ["measured"] },
+  // The program of MCP_AUTH_TOKEN.
+  "auth-token": { roles: ["measured"] }
 }
 
 const ENVIRONMENT: Readonly<Record<Mode, Readonly<Record<string, string>>>> = {
@@ -34,11 +36,12 @@ export interface OursOptions {
   readonly mode: Mode
   readonly servers: Readonly<Record<string, object>>
   readonly env?: Readonly<Record<string, string>>
-  /** Another entry than the built program. */
-  readonly entry?: string
+  /** The place of an earlier process: what it kept is there still. */
+  readonly folder?: string
+  readonly port?: number
   /** Options of Node itself. */
   readonly nodeOptions?: ReadonlyArray<string>
-  /** How its readiness is awaited: until its tools are listed, unless somebody else does that. */
+  /** Of the clients that are to come. */
   readonly era?: Upstream["era"]
   /** May the run go without metrics? */
   readonly withoutMetrics?: boolean
@@ -46,7 +49,9 @@ export interface OursOptions {
 
 export interface Ours extends Running {
   readonly folder: string
-  readonly launched: ReturnType<typeof launch>
+  readonly launched: Launched
+  /** Ends the process and leaves its folder for another. */
+  readonly halt: () => Promise<void>
 }
 
 /** The configuration's file. */
@@ -54,12 +59,12 @@ export const configPath = (folder: string): string => join(folder, "mcp_config.j
 
 /** Starts a process in a folder of its own, and waits for nothing. */
 export const launchOurs = async (options: OursOptions): Promise<Omit<Ours, "evidence">> => {
-  const folder = mkdtempSync(join(tmpdir(), "mcp-bench-ours-"))
-  mkdirSync(join(folder, "data"))
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), "mcp-bench-ours-"))
+  mkdirSync(join(folder, "data"), { recursive: true })
   writeFileSync(configPath(folder), JSON.stringify({ mcpServers: options.servers }))
   writeFileSync(join(folder, "data/users.json"), JSON.stringify(POLICY))
-  const port = await freePort()
-  const launched = launch(process.execPath, [...(options.nodeOptions ?? []), options.entry ?? BUNDLE], {
+  const port = options.port ?? (await freePort())
+  const launched = launch(process.execPath, [...(options.nodeOptions ?? []), BUNDLE], {
     cwd: folder,
     env: {
       MCP_PORT: String(port),
@@ -81,6 +86,7 @@ export const launchOurs = async (options: OursOptions): Promise<Omit<Ours, "evid
     launched,
     signal: launched.signal,
     output: launched.output,
+    halt: launched.stop,
     stop: async () => {
       await launched.stop()
       rmSync(folder, { recursive: true, force: true })

@@ -7,7 +7,7 @@ import { ready, type Role, type Running, type Target, type Upstream } from "./Ta
 export const serve = async (
   upstream: Upstream,
   command: (port: number) => { readonly args: ReadonlyArray<string>; readonly env?: Record<string, string> },
-  options: { readonly sessions?: Running["sessions"]; readonly path?: string } = {}
+  options: { readonly sessions?: Running["sessions"]; readonly isReady?: (running: Running) => Promise<unknown> } = {}
 ): Promise<Running> => {
   const port = await freePort()
   const { args, env } = command(port)
@@ -15,7 +15,7 @@ export const serve = async (
   const running: Running = {
     pid: launched.pid,
     port,
-    path: options.path ?? "/mcp",
+    path: "/mcp",
     headers: {},
     sessions: options.sessions ?? "each",
     signal: launched.signal,
@@ -23,7 +23,7 @@ export const serve = async (
     stop: launched.stop
   }
   try {
-    await ready(launched, running, upstream)
+    await (options.isReady?.(running) ?? ready(launched, running, upstream))
   } catch (error) {
     await launched.stop()
     throw error
