@@ -5,7 +5,7 @@ import type { Programs } from "./build.ts"
 import * as Matrix from "./cases/matrix.ts"
 import * as Guard from "./report/Guard.ts"
 import { ratios } from "./report/LastLine.ts"
-import type { Results } from "./report/Results.ts"
+import type { CallCase } from "./report/Results.ts"
 import type { Ratio } from "./report/Statistics.ts"
 import { ours } from "./targets/ours.ts"
 import { plain } from "./targets/plain.ts"
@@ -24,8 +24,14 @@ const look = async (
   isWanted: (name: string) => boolean
 ) => {
   const targets = [...plain(programs).filter(({ role }) => role === "limit"), ours("shipped", { withoutMetrics })]
-  const { calls, problems } = await Matrix.run(programs, targets, form, isWanted, say)
-  return { found: ratios({ calls } as Results), problems }
+  const calls: Array<CallCase> = []
+  const problems = new Set<string>()
+  await Matrix.run(programs, targets, form, isWanted, (measured) => {
+    calls.push(measured.found)
+    say(Matrix.line(measured.found))
+    for (const problem of measured.problems) problems.add(problem)
+  })
+  return { found: ratios(calls), problems: [...problems] }
 }
 
 const recorded = (): Guard.Recorded => JSON.parse(readFileSync(PATH, "utf8")) as Guard.Recorded

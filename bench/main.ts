@@ -10,7 +10,7 @@ import { lists } from "./cases/lists.ts"
 import { memoryOverTime } from "./cases/memory.ts"
 import { progress } from "./cases/progress.ts"
 import { reload } from "./cases/reload.ts"
-import type { Case } from "./cases/section.ts"
+import type { Case, Context, Found } from "./cases/section.ts"
 import { sessions } from "./cases/sessions.ts"
 import { start } from "./cases/start.ts"
 import { tokens } from "./cases/tokens.ts"
@@ -19,7 +19,7 @@ import * as Guard from "./guard.ts"
 import { machine } from "./machine/Machine.ts"
 import { bars } from "./report/Chart.ts"
 import { lastLine } from "./report/LastLine.ts"
-import type { Results, Section } from "./report/Results.ts"
+import type { CallCase, Results, Section } from "./report/Results.ts"
 import { page, sectionText } from "./report/Tables.ts"
 import { ours } from "./targets/ours.ts"
 import * as Peers from "./targets/peers.ts"
@@ -61,52 +61,87 @@ const matching = (pattern: string | undefined): ((name: string) => boolean) => {
 
 const CASES: ReadonlyArray<Case> = [start, memoryOverTime, lists, sessions, progress, tokens, reload, large]
 
-const bench = async (programs: Programs): Promise<number> => {
-  const withoutMetrics = values["without-metrics"]
-  const isWanted = matching(values.only)
-  Peers.installPeers()
-  const plainTargets = plain(programs)
-  const targets = values.quick
-    ? plainTargets.filter(({ role }) => role === "limit")
-    : [...plainTargets, ours("bare", {})]
-  const matrix = await Matrix.run(
-    programs,
-    [...targets, ours("shipped", { withoutMetrics }), ...Peers.peers],
-    values.quick ? Matrix.quick : Matrix.full,
-    isWanted,
-    say
-  )
-  const sections: Array<Section> = []
-  const problems = [...matrix.problems]
-  for (const one of values.quick ? [] : CASES.filter(({ name }) => isWanted(name))) {
-    const found = await one.run({ programs, withoutMetrics, say })
-    sections.push(found.section)
-    problems.push(...found.problems)
-    say(sectionText(found.section))
-    for (const problem of found.problems) say(`  PROBLEM ${problem}`)
+/** One case; what stops it is a problem, and not the end of the others. */
+const attempt = async (one: Case, context: Context): Promise<Found> => {
+  try {
+    return await one.run(context)
+  } catch (error) {
+    const reason = (error as Error).message.slice(0, 500)
+    const section = { title: one.name, about: "It could not be measured.", columns: [], figures: [], skipped: reason }
+    return { section, problems: [`${one.name}: ${reason}`] }
   }
-  const results: Results = {
-    started: new Date().toISOString(),
-    form: values.quick ? "quick" : "full",
+}
+
+const HERE = import.meta.dirname
+
+/** What a whole run leaves behind, written anew after each case, so that a run that is stopped leaves what it has. */
+const write = (results: Results): void => {
+  writeFileSync(join(HERE, "results.json"), JSON.stringify(results))
+  writeFileSync(join(HERE, "RESULTS.md"), page(results))
+  writeFileSync(join(HERE, "chart.svg"), bars(results))
+}
+
+const bench = async (programs: Programs): Promise<number> => {
+  const { only, quick } = values
+  const withoutMetrics = values["without-metrics"]
+  const isWanted = matching(only)
+  const isWhole = !quick && only === undefined
+  Peers.installPeers()
+  const own = plain(programs)
+  const targets = quick ? own.filter(({ role }) => role === "limit") : [...own, ours("bare")]
+  const started = new Date().toISOString()
+  const calls: Array<CallCase> = []
+  const sections: Array<Section> = []
+  const problems = new Set<string>()
+  const results = (): Results => ({
+    started,
+    form: quick ? "quick" : "full",
     machine: machine(),
     versions: { [manifest.name]: manifest.version, ...Peers.versions() },
-    calls: matrix.calls,
+    calls,
     sections,
-    problems
+    problems: [...problems]
+  })
+  const found = (wrong: ReadonlyArray<string>): void => {
+    for (const problem of wrong) {
+      if (!problems.has(problem)) say(`  PROBLEM ${problem}`)
+      problems.add(problem)
+    }
+    if (isWhole) write(results())
   }
-  const here = import.meta.dirname
-  if (!values.quick && values.only === undefined) {
-    writeFileSync(join(here, "results.json"), JSON.stringify(results))
-    writeFileSync(join(here, "RESULTS.md"), page(results))
-    writeFileSync(join(here, "chart.svg"), bars(results))
-  } else say(`\n${page(results)}`)
+  await Matrix.run(
+    programs,
+    [...targets, ours("shipped", { withoutMetrics }), ...Peers.peers],
+    quick ? Matrix.quick : Matrix.full,
+    isWanted,
+    (measured) => {
+      calls.push(measured.found)
+      say(Matrix.line(measured.found))
+      found(measured.problems)
+    }
+  )
+  for (const one of quick ? [] : CASES.filter(({ name }) => isWanted(name))) {
+    const { problems: wrong, section } = await attempt(one, { programs, withoutMetrics, say })
+    sections.push(section)
+    say(`\n${sectionText(section)}\n`)
+    found(wrong)
+  }
+  if (!isWhole) say(`\n${page(results())}`)
+  return conclude(results(), { withoutMetrics, isPart: only !== undefined })
+}
+
+/** Says the last line, if it may be said; the exit code. */
+const conclude = (
+  results: Results,
+  { isPart, withoutMetrics }: { readonly isPart: boolean; readonly withoutMetrics: boolean }
+): number => {
   for (const problem of results.problems) say(`PROBLEM ${problem}`)
   const line = lastLine(results)
-  if (line === undefined) return results.problems.length === 0 && values.only !== undefined ? 0 : 1
   if (results.problems.length > 0) {
-    say("The last line is not printed, for there are problems.")
+    say("There are problems, so there is no last line.")
     return 1
   }
+  if (line === undefined) return isPart ? 0 : 1
   say(withoutMetrics ? line.replace("bench:", "bench (without metrics):") : line)
   return 0
 }

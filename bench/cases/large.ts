@@ -4,6 +4,7 @@ import * as Messages from "../load/Messages.ts"
 import { sleep } from "../machine/Launch.ts"
 import { forgetPeak, memory, peak } from "../machine/Usage.ts"
 import type { Figure } from "../report/Results.ts"
+import { figure } from "../report/Tables.ts"
 import { ours } from "../targets/ours.ts"
 import { plain } from "../targets/plain.ts"
 import { close, lanes, type Target, type Upstream } from "../targets/Target.ts"
@@ -53,7 +54,7 @@ const one = async (target: Target, upstream: Upstream, direction: Direction, cou
 
 export const large: Case = {
   name: "large messages",
-  run: async ({ programs, withoutMetrics }) => {
+  run: async ({ programs, say, withoutMetrics }) => {
     const figures: Array<Figure> = []
     const problems: Array<string> = []
     const targets = [...plain(programs).filter(({ role }) => role === "limit"), ours("shipped", { withoutMetrics })]
@@ -66,6 +67,9 @@ export const large: Case = {
             try {
               const found = await one(target, upstream, direction, count)
               figures.push({ target: name, values: found.values })
+              say(
+                `${name}: peak − idle ${figure(found.values["of the bytes"])} of the bytes in flight, ${figure(found.values.seconds)} s`
+              )
               if (target.role === "shipped") problems.push(...found.problems.map((problem) => `${name}: ${problem}`))
             } catch (error) {
               figures.push({ target: name, values: { "bytes in flight, MB": "fails" } })

@@ -7,7 +7,17 @@ import type { CallCase } from "../report/Results.ts"
 import { median } from "../report/Statistics.ts"
 import { figure } from "../report/Tables.ts"
 import type { Target, Upstream } from "../targets/Target.ts"
-import { type Effort, type Entrant, enter, leave, measure, scene, type Size, type WarmUp } from "./calls.ts"
+import {
+  type Effort,
+  type Entrant,
+  enter,
+  leave,
+  measure,
+  type Measurement,
+  scene,
+  type Size,
+  type WarmUp
+} from "./calls.ts"
 
 /** The cases before one server: its targets are started once for all of them. */
 export interface Group {
@@ -40,7 +50,7 @@ export const full: Form = {
     (["legacy", "modern"] as const).map((era) => ({ kind, answers, era, sizes: sizes([1, 16, 64]) }))
   ),
   effort: { rounds: 5, millis: 400, warmMillis: 300, budgetMillis: 12_000 },
-  warmUp: { calls: 6000, millis: 5000 }
+  warmUp: { calls: 6000, millis: 3000 }
 }
 
 /** What the last line is made of. */
@@ -63,7 +73,8 @@ export const guard: Form = {
 /** The same with more patience: what is recorded is held for true. */
 export const recording: Form = { ...guard, effort: { ...guard.effort, rounds: 25, budgetMillis: 20_000 } }
 
-const line = ({ rows, ...head }: CallCase): string =>
+/** A case in a line, as it is done. */
+export const line = ({ rows, ...head }: CallCase): string =>
   `${nameOf(head)}: ${rows
     .map(({ cpu, fails, role, target }) => {
       const name = role === "peer" ? target : role
@@ -77,35 +88,21 @@ const canBear =
   ({ target: { role } }: Entrant): boolean =>
     (role !== "peer" && role !== "sdk") || bytes * concurrency <= 16_000_000
 
-export interface Matrix {
-  readonly calls: ReadonlyArray<CallCase>
-  readonly problems: ReadonlyArray<string>
-}
-
-/** Measures all cases of a form whose names `isWanted` takes, and says what it finds as it goes. */
+/** Measures all cases of a form whose names `isWanted` takes; `found` is told of each as it is done. */
 export const run = async (
   programs: Programs,
   targets: ReadonlyArray<Target>,
   { effort, groups, warmUp }: Form,
   isWanted: (name: string) => boolean,
-  say: (line: string) => void
-): Promise<Matrix> => {
-  const calls: Array<CallCase> = []
-  const problems: Array<string> = []
+  found: (measured: Measurement) => void
+): Promise<void> => {
   for (const { answers, era, kind, sizes } of groups) {
     const wanted = sizes.filter((size) => isWanted(nameOf({ upstream: kind, answers, era, ...size })))
     if (wanted.length === 0) continue
     const { stop, upstream } = await scene(programs, kind, answers, era)
     const entrants = await enter(targets, upstream, warmUp)
-    for (const size of wanted) {
-      const measured = await measure(entrants.filter(canBear(size)), upstream, size, effort)
-      calls.push(measured.found)
-      problems.push(...measured.problems)
-      say(line(measured.found))
-      for (const problem of measured.problems) say(`  PROBLEM ${problem}`)
-    }
+    for (const size of wanted) found(await measure(entrants.filter(canBear(size)), upstream, size, effort))
     await leave(entrants)
     await stop()
   }
-  return { calls, problems: [...new Set(problems)] }
 }

@@ -66,12 +66,10 @@ export const memoryOverTime: Case = {
   run: async (context) => {
     const figures: Array<Figure> = []
     const problems: Array<string> = []
-    for (const mode of ["bare", "shipped"] as const) {
-      const target = mode === "bare" ? "ours, bare" : "ours, as shipped"
-      const found = await one(context, mode)
-      figures.push({ target, values: found.values })
-      problems.push(...found.problems.map((problem) => `memory, ${target}: ${problem}`))
-    }
+    const target = "ours, as shipped"
+    const found = await one(context, "shipped")
+    figures.push({ target, values: found.values })
+    problems.push(...found.problems.map((problem) => `memory, ${target}: ${problem}`))
     return {
       section: {
         title: "Memory over 100,000 calls",

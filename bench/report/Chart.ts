@@ -1,7 +1,7 @@
 /** The pictures: bars for the README, curves for what cost does as work grows. SVG that reads on light and on dark. Pure. */
-import type { CallCase, Results, Row } from "./Results.ts"
+import type { Results, Row } from "./Results.ts"
 import { median, ratio } from "./Statistics.ts"
-import { CONCURRENCY, KINDS, SIZES } from "./LastLine.ts"
+import { find, KINDS, SIZES } from "./LastLine.ts"
 
 const STYLE = `<style>
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
@@ -57,21 +57,11 @@ const RIGHT = 70
 const BAR = 16
 const GAP = 22
 
-const caseOf = (results: Results, kind: (typeof KINDS)[number], bytes: number): CallCase | undefined =>
-  results.calls.find(
-    (one) =>
-      one.upstream === kind &&
-      one.answers === "json" &&
-      one.era === "legacy" &&
-      one.concurrency === CONCURRENCY &&
-      one.bytes === bytes
-  )
-
 /** How many times the processor time of the limit each takes, in the six cases of the last line. */
 export const bars = (results: Results): string => {
   const groups = KINDS.flatMap((kind) =>
     SIZES.map(({ bytes, label }) => {
-      const rows = caseOf(results, kind, bytes)?.rows ?? []
+      const rows = find(results.calls, kind, bytes)?.rows ?? []
       const limit = byRole("limit")(rows)
       const values = SERIES.map(({ pick }) => {
         const row = pick(rows)
@@ -94,19 +84,16 @@ export const bars = (results: Results): string => {
     const x = LEFT + index * 215
     return [`<rect class="${style}" x="${x}" y="34" width="12" height="12" rx="2"/>`, text(x + 18, 45, label)]
   })
-  const drawn = groups.flatMap(({ name, values }, group) => {
+  const bar = (value: number | undefined, index: number, y: number): string => {
+    if (value === undefined) return text(LEFT + 6, y + 12, "fails", ' class="quiet"')
+    const width = number(Math.max(2, at(value) - LEFT))
+    const drawn = `<rect class="${SERIES[index]?.style}" x="${LEFT}" y="${y}" width="${width}" height="${BAR - 3}" rx="2"/>`
+    return `${drawn}\n${text(at(value) + 6, y + 12, `${value.toFixed(1)}×`, ' class="quiet"')}`
+  }
+  const drawn = groups.map(({ name, values }, group) => {
     const y = top + group * (SERIES.length * BAR + GAP)
-    return [
-      text(LEFT - 12, y + (SERIES.length * BAR) / 2 + 4, name, ' text-anchor="end"'),
-      ...values.flatMap((value, index) => {
-        const row = y + index * BAR
-        if (value === undefined) return [text(LEFT + 6, row + 12, "fails", ' class="quiet"')]
-        return [
-          `<rect class="${SERIES[index]?.style}" x="${LEFT}" y="${row}" width="${number(Math.max(2, at(value) - LEFT))}" height="${BAR - 3}" rx="2"/>`,
-          text(at(value) + 6, row + 12, `${value.toFixed(1)}×`, ' class="quiet"')
-        ]
-      })
-    ]
+    const label = text(LEFT - 12, y + (SERIES.length * BAR) / 2 + 4, name, ' text-anchor="end"')
+    return [label, ...values.map((value, index) => bar(value, index, y + index * BAR))].join("\n")
   })
   const title = "Processor time per call, as a multiple of the least that Node can do"
   return svg(WIDTH, height, title, [text(LEFT, 20, title, ' class="title"'), ...legend, ...axis, ...drawn])

@@ -47,25 +47,25 @@ const divided = (above: number | undefined, below: number | undefined): number |
 const less = (above: number | undefined, below: number | undefined): number | undefined =>
   above === undefined || below === undefined ? undefined : above - below
 
-const calls = (results: Results): ReadonlyArray<Goal> =>
-  results.calls.filter(isPlain).flatMap((found) => {
-    const [goal, bound] = OVER_LIMIT.get(found.bytes) ?? []
-    const name = nameOf(found)
-    const peer = peerOverOurs(found)?.value
-    const [share, most] = found.concurrency >= CONCURRENCY ? [0.25, 1 / 3] : [0.5, 0.6]
-    return [
-      ...(goal === undefined || bound === undefined || found.concurrency !== CONCURRENCY
-        ? []
-        : [{ what: `CPU, ${name}: of the limit's`, goal, bound, measured: overLimit(found)?.value }]),
-      { what: `CPU, ${name}: of the best npm peer's`, goal: share, bound: most, measured: divided(1, peer) },
-      ...(found.concurrency === 1 && found.bytes === 100
-        ? [
-            { what: `p50, ${name}: of the limit's`, goal: 1.3, bound: 1.8, measured: latency(found, "p50") },
-            { what: `p99, ${name}: of the limit's`, goal: 2, bound: 3, measured: latency(found, "p99") }
-          ]
-        : [])
-    ]
-  })
+const ofCase = (found: CallCase): ReadonlyArray<Goal> => {
+  const name = nameOf(found)
+  const { bytes, concurrency } = found
+  const [goal, bound] = OVER_LIMIT.get(bytes) ?? [Number.NaN, Number.NaN]
+  const [share, most] = concurrency >= CONCURRENCY ? [0.25, 1 / 3] : [0.5, 0.6]
+  const peer = divided(1, peerOverOurs(found)?.value)
+  const ofPeer = { what: `CPU, ${name}: of the best npm peer's`, goal: share, bound: most, measured: peer }
+  if (concurrency === CONCURRENCY) {
+    return [{ what: `CPU, ${name}: of the limit's`, goal, bound, measured: overLimit(found)?.value }, ofPeer]
+  }
+  if (concurrency !== 1 || bytes !== 100) return [ofPeer]
+  return [
+    ofPeer,
+    { what: `p50, ${name}: of the limit's`, goal: 1.3, bound: 1.8, measured: latency(found, "p50") },
+    { what: `p99, ${name}: of the limit's`, goal: 2, bound: 3, measured: latency(found, "p99") }
+  ]
+}
+
+const calls = (results: Results): ReadonlyArray<Goal> => results.calls.filter(isPlain).flatMap(ofCase)
 
 const lists = (results: Results): ReadonlyArray<Goal> =>
   [3, 10, 50].flatMap((count) =>

@@ -16,8 +16,13 @@ export const CONCURRENCY = 16
 /** What a ratio is known by, here and in recorded.json. */
 export const keyOf = (kind: (typeof KINDS)[number], label: string): string => `${kind} ${CONCURRENCY}x${label}`
 
-const find = (results: Results, kind: (typeof KINDS)[number], bytes: number): CallCase | undefined =>
-  results.calls.find(
+/** The case of a server and a size. */
+export const find = (
+  calls: ReadonlyArray<CallCase>,
+  kind: (typeof KINDS)[number],
+  bytes: number
+): CallCase | undefined =>
+  calls.find(
     (one) =>
       one.upstream === kind &&
       one.answers === "json" &&
@@ -44,11 +49,11 @@ export const peerOverOurs = ({ rows }: CallCase): Ratio | undefined => {
 }
 
 /** The six ratios to the limit, by name; those that were measured. */
-export const ratios = (results: Results): ReadonlyMap<string, Ratio> => {
+export const ratios = (calls: ReadonlyArray<CallCase>): ReadonlyMap<string, Ratio> => {
   const all = new Map<string, Ratio>()
   for (const kind of KINDS) {
     for (const { bytes, label } of SIZES) {
-      const found = find(results, kind, bytes)
+      const found = find(calls, kind, bytes)
       const over = found === undefined ? undefined : overLimit(found)
       if (over !== undefined) all.set(keyOf(kind, label), over)
     }
@@ -57,10 +62,10 @@ export const ratios = (results: Results): ReadonlyMap<string, Ratio> => {
 }
 
 /** The worst of the six, of those in which any peer gave the right answers. */
-const worstPeer = (results: Results): number | undefined => {
+const worstPeer = (calls: ReadonlyArray<CallCase>): number | undefined => {
   const all = KINDS.flatMap((kind) =>
     SIZES.flatMap(({ bytes }) => {
-      const found = find(results, kind, bytes)
+      const found = find(calls, kind, bytes)
       return (found === undefined ? undefined : peerOverOurs(found)?.value) ?? []
     })
   )
@@ -68,9 +73,9 @@ const worstPeer = (results: Results): number | undefined => {
 }
 
 /** The last line of a run; undefined where not all of it was measured. */
-export const lastLine = (results: Results): string | undefined => {
-  const all = ratios(results)
-  const peer = worstPeer(results)
+export const lastLine = ({ calls }: Results): string | undefined => {
+  const all = ratios(calls)
+  const peer = worstPeer(calls)
   const [a, b, c, d, e, f] = KINDS.flatMap((kind) => SIZES.map(({ label }) => all.get(keyOf(kind, label))?.value))
   const measured = [a, b, c, d, e, f].map((value) => (value === undefined ? undefined : `${value.toFixed(2)}x`))
   if (measured.includes(undefined) || peer === undefined) return undefined
