@@ -10,6 +10,7 @@ const NAMES = [
   "limit-stdio",
   "limit-http",
   "static",
+  "streams",
   "sdk-proxy",
   "effect-echo"
 ] as const

@@ -2,7 +2,7 @@
 import { Connection } from "../load/Connection.ts"
 import * as Load from "../load/Load.ts"
 import * as Messages from "../load/Messages.ts"
-import { freePort, sleep } from "../machine/Launch.ts"
+import { accepts, freePort, launch, sleep } from "../machine/Launch.ts"
 import { liveHeap, option } from "../machine/Inspector.ts"
 import { cpu, cpuBetween, memory } from "../machine/Usage.ts"
 import type { Figure } from "../report/Results.ts"
@@ -31,6 +31,32 @@ const costOfCall = async (running: Running, upstream: { readonly answers: "json"
 }
 
 const FRONT = { answers: "json", era: "legacy" } as const
+
+/** What a stream costs where there is nothing else: what any other way of serving it comes on top of. */
+const limit = async ({ programs }: Context, count: number): Promise<number> => {
+  const [port, inspected] = [await freePort(), await freePort()]
+  const launched = launch(process.execPath, [option(inspected), programs.path("streams"), String(port)])
+  const streams: Array<Connection> = []
+  try {
+    await accepts(port)
+    const address = { host: HOST, port, path: "/mcp", headers: {}, ...FRONT }
+    const open = async (): Promise<void> => {
+      const connection = await Connection.open(HOST, port)
+      await connection.stand(Messages.standing(address))
+      streams.push(connection)
+    }
+    // The first few bring along what they all share.
+    for (let index = 0; index < 20; index++) await open()
+    await sleep(SETTLE_MILLIS)
+    const before = await liveHeap(inspected)
+    for (let index = 0; index < count; index++) await open()
+    await sleep(SETTLE_MILLIS)
+    return (((await liveHeap(inspected)) - before) * 1000) / count
+  } finally {
+    for (const connection of streams) connection.close()
+    await launched.stop()
+  }
+}
 
 const one = async ({ programs, withoutMetrics }: Context, mode: Mode, count: number) => {
   const { upstream } = await scene(programs, "stdio", "json", "legacy")
@@ -90,6 +116,8 @@ export const sessions: Case = {
     const figures: Array<Figure> = []
     const problems: Array<string> = []
     for (const count of COUNTS) {
+      const target = `${count} streams; limit: node:http, an open answer each`
+      figures.push({ target, values: { "heap KB/stream": await limit(context, count) } })
       for (const mode of ["bare", "shipped"] as const) {
         const target = `${count} sessions; ours, ${mode === "bare" ? "bare" : "as shipped"}`
         try {

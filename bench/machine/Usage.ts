@@ -47,6 +47,16 @@ export const cpuBetween = (before: CpuReading, after: CpuReading): number => {
   return nanos / 1000
 }
 
+/** Microseconds between two readings by what the threads are called; the main one is `main`. */
+export const byThread = (pid: number, before: CpuReading, after: CpuReading): ReadonlyMap<string, number> => {
+  const found = new Map<string, number>()
+  for (const [task, ran] of after.threads ?? []) {
+    const name = task === String(pid) ? "main" : read(pid, `task/${task}/comm`).trim()
+    found.set(name, (found.get(name) ?? 0) + (ran - (before.threads?.get(task) ?? 0)) / 1000)
+  }
+  return found
+}
+
 /** Megabytes (10^6 bytes). */
 export interface Memory {
   /** Pages in memory, shared ones too. */

@@ -38,6 +38,8 @@ export interface Figure {
 
 /** A case of another kind: a table of its own. */
 export interface Section {
+  /** For `--only` and `--again`. */
+  readonly name?: string
   readonly title: string
   /** What was done, in a sentence or two. */
   readonly about: string

@@ -6,7 +6,9 @@ import * as Messages from "../load/Messages.ts"
 import { sleep } from "../machine/Launch.ts"
 import { addressOf, begin, type Counted, type Evidence, HOST, listOnce, type Running } from "./Target.ts"
 
-/** The counter of finished calls. */
+const METHODS: ReadonlyArray<Counted> = ["tools/call", "tools/list"]
+
+/** The counter of finished requests. */
 const COUNTER = "mcp_proxy_calls_total"
 
 /** Said of a proxy that has no metrics: then it is not measured as it is shipped. */
@@ -30,11 +32,18 @@ export const audited = (path: string, method: Counted): number => {
   }
 }
 
-/** The sum of the counter over all series of calls that went well. */
-export const countedCalls = (exposition: string): number =>
+const label = (series: string, name: string): string | undefined =>
+  new RegExp(`[{,]${name}="([^"]*)"`, "u").exec(series)?.[1]
+
+/** Where series do not say of which method they are, those with a tool are of calls. */
+const methodOf = (series: string): string | undefined =>
+  label(series, "method") ?? ((label(series, "tool") ?? "") === "" ? undefined : "tools/call")
+
+/** The sum of the counter over all series of requests of a method that went well. */
+export const counted = (exposition: string, method: Counted): number =>
   exposition
     .split("\n")
-    .filter((line) => line.startsWith(`${COUNTER}{`) && line.includes('outcome="ok"') && !line.includes('tool=""'))
+    .filter((line) => line.startsWith(`${COUNTER}{`) && label(line, "outcome") === "ok" && methodOf(line) === method)
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0)
 
 /** The exposition, or undefined where there is none. */
@@ -89,27 +98,27 @@ export const gather = async (
   const wrong = await doors(running, era)
   if (wrong.length > 0) throw new Error(wrong.join("; "))
   await settled(running)
-  const rows = (method: Counted): number => audited(database, method)
-  const before = new Map<Counted, number>([
-    ["tools/call", rows("tools/call")],
-    ["tools/list", rows("tools/list")]
-  ])
-  let counted = countedCalls((await metricsOf(running)) ?? "")
+  const rows = async (method: Counted) => {
+    const exposition = await metricsOf(running)
+    return {
+      trail: audited(database, method),
+      counter: exposition === undefined ? undefined : counted(exposition, method)
+    }
+  }
+  const before = new Map<Counted, Awaited<ReturnType<typeof rows>>>()
+  for (const method of METHODS) before.set(method, await rows(method))
   return {
     check: async (requests, method = "tools/call") => {
       const problems: Array<string> = []
       const unsettled = await settled(running)
       if (unsettled !== undefined) problems.push(`audit: ${unsettled}`)
-      const after = rows(method)
-      const written = after - (before.get(method) ?? 0)
+      const [then, now] = [before.get(method), await rows(method)]
+      before.set(method, now)
+      const written = now.trail - (then?.trail ?? 0)
       if (written !== requests) problems.push(`audit: ${written} rows of ${requests} ${method}`)
-      before.set(method, after)
-      const exposition = await metricsOf(running)
-      if (exposition === undefined) return withoutMetrics ? problems : [...problems, NO_METRICS]
-      const sum = countedCalls(exposition)
-      const calls = method === "tools/call" ? requests : 0
-      if (sum - counted !== calls) problems.push(`metrics: ${COUNTER} rose by ${sum - counted} with ${calls} calls`)
-      counted = sum
+      if (now.counter === undefined) return withoutMetrics ? problems : [...problems, NO_METRICS]
+      const rose = now.counter - (then?.counter ?? 0)
+      if (rose !== requests) problems.push(`metrics: ${COUNTER} rose by ${rose} with ${requests} ${method}`)
       return problems
     }
   }

@@ -7,8 +7,8 @@ import { freePort, launch, type Launched } from "../machine/Launch.ts"
 import * as Evidence from "./evidence.ts"
 import { HOST, ready, type Running, type Target, type Upstream } from "./Target.ts"
 
-/** The built program. */
-export const BUNDLE = join(import.meta.dirname, "../../dist/main.js")
+/** The built program, or another build of it that is to be measured. */
+export const BUNDLE = process.env["BENCH_BUNDLE"] ?? join(import.meta.dirname, "../../dist/main.js")
 
 /** What is at work in a proxy. */
 export type Mode = "bare" | "shipped"

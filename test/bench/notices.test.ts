@@ -137,7 +137,7 @@ const pretend = async ({ forbids = true, metrics, takesStrangers = false }: Pret
 }
 
 const series = (outcome: string, count: number) =>
-  `# TYPE mcp_proxy_calls_total counter\nmcp_proxy_calls_total{server="echo",tool="echo",outcome="${outcome}"} ${count}\n`
+  `# TYPE mcp_proxy_calls_total counter\nmcp_proxy_calls_total{server="",method="tools/list",tool="",outcome="ok"} 7\nmcp_proxy_calls_total{server="echo",method="tools/call",tool="echo",outcome="${outcome}"} ${count}\n`
 
 describe("the evidence that a call went through all that is shipped", () => {
   it("is complete where each call has a row and is counted", async () => {
@@ -157,7 +157,7 @@ describe("the evidence that a call went through all that is shipped", () => {
   it("misses a row, also one of nobody, of another outcome or of another method", async () => {
     const proxy = await pretend({ metrics: () => series("ok", 0) })
     try {
-      const { check } = await proxy.gather(true)
+      const { check } = await proxy.gather()
       proxy.record({}, null)
       proxy.record({ outcome: "denied" })
       proxy.record({ method: "tools/list" })
@@ -176,7 +176,7 @@ describe("the evidence that a call went through all that is shipped", () => {
       const { check } = await proxy.gather()
       proxy.record({})
       text = series("denied", 1) + series("ok", 5)
-      assert.deepStrictEqual(await check(1), ["metrics: mcp_proxy_calls_total rose by 0 with 1 calls"])
+      assert.deepStrictEqual(await check(1), ["metrics: mcp_proxy_calls_total rose by 0 with 1 tools/call"])
     } finally {
       proxy.close()
     }
