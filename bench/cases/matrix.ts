@@ -59,15 +59,15 @@ export const quick: Form = {
     { kind: "stdio", answers: "json", era: "legacy", sizes: sizes([CONCURRENCY]) },
     { kind: "http", answers: "json", era: "legacy", sizes: sizes([CONCURRENCY]) }
   ],
-  effort: { rounds: 7, millis: 250, warmMillis: 150, budgetMillis: 7000 },
+  effort: { rounds: 7, millis: 250, warmMillis: 150, budgetMillis: 5000 },
   warmUp: { calls: 4000, millis: 1500 }
 }
 
 /** The same cases, of ours and the limit only: many short rounds, for it is their differing that tells the noise. */
 export const guard: Form = {
   groups: quick.groups,
-  effort: { rounds: 15, millis: 200, warmMillis: 300, budgetMillis: 7000 },
-  warmUp: { calls: 5000, millis: 1500 }
+  effort: { rounds: 15, millis: 200, warmMillis: 200, budgetMillis: 5000 },
+  warmUp: { calls: 5000, millis: 1200 }
 }
 
 /** The same with more patience: what is recorded is held for true. */

@@ -18,19 +18,22 @@ export interface Series extends Measured {
 }
 
 /** What measuring may be wrong by. */
-const TOLERANCE = 0.15
+const TOLERANCE = 0.2
 
-/** Less than this, of the first point's cost, is no growth that could be told from noise. */
+/** Less than this, of the least cost, is no growth that could be told from noise. */
 const NOTICEABLE = 0.25
 
-/** The exponent over all; and that of what comes on top of the first point, which what is constant does not hide. */
+/** The exponent over all; and that of what comes on top of the least, which what is constant does not hide. */
 export const exponents = ({ points }: Measured): { readonly all: number; readonly added: number } => {
-  const [first, ...rest] = points
-  if (first === undefined) return { all: Number.NaN, added: Number.NaN }
-  const [least, base] = first
-  const added = rest.map(([work, cost]) => [work - least, cost - base] as const).filter(([, cost]) => cost > 0)
-  const isNoticeable = (added.at(-1)?.[1] ?? 0) > NOTICEABLE * base
-  return { all: exponent(points), added: isNoticeable && added.length > 1 ? exponent(added) : 0 }
+  const [least = 0] = points[0] ?? []
+  const base = Math.min(...points.map(([, cost]) => cost))
+  const added = points
+    .slice(1)
+    .map(([work, cost]) => [work - least, cost - base] as const)
+    .filter(([, cost]) => cost > NOTICEABLE * base)
+  // Where the last point is not dearer, no other was for the work's sake.
+  const isGrowth = added.length > 1 && added.at(-1)?.[0] === (points.at(-1)?.[0] ?? 0) - least
+  return { all: exponent(points), added: isGrowth ? exponent(added) : 0 }
 }
 
 const worst = (series: Measured): number => {
