@@ -40,7 +40,8 @@ const template = (body: Buffer, path: string): void => {
 
 const one = async (context: Context, count: number) => {
   const { programs, withoutMetrics } = context
-  const ours = { servers: servers(context, count), withoutMetrics }
+  // First lists wait for servers that may yet start; it is the later ones that are measured.
+  const ours = { servers: servers(context, count), withoutMetrics, env: { MCP_LIST_WAIT: "500 ms" } }
   const shipped = await startOurs({ ...ours, mode: "shipped" })
   const file = join(tmpdir(), `mcp-bench-list-${process.pid}-${count}.json`)
   const body = await listOnce(shipped, FRONT)
