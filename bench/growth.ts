@@ -12,7 +12,7 @@ import { curves } from "./report/Chart.ts"
 import * as Growth from "./report/Growth.ts"
 import { median } from "./report/Statistics.ts"
 import { serverEntry, startOurs } from "./targets/ours.ts"
-import { addressOf, begin, close, lanes, type Running } from "./targets/Target.ts"
+import { addressOf, begin, close, lanes, refresh, type Running } from "./targets/Target.ts"
 
 const FRONT = { answers: "json", era: "legacy" } as const
 const CONCURRENCY = 16
@@ -66,6 +66,7 @@ const measure = async (points: ReadonlyArray<Point>): Promise<Growth.Measured> =
     for (let turn = 0; turn < all.length; turn++) {
       const one = all[(turn + round) % all.length]
       if (one === undefined) continue
+      await refresh(one.running, one.lanes)
       const before = cpu(one.running.pid)
       const { answered, failed, failures } = await Load.run(one.lanes, { millis: MILLIS })
       await sleep(200)

@@ -7,7 +7,17 @@ import type { Programs } from "../build.ts"
 import { nameOf } from "../report/Names.ts"
 import type { CallCase, Row } from "../report/Results.ts"
 import { serverOptions } from "../targets/plain.ts"
-import { close, type Counted, HOST, lanes, ready, type Running, type Target, type Upstream } from "../targets/Target.ts"
+import {
+  close,
+  type Counted,
+  HOST,
+  lanes,
+  ready,
+  refresh,
+  type Running,
+  type Target,
+  type Upstream
+} from "../targets/Target.ts"
 
 export interface Size {
   readonly concurrency: number
@@ -70,8 +80,10 @@ const reasonOf = (error: unknown): string =>
 /** How long, and with how many calls, a target is brought up to its speed before it is measured at all. */
 export interface WarmUp {
   readonly calls: number
-  /** For programs of others. Ours, and what it is held against, have three times as long. */
+  /** Programs of others are given up on after so long. */
   readonly millis: number
+  /** Ours, and what it is held against: on a busy machine too they shall have been compiled. */
+  readonly ownMillis: number
 }
 
 /** Calls it until its code is compiled, or some time has passed. */
@@ -79,10 +91,10 @@ const warm = async (
   { role }: Target,
   running: Running,
   upstream: Upstream,
-  { calls, millis }: WarmUp
+  { calls, millis, ownMillis }: WarmUp
 ): Promise<void> => {
   const all = await lanes(running, upstream, 16, (address) => Messages.echo(address, 1000))
-  const deadline = performance.now() + (role === "peer" || role === "sdk" ? millis : 3 * millis)
+  const deadline = performance.now() + (role === "peer" || role === "sdk" ? millis : ownMillis)
   let succeeded = 0
   for (let made = 0; made < calls && performance.now() < deadline;) {
     const { answered, failed } = await Load.run(all, { total: Math.min(250, calls - made) })
@@ -151,6 +163,7 @@ class Contestant {
   }
 
   async call(until: Load.Until): Promise<Load.Measured> {
+    await refresh(this.running, this.lanes)
     const measured = await Load.run(this.lanes, until)
     this.succeeded += measured.answered - measured.failed
     if (measured.failed > 0) this.fails ??= `${measured.failed} wrong answers: ${measured.failures[0]}`

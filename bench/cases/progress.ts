@@ -24,7 +24,7 @@ export const progress: Case = {
     ]
     for (const kind of KINDS) {
       const { stop, upstream } = await scene(programs, kind, "stream", "legacy")
-      const entrants = await enter(targets, upstream, { calls: 2000, millis: 2000 })
+      const entrants = await enter(targets, upstream, { calls: 2000, millis: 2000, ownMillis: 10_000 })
       const { found, problems: wrong } = await measure(
         entrants,
         upstream,

@@ -15,6 +15,9 @@ export const header = (head: string, name: string): string | undefined =>
 
 const NOTHING = Buffer.alloc(0)
 
+/** Less than the shortest that a server here waits before it closes an idle connection. */
+const STALE_MILLIS = 3000
+
 interface Waiting {
   readonly done: (answer: Answer) => void
   readonly failed: (error: Error) => void
@@ -25,6 +28,7 @@ export class Connection {
   private readonly socket: Socket
   private waiting: Waiting | undefined
   private ended: Error | undefined
+  private usedAt = performance.now()
 
   private status = 0
   private head = ""
@@ -53,6 +57,11 @@ export class Connection {
         resolve(new Connection(socket))
       })
     })
+  }
+
+  /** May it be used as it is? Servers close what has been idle, some after five seconds. */
+  isFresh(): boolean {
+    return this.ended === undefined && performance.now() - this.usedAt < STALE_MILLIS
   }
 
   /** Sends a request and calls back with its answer. The buffer may be changed when that is there. */
@@ -159,6 +168,7 @@ export class Connection {
     const [first = NOTHING] = this.pieces
     const body = this.pieces.length <= 1 ? first : Buffer.concat(this.pieces)
     const answer = { status: this.status, head: this.head, body }
+    this.usedAt = performance.now()
     const { waiting } = this
     this.waiting = undefined
     this.left = undefined

@@ -5,7 +5,7 @@ import { FIRST_ID, writeId } from "./Payload.ts"
 
 /** A connection with requests of its own, which take turns, and in whose bytes the ids are written. */
 export interface Lane {
-  readonly connection: Connection
+  connection: Connection
   readonly requests: ReadonlyArray<Prepared>
 }
 

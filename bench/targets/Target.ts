@@ -94,11 +94,20 @@ export const lanes = async (
   return made
 }
 
+/** Opens connections anew that have been idle for too long to be relied on. Sessions stay. */
+export const refresh = async ({ port }: Pick<Running, "port">, all: ReadonlyArray<Lane>): Promise<void> => {
+  for (const lane of all) {
+    if (lane.connection.isFresh()) continue
+    lane.connection.close()
+    lane.connection = await Connection.open(HOST, port)
+  }
+}
+
 export const close = (all: ReadonlyArray<Lane>): void => {
   for (const { connection } of all) connection.close()
 }
 
-const START_MILLIS = 40_000
+const START_MILLIS = 90_000
 
 /** Lists the tools once. Fails with what was answered instead. */
 export const listOnce = async (

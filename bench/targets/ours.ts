@@ -96,7 +96,7 @@ export const launchOurs = async (options: OursOptions): Promise<Omit<Ours, "evid
 
 /** Until the socket is there. */
 export const listening = async ({ launched, port }: Pick<Ours, "launched" | "port">): Promise<void> => {
-  const deadline = performance.now() + 20_000
+  const deadline = performance.now() + 60_000
   for (;;) {
     if (launched.hasEnded() || performance.now() > deadline) {
       throw new Error(`it does not serve: ${launched.output().slice(-1000)}`)
