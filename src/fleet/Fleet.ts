@@ -146,8 +146,11 @@ export const layer = (initial: GatewayConfig): Layer.Layer<Fleet, never, Platfor
 
       const { only } = yield* Metrics
       yield* only("server", (server) => slots.has(server as ServerId))
-      yield* expose(FleetMetrics.families.status, () =>
-        FleetMetrics.statuses([...slots.values()].map(({ deployment }) => deployment))
+      const clock = yield* Clock.Clock
+      const deployments = () => [...slots.values()].map(({ deployment }) => deployment)
+      yield* expose(FleetMetrics.families.status, () => FleetMetrics.statuses(deployments()))
+      yield* expose(FleetMetrics.families.circuit, () =>
+        FleetMetrics.circuits(deployments(), clock.currentTimeMillisUnsafe())
       )
       yield* expose(FleetMetrics.families.lanes, () => FleetMetrics.lanes([...changeover.alive]))
 

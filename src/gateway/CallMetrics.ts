@@ -8,9 +8,10 @@ import type { Outcome } from "../domain/AuditRecord.ts"
 import type { Catalogue } from "../domain/Catalogue.ts"
 import { CLIENT_METHODS } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import type { FailureClass } from "../domain/UpstreamFailure.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { Histogram } from "../observability/Histogram.ts"
-import { expose, type Family, type Sample } from "../observability/Metrics.ts"
+import { counter, expose, type Family, type Sample } from "../observability/Metrics.ts"
 
 const LABELS = ["server", "method", "tool"] as const
 
@@ -26,6 +27,12 @@ export const families = {
     help: "How long requests of clients took, from their arrival to the answer.",
     type: "histogram",
     labels: LABELS
+  },
+  failures: {
+    name: "mcp_proxy_call_failures_total",
+    help: "Requests that a server did not answer as it should have, by what was wrong with it.",
+    type: "counter",
+    labels: ["server", "class"]
   },
   inFlight: {
     name: "mcp_proxy_calls_in_flight",
@@ -126,6 +133,8 @@ export interface Finished {
   /** The server's own name of the tool that was called; undefined where it was none, or none that is known. */
   readonly tool: string | undefined
   readonly outcome: Outcome
+  /** What was wrong with the server, where it failed for that. */
+  readonly failure?: FailureClass | undefined
   readonly millis: number
 }
 
@@ -158,10 +167,13 @@ export const make = Effect.fnUntraced(function* (inFlight: () => number) {
   yield* expose(families.calls, () => all().flatMap(({ counts }) => counts))
   yield* expose(families.duration, () => all().map(({ duration }) => duration))
   yield* expose(families.inFlight, inFlight)
+  const failures = yield* counter(families.failures)
 
   return {
-    finished: ({ millis, method, outcome, server = "", tool }: Finished): void =>
+    finished: ({ failure, millis, method, outcome, server = "", tool }: Finished): void => {
       of(server).of(method, tool).add(outcome, millis)
+      if (failure !== undefined) failures([server, failure])
+    }
   }
 })
 

@@ -253,7 +253,9 @@ const make = Effect.gen(function* () {
       const { answer, request, server, tool } = exchange
       const how = CallRecord.result(exit, answer)
       const { outcome } = how
-      metrics.finished({ server: server ?? how.server, method: request.method, tool, outcome, millis: ended - started })
+      const failure = Exit.isSuccess(exit) ? undefined : CallRecord.failureOf(exit)
+      const millis = ended - started
+      metrics.finished({ server: server ?? how.server, method: request.method, tool, outcome, failure, millis })
       if (exchange.span !== undefined) CallSpan.end(exchange.span, exchange, how)
       if (!CallRecord.isRecorded(request)) return Effect.void
       const { argumentsOf } = audit

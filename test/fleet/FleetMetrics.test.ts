@@ -31,6 +31,7 @@ describe("a fleet", () => {
       running.processes.running()[0]?.exit(1)
       yield* settle
       assert.deepStrictEqual(yield* states, ["a backing_off", "b ready"])
+      assert.deepStrictEqual(family(yield* text, "mcp_proxy_upstream_failures_total"), { "a crash": 1 })
       yield* TestClock.adjust("1 second")
       yield* settle
       assert.deepStrictEqual(yield* states, ["a ready", "b ready"])
@@ -38,6 +39,8 @@ describe("a fleet", () => {
       yield* running.call("b", "x", callerOf("one"))
       yield* running.call("b", "x", callerOf("two"))
       assert.deepStrictEqual(family(yield* text, "mcp_proxy_lanes"), { a: 1, b: 3 })
+      const circuits = family(yield* text, "mcp_proxy_upstream_circuit")
+      assert.deepInclude(circuits, { "a closed": 1, "a open": 0, "a half_open": 0, "b closed": 1 })
     }).pipe(Effect.scoped, Effect.provide(Metrics.layer))
   )
 

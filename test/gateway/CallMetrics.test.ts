@@ -7,6 +7,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Outcome } from "../../src/domain/AuditRecord.ts"
 import * as Catalogue from "../../src/domain/Catalogue.ts"
 import { CallTimeout, LimitReached, OutcomeUnknown, UpstreamRefused } from "../../src/domain/Errors.ts"
+import type { FailureClass } from "../../src/domain/UpstreamFailure.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
 import * as CallMetrics from "../../src/gateway/CallMetrics.ts"
 import * as Metrics from "../../src/observability/Metrics.ts"
@@ -30,8 +31,8 @@ const TOOLS: Readonly<Record<string, Effect.Effect<object, UpstreamError>>> = {
   errs: Effect.succeed({ error: { code: -32000, message: reason } }),
   limited: Effect.fail(new LimitReached({ limit: reason })),
   refused: Effect.fail(new UpstreamRefused({ server, reason })),
-  lost: Effect.fail(new OutcomeUnknown({ server, reason })),
-  slow: Effect.fail(new CallTimeout({ server, seconds: 1 })),
+  lost: Effect.fail(new OutcomeUnknown({ server, reason, failure: "crash" })),
+  slow: Effect.fail(new CallTimeout({ server, seconds: 1, limit: "callTimeout", unsent: false })),
   breaks: Effect.die(new Error(reason)),
   hangs: Effect.never,
   secret: Effect.succeed({ result: {} })
@@ -52,9 +53,30 @@ const asks: MemoryServer = {
 const down: MemoryServer = { offer: { tools: ["x"] }, status: "down" }
 const silent: MemoryServer = { offer: {}, status: "silent" }
 
-type Step = readonly [method: string, params: object, server: string, tool: string, outcome: Outcome]
+/** A request, what it is counted as, and what it says of its server. */
+interface Step {
+  readonly method: string
+  readonly params: object
+  readonly server?: string
+  readonly tool?: string
+  readonly outcome: Outcome
+  readonly failure?: FailureClass
+}
 
-const call = (tool: string, outcome: Outcome): Step => ["tools/call", { name: `files_${tool}` }, "files", tool, outcome]
+const call = (tool: string, outcome: Outcome, failure?: FailureClass): Step => ({
+  method: "tools/call",
+  params: { name: `files_${tool}` },
+  server: "files",
+  tool,
+  outcome,
+  ...(failure === undefined ? {} : { failure })
+})
+
+const ask = (name: string, step: Partial<Step> & { readonly outcome: Outcome }): Step => ({
+  method: "tools/call",
+  params: { name },
+  ...step
+})
 
 const STEPS: ReadonlyArray<Step> = [
   call("works", "ok"),
@@ -62,20 +84,20 @@ const STEPS: ReadonlyArray<Step> = [
   call("errs", "error"),
   call("limited", "limited"),
   call("refused", "refused"),
-  call("lost", "unknown"),
-  call("slow", "timeout"),
+  call("lost", "unknown", "crash"),
+  call("slow", "timeout", "timeout"),
   call("breaks", "internal"),
-  ["tools/call", { name: "asks_x" }, "asks", "x", "bad-answer"],
-  ["tools/call", { name: "down_x" }, "down", "x", "unavailable"],
-  ["tools/call", { name: "silent_x" }, "silent", "", "unavailable"],
-  ["tools/call", { name: "files_secret" }, "", "", "denied"],
-  ["tools/call", { name: "nothing" }, "", "", "not-found"],
-  ["tools/call", {}, "", "", "invalid"],
-  ["tools/list", {}, "", "", "ok"],
-  ["ping", {}, "", "", "ok"],
-  ["prompts/get", { name: "files_greet" }, "files", "", "ok"],
-  ["resources/read", { uri: "file://files/a" }, "files", "", "ok"],
-  ["no/such", {}, "", "", "not-found"]
+  ask("asks_x", { server: "asks", tool: "x", outcome: "bad-answer", failure: "protocol" }),
+  ask("down_x", { server: "down", tool: "x", outcome: "unavailable", failure: "crash" }),
+  ask("silent_x", { server: "silent", outcome: "unavailable", failure: "crash" }),
+  ask("files_secret", { outcome: "denied" }),
+  ask("nothing", { outcome: "not-found" }),
+  { method: "tools/call", params: {}, outcome: "invalid" },
+  { method: "tools/list", params: {}, outcome: "ok" },
+  { method: "ping", params: {}, outcome: "ok" },
+  { method: "prompts/get", params: { name: "files_greet" }, server: "files", outcome: "ok" },
+  { method: "resources/read", params: { uri: "file://files/a" }, server: "files", outcome: "ok" },
+  { method: "no/such", params: {}, outcome: "not-found" }
 ]
 
 const calls = (text: string) => family(text, "mcp_proxy_calls_total")
@@ -93,15 +115,17 @@ describe("the calls in a scrape", () => {
       const before = gateway.records.length
       const expected: Record<string, number> = {}
       const durations: Record<string, number> = {}
-      const note = ([method, , server, tool, outcome]: Step): void => {
+      const failures: Record<string, number> = {}
+      const note = ({ failure, method, outcome, server = "", tool = "" }: Step): void => {
         const label = method === "no/such" ? "other" : method
         add(expected, `${server} ${label} ${tool} ${outcome}`)
         add(durations, `${server} ${label} ${tool}`)
+        if (failure !== undefined) add(failures, `${server} ${failure}`)
       }
       // Not each as often as the next, so that none is taken for another.
       for (const [index, step] of STEPS.entries()) {
         for (let time = 0; time <= index % 4; time++) {
-          yield* client.send(step[0], step[1])
+          yield* client.send(step.method, step.params)
           note(step)
         }
       }
@@ -121,6 +145,7 @@ describe("the calls in a scrape", () => {
       const text = gateway.metrics()
       assert.deepStrictEqual(calls(text), expected)
       assert.deepStrictEqual(counted(text), durations)
+      assert.deepStrictEqual(family(text, "mcp_proxy_call_failures_total"), failures)
       assert.strictEqual(family(text, "mcp_proxy_calls_in_flight")[""], 0)
       assert.strictEqual(family(text, "mcp_proxy_sessions")[""], 1)
       // The trail has the same, and of pings nothing.

@@ -12,7 +12,8 @@ const receiver = {
   isOpen: () => true,
   failed: () => {},
   polling: () => {},
-  expired: () => {}
+  expired: () => {},
+  unreachable: () => {}
 }
 
 /** An agent before a server that names where to POST to, and takes what is POSTed; what was sent. */
