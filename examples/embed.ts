@@ -53,6 +53,7 @@ const config: GatewayConfig = {
       disabledTools: [],
       callTimeout: Duration.minutes(1),
       startTimeout: Duration.minutes(1),
+      calls: { concurrent: 256, queued: 1024 },
       restart: undefined,
       description: undefined
     }
@@ -60,6 +61,7 @@ const config: GatewayConfig = {
   naming: "auto",
   pageSize: 1000,
   maxLanes: undefined,
+  maxLanesPerUser: undefined,
   laneIdle: Duration.minutes(15)
 }
 

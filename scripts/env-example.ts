@@ -21,6 +21,11 @@ const HEADINGS: Readonly<Record<keyof typeof groups, string>> = {
   audit: "Who did what",
   gateway: "Gateway",
   parking: "Calls that wait for answers",
+  rate: "How often one owner may ask",
+  calls: "Calls of one owner",
+  sessions: "Sessions in memory",
+  streams: "Event streams",
+  bounds: "Sizes",
   upstream: "Upstream servers",
   storage: "State",
   log: "Log"

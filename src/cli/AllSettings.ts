@@ -6,13 +6,18 @@ import * as Exposure from "../auth/Exposure.ts"
 import * as MachineCredentials from "../auth/MachineCredentials.ts"
 import * as ProviderSettings from "../auth/ProviderSettings.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
+import * as EventLog from "../gateway/EventLog.ts"
 import * as Behaviour from "../gateway/Behaviour.ts"
+import * as Limits from "../gateway/Limits.ts"
 import * as Parking from "../gateway/Parking.ts"
+import * as Sessions from "../gateway/Sessions.ts"
 import * as HttpSettings from "../http/HttpSettings.ts"
+import * as OwnerRate from "../http/OwnerRate.ts"
 import * as KeySource from "../keys/KeySource.ts"
 import * as Logging from "../observability/Logging.ts"
 import * as Settings from "../settings/Settings.ts"
 import * as DataDirectory from "../storage/DataDirectory.ts"
+import * as Bounds from "../upstream/Bounds.ts"
 import * as RestartPolicy from "../upstream/RestartPolicy.ts"
 
 /** By room, in the order in which they are documented. */
@@ -27,6 +32,11 @@ export const groups = {
   audit: AuditSettings.settings,
   gateway: Behaviour.settings,
   parking: Parking.settings,
+  rate: OwnerRate.settings,
+  calls: Limits.settings,
+  sessions: Sessions.settings,
+  streams: EventLog.settings,
+  bounds: Bounds.settings,
   upstream: RestartPolicy.settings,
   storage: DataDirectory.settings,
   log: Logging.settings

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Lane from "../domain/Lane.ts"
-import type { ServerConfig } from "../domain/ServerConfig.ts"
+import { DEFAULT_CALLS, type ServerConfig } from "../domain/ServerConfig.ts"
 import { ServerId, SessionKey } from "../domain/ServerId.ts"
 import * as Connection from "../upstream/Connection.ts"
 import { encodeRequest } from "../upstream/Message.ts"
@@ -31,6 +31,7 @@ const serverAt = (url: string, token: Redacted.Redacted<string> | undefined): Se
   disabledTools: [],
   callTimeout: SILENCE,
   startTimeout: Duration.seconds(30),
+  calls: DEFAULT_CALLS,
   restart: false,
   description: undefined
 })

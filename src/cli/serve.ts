@@ -27,6 +27,7 @@ import { logger } from "../observability/Logging.ts"
 import { DESCRIPTION } from "../observability/Version.ts"
 import * as Remnants from "../settings/Remnants.ts"
 import { SettingsError } from "../settings/Settings.ts"
+import * as Bounds from "../upstream/Bounds.ts"
 import type { AllSettings } from "./AllSettings.ts"
 import * as Host from "./Host.ts"
 import * as Served from "./Served.ts"
@@ -100,26 +101,40 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
     Layer.provide(Host.durable(settings, keys)),
     Layer.provide(Host.platform(settings, settings.gateway.listWait)),
     Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),
-    Layer.provide(Listener.layer({ host: address.host, port: address.port, wait: waitForPort }))
+    Layer.provide(
+      Listener.layer({
+        host: address.host,
+        port: address.port,
+        wait: waitForPort,
+        stallTime: settings.http.stallTime
+      })
+    )
   )
   const running = afterwards.pipe(Effect.andThen(Effect.forkScoped(summarize)), Effect.andThen(Effect.never))
   return yield* Effect.scoped(Effect.provide(running, server))
 })
 
 /** What the settings come to; or all that is wrong with them. */
-const decide = ({ auth, http, keys, providers }: AllSettings) =>
-  Result.mapError(
-    Exposure.decide(auth, {
-      host: http.host,
-      baseUrl: http.baseUrl,
-      pathPrefix: http.pathPrefix,
-      port: http.port,
-      isLoopback,
-      providers,
-      keys
-    }),
-    (problems) => new SettingsError({ problems })
-  )
+const decide = ({
+  auth,
+  bounds,
+  http,
+  keys,
+  providers
+}: AllSettings): Result.Result<Exposure.Exposure, SettingsError> => {
+  const decided = Exposure.decide(auth, {
+    host: http.host,
+    baseUrl: http.baseUrl,
+    pathPrefix: http.pathPrefix,
+    port: http.port,
+    isLoopback,
+    providers,
+    keys
+  })
+  const further = Bounds.problems(bounds)
+  if (Result.isFailure(decided)) return Result.fail(new SettingsError({ problems: [...decided.failure, ...further] }))
+  return further.length > 0 ? Result.fail(new SettingsError({ problems: further })) : Result.succeed(decided.success)
+}
 
 /** Runs until interrupted. Fails where the environment or the configuration file cannot be meant. */
 export const serve = Effect.fnUntraced(function* (settings: AllSettings) {

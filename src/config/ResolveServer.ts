@@ -7,7 +7,13 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as DurationText from "../domain/Duration.ts"
 import { Restart, ServerEntry } from "../domain/GatewayConfig.ts"
-import type { RestartOptions, ServerConfig, Text, Transport } from "../domain/ServerConfig.ts"
+import {
+  DEFAULT_CALLS,
+  type RestartOptions,
+  type ServerConfig,
+  type Text,
+  type Transport
+} from "../domain/ServerConfig.ts"
 import { ServerId } from "../domain/ServerId.ts"
 import * as Expansion from "./Expansion.ts"
 import type { JsonDocument } from "./JsonDocument.ts"
@@ -209,6 +215,10 @@ export const resolveServer = (
       disabledTools: texts("disabledTools") ?? [],
       callTimeout: duration(entry.callTimeout ?? "5 minutes"),
       startTimeout: duration(entry.startTimeout ?? "2 minutes"),
+      calls: {
+        concurrent: entry.maxConcurrentCalls ?? DEFAULT_CALLS.concurrent,
+        queued: entry.maxQueuedCalls ?? DEFAULT_CALLS.queued
+      },
       restart: restartOf(entry),
       description: entry.description === undefined ? undefined : textAt(found, entry.description, ["description"])
     },

@@ -99,6 +99,16 @@ export class BadAnswer extends Schema.TaggedError<BadAnswer>()("BadAnswer", {
   }
 }
 
+/** The server did the call, and answered; the answer was larger than what we take, or there was no room for it. */
+export class AnswerDropped extends Schema.TaggedError<AnswerDropped>()("AnswerDropped", {
+  server: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `Server "${this.server}" did the call, but its answer was dropped: ${this.reason}`
+  }
+}
+
 /** The server asked something that the client, or the person before it, did not answer. */
 export class NotAnswered extends Schema.TaggedError<NotAnswered>()("NotAnswered", {
   server: Schema.String,
@@ -127,7 +137,7 @@ export class MissingCapability extends Schema.TaggedError<MissingCapability>()("
   }
 }
 
-/** A bound of ours is reached; the call did not reach its server. */
+/** A bound of ours is reached; the call did not reach its server. The text names the setting. */
 export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
   limit: Schema.String
 }) {
@@ -154,6 +164,7 @@ export type ProxyError =
   | OutcomeUnknown
   | CallTimeout
   | BadAnswer
+  | AnswerDropped
   | NotAnswered
   | MissingCapability
   | HeaderMismatch
@@ -185,6 +196,7 @@ export const verdict = (error: ProxyError): Verdict => {
     case "OutcomeUnknown":
       return { code: 1502, message: error.message }
     case "BadAnswer":
+    case "AnswerDropped":
       return { code: 1502, message: error.message }
     case "HeaderMismatch":
       return { code: CODE.headerMismatch, message: error.message }
@@ -214,6 +226,7 @@ export const outcome = (error: ProxyError): Outcome => {
     case "MissingCapability":
       return "invalid"
     case "LimitReached":
+    case "AnswerDropped":
       return "limited"
     case "Cancelled":
       return "cancelled"

@@ -1,6 +1,7 @@
 /** What the configuration asks for, resolved: aliases translated, variables expanded, defaults in place. */
 import type * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
+import type { QueueBounds } from "./FairQueue.ts"
 import type { Isolation } from "./Lane.ts"
 import type { Era } from "./Protocol.ts"
 import type { ServerId } from "./ServerId.ts"
@@ -43,6 +44,9 @@ export interface RestartOptions {
   readonly maxDelay: Duration.Duration
 }
 
+/** How many calls a server is given at a time, and how many may wait for that, unless the file says otherwise. */
+export const DEFAULT_CALLS: QueueBounds = { concurrent: 256, queued: 1024 }
+
 export interface ServerConfig {
   readonly id: ServerId
   readonly transport: Transport
@@ -53,6 +57,8 @@ export interface ServerConfig {
   readonly disabledTools: ReadonlyArray<Text>
   readonly callTimeout: Duration.Duration
   readonly startTimeout: Duration.Duration
+  /** How many calls it is given at a time, and how many may wait for that. */
+  readonly calls: QueueBounds
   /** `undefined`: the process-wide policy; `false`: never. */
   readonly restart: Partial<RestartOptions> | false | undefined
   readonly description: Text | undefined
@@ -67,5 +73,7 @@ export interface GatewayConfig {
   readonly pageSize: number
   /** `undefined`: 64 processes, 4096 remote connections. */
   readonly maxLanes: number | undefined
+  /** `undefined`: 16 processes, 256 remote connections. */
+  readonly maxLanesPerUser: number | undefined
   readonly laneIdle: Duration.Duration
 }

@@ -14,6 +14,7 @@ import * as Scope from "effect/Scope"
 import { Shelf } from "../domain/Catalogue.ts"
 import { LimitReached } from "../domain/Errors.ts"
 import * as Lane from "../domain/Lane.ts"
+import { type Owner, ownerOf } from "../domain/Owner.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import { logger } from "../observability/Logging.ts"
@@ -48,6 +49,7 @@ class LaneKey implements Equal.Equal {
 /** A lane that is kept open for its callers. */
 interface OpenLane {
   readonly key: LaneKey
+  readonly owner: Owner | undefined
   readonly pin: Scope.Closeable
   readonly upstream: Upstream["Service"]
   inUse: number
@@ -77,6 +79,7 @@ export class Fleet extends Context.Service<
 
 /** A process costs tens of megabytes, a connection next to nothing. */
 const DEFAULT_MAX_LANES = { Stdio: 64, Http: 4096, Sse: 4096, Unusable: 0 } as const
+const DEFAULT_MAX_LANES_PER_USER = { Stdio: 16, Http: 256, Sse: 256, Unusable: 0 } as const
 
 /** How often idle lanes are looked for. */
 const SWEEP = Duration.seconds(30)
@@ -120,24 +123,33 @@ export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform
         return Effect.forkIn(Scope.close(lane.pin, Exit.void), scope)
       }
 
-      /** Makes room for one more lane of a server, at the cost of the one that was idle longest. */
-      const makeRoom = Effect.fnUntraced(function* (server: ServerConfig) {
+      /**
+       * Makes room for one more lane of a server, at the cost of one that is idle: the owner's own where there is one, for
+       * nobody is to lose theirs by what one does alone; then the one that was idle longest.
+       */
+      const makeRoom = Effect.fnUntraced(function* (server: ServerConfig, owner: Owner | undefined) {
         const lanes = [...open.values()].filter(({ key }) => key.config.id === server.id)
+        const own = owner === undefined ? [] : lanes.filter((lane) => lane.owner === owner)
         const maxLanes = config.maxLanes ?? DEFAULT_MAX_LANES[server.transport._tag]
-        if (lanes.length < maxLanes) return
-        const [oldest] = lanes.filter(isIdle).sort((a, b) => a.lastUsed - b.lastUsed)
+        const maxOwn = config.maxLanesPerUser ?? DEFAULT_MAX_LANES_PER_USER[server.transport._tag]
+        const isTheirs = own.length >= maxOwn
+        if (!isTheirs && lanes.length < maxLanes) return
+        const idle = (some: ReadonlyArray<OpenLane>) => some.filter(isIdle).sort((a, b) => a.lastUsed - b.lastUsed)[0]
+        const oldest = idle(own) ?? (isTheirs ? undefined : idle(lanes))
         if (oldest === undefined) {
-          const limit = `All ${maxLanes} connections to server "${server.id}" are in use (gateway.maxLanes)`
+          const limit = isTheirs
+            ? `All ${maxOwn} connections to server "${server.id}" that you may have are in use (gateway.maxLanesPerUser)`
+            : `All ${maxLanes} connections to server "${server.id}" are in use (gateway.maxLanes)`
           yield* log.warning(limit, { server: server.id })
           return yield* new LimitReached({ limit })
         }
         yield* close(oldest)
       })
 
-      const openLane = Effect.fnUntraced(function* (key: LaneKey) {
+      const openLane = Effect.fnUntraced(function* (key: LaneKey, owner: Owner | undefined) {
         const found = open.get(key.id)
         if (found !== undefined) return found
-        yield* makeRoom(key.config)
+        yield* makeRoom(key.config, owner)
         const pin = yield* Scope.fork(scope)
         const upstream = yield* Scope.provide(contextOf(key), pin)
         // Another caller of the lane may have been faster; the LayerMap has given both the same connection.
@@ -146,7 +158,7 @@ export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform
           yield* Scope.close(pin, Exit.void)
           return raced
         }
-        const lane: OpenLane = { key, pin, upstream, inUse: 0, lastUsed: yield* Clock.currentTimeMillis }
+        const lane: OpenLane = { key, owner, pin, upstream, inUse: 0, lastUsed: yield* Clock.currentTimeMillis }
         open.set(key.id, lane)
         return lane
       })
@@ -191,7 +203,7 @@ export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform
           const key = keyFor(server, caller)
           if (key === undefined) return yield* new LimitReached({ limit: `There is no server "${server}"` })
           if (key.lane._tag === "Shared") return yield* contextOf(key)
-          const lane = yield* openLane(key)
+          const lane = yield* openLane(key, ownerOf(caller))
           yield* use(lane)
           return lane.upstream
         }),

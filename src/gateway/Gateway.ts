@@ -8,6 +8,7 @@ import { EventIds } from "./EventIds.ts"
 import { Streams } from "./EventLog.ts"
 import * as PolicyChanges from "./PolicyChanges.ts"
 import * as Listens from "./Listens.ts"
+import * as Limits from "./Limits.ts"
 import * as Parking from "./Parking.ts"
 import * as Proxy from "./Proxy.ts"
 import { Sessions } from "./Sessions.ts"
@@ -16,7 +17,9 @@ import * as Subscriptions from "./Subscriptions.ts"
 /** All of it, before a fleet that is there already. */
 export const overFleet = Layer.mergeAll(Subscriptions.layer, PolicyChanges.layer).pipe(
   Layer.provideMerge(Layer.merge(Proxy.layer, Listens.layer)),
-  Layer.provideMerge(Layer.mergeAll(Sessions.layer, Catalog.layer, Streams.layer, EventIds.layer, Parking.layer))
+  Layer.provideMerge(
+    Layer.mergeAll(Sessions.layer, Catalog.layer, Streams.layer, EventIds.layer, Parking.layer, Limits.layer)
+  )
 )
 
 /**

@@ -37,6 +37,7 @@ import * as CallRecord from "./CallRecord.ts"
 import * as Conclusions from "./Conclusions.ts"
 import * as Discover from "./Discover.ts"
 import type { Conclusion, Exchange, Rename } from "./Exchange.ts"
+import { Admission, Limits } from "./Limits.ts"
 import * as InputRequired from "./InputRequired.ts"
 import * as Lists from "./Lists.ts"
 import * as Outbound from "./Outbound.ts"
@@ -89,6 +90,7 @@ const DONE = [Json.utf8("{}")]
 const make = Effect.gen(function* () {
   const audit = yield* Audit
   const parking = yield* Parking
+  const limits = yield* Limits
   const fleet = yield* Fleet
   const catalog = yield* Catalog
   const { listWait } = yield* Behaviour
@@ -138,6 +140,13 @@ const make = Effect.gen(function* () {
     const { headers, request, requester, session } = exchange
     exchange.server = server
     if (headers !== undefined && tool !== undefined) yield* requireMirrored(headers, tool, request)
+    const config = fleet.shared(server)?.config
+    if (config !== undefined) {
+      const admission = limits.enter(config, requester.owner, CallRecord.sizeOf(request))
+      if (!(admission instanceof Admission)) return yield* admission
+      exchange.admission = admission
+      if (admission.place.isWaiting) yield* limits.turn(admission, config)
+    }
     const upstream = yield* borrow(exchange, server)
     const rename = renamer(requester, server)
     const own = overrides["uri"]
@@ -263,12 +272,13 @@ const make = Effect.gen(function* () {
         const fiber = fork(
           handle(exchange).pipe(
             Effect.scoped,
-            Effect.onExit((exit) =>
-              Effect.flatMap(conclusionOf(exchange, exit), (conclusion) => {
+            Effect.onExit((exit) => {
+              exchange.admission?.leave()
+              return Effect.flatMap(conclusionOf(exchange, exit), (conclusion) => {
                 unanswered.delete(exchange)
                 return record(exchange, started, exit, exchange.ended(conclusion))
               })
-            ),
+            }),
             // The client has been told, and so has the trail.
             Effect.ignore,
             Effect.annotateLogs({ principal: requester.caller.principal.displayName, request: request.requestId })
@@ -279,7 +289,5 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<Proxy, never, Audit | Fleet | Catalog | Parking | RootKey | Sessions> = Layer.effect(
-  Proxy,
-  make
-)
+export const layer: Layer.Layer<Proxy, never, Audit | Fleet | Catalog | Limits | Parking | RootKey | Sessions> =
+  Layer.effect(Proxy, make)

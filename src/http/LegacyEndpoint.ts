@@ -5,7 +5,7 @@ import * as Stream from "effect/Stream"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as ClientMessage from "../domain/ClientMessage.ts"
-import { verdict } from "../domain/Errors.ts"
+import { type LimitReached, verdict } from "../domain/Errors.ts"
 import type { Principal } from "../domain/Principal.ts"
 import {
   CODE,
@@ -30,11 +30,15 @@ import { Sessions } from "../gateway/Sessions.ts"
 import { SessionExchange } from "../gateway/SessionExchange.ts"
 import * as Accept from "./Accept.ts"
 import { Draining } from "./Draining.ts"
-import { accepted, message, refuse, stop } from "./Responses.ts"
+import { accepted, limited, message, NO_ID, refuse, stop } from "./Responses.ts"
+import * as Sending from "./Sending.ts"
 import * as Sse from "./Sse.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
+
+/** When a client that was refused for want of room may try again, in seconds. */
+const RETRY_AFTER = 1
 
 /** More standing streams of one session than any client opens. */
 const MAX_STANDING = 16
@@ -48,6 +52,10 @@ export const make = Effect.gen(function* () {
   const draining = yield* Draining
   const begin = yield* Initialize.make
   const notices = yield* ClientNotices.make
+  const send = yield* Sending.make
+
+  const full = ({ limit }: LimitReached, id?: Uint8Array): Response =>
+    limited(429, limit, { retryAfter: RETRY_AFTER, ...(id === undefined ? {} : { id }) })
 
   /** The header must name a revision that we speak; without it the session's own is understood. */
   const checkRevision = (request: Request): Effect.Effect<void, Response> => {
@@ -62,7 +70,7 @@ export const make = Effect.gen(function* () {
     if (id === undefined) {
       return yield* stop(refuse(400, CODE.badSession, "Bad Request: Mcp-Session-Id header is required"))
     }
-    const session = yield* sessions.find(id, principal, endpoint)
+    const session = yield* Effect.catch(sessions.find(id, principal, endpoint), (error) => stop(full(error)))
     if (Option.isNone(session)) return yield* stop(refuse(404, CODE.sessionNotFound, "Session not found"))
     return session.value
   })
@@ -89,7 +97,10 @@ export const make = Effect.gen(function* () {
     initialize: ClientMessage.Request
   ) {
     const id = request.headers[HEADER.sessionId]
-    if (id !== undefined && Option.isSome(yield* sessions.find(id, principal, endpoint))) {
+    if (
+      id !== undefined &&
+      Option.isSome(yield* Effect.orElseSucceed(sessions.find(id, principal, endpoint), Option.none))
+    ) {
       const text = "Invalid Request: the session is initialized already"
       return refuse(400, CODE.invalidRequest, text, { id: initialize.id })
     }
@@ -97,6 +108,7 @@ export const make = Effect.gen(function* () {
       Effect.map(({ answer, session }) => message(answer, { headers: { [HEADER.sessionId]: session.id } })),
       Effect.catchTags({
         BadParams: (error) => Effect.succeed(message(Answers.failure(initialize.id, verdict(error)))),
+        LimitReached: (error) => Effect.succeed(full(error, initialize.id)),
         SessionTooLarge: (error) =>
           Effect.succeed(refuse(400, CODE.invalidRequest, error.message, { id: initialize.id }))
       })
@@ -107,9 +119,9 @@ export const make = Effect.gen(function* () {
   const take = (session: Session, received: ClientMessage.Notification | ClientMessage.Response) =>
     received._tag === "Notification" ? notices.notified(session, received) : notices.answered(session, received)
 
-  const reply = Effect.fnUntraced(function* (channel: ReplyChannel) {
+  const reply = Effect.fnUntraced(function* (request: Request, channel: ReplyChannel, id: Uint8Array) {
     const decided = yield* channel.reply
-    if (decided._tag === "Json") return message(decided.body)
+    if (decided._tag === "Json") return send(request, decided.body, { id, status: 200 })
     const delivery = yield* deliver(decided.log, 0, channel.revision)
     return delivery === undefined ? HttpServerResponse.empty({ status: 500 }) : Sse.response(delivery)
   })
@@ -126,10 +138,13 @@ export const make = Effect.gen(function* () {
     }
     yield* checkRevision(request)
     const session = yield* findSession(request, principal, endpoint)
+    const noStream = accept.json ? undefined : streams.full(session.owner)
+    if (noStream !== undefined) return limited(429, noStream, { retryAfter: RETRY_AFTER })
     const open = (id: string | null, batchOf?: number) => {
       const channel = new ReplyChannel({
         logs: streams,
         session: session.key,
+        owner: session.owner,
         request: id,
         revision: revisionOf(request, session),
         acceptsStream: accept.stream,
@@ -141,7 +156,7 @@ export const make = Effect.gen(function* () {
     if (body._tag === "Request") {
       const channel = open(JSON.stringify(body.requestId))
       yield* proxy.accept(new SessionExchange(session, body, channel))
-      return yield* reply(channel)
+      return yield* reply(request, channel, body.id)
     }
     if (body._tag !== "Batch") {
       yield* take(session, body)
@@ -161,7 +176,7 @@ export const make = Effect.gen(function* () {
       else if (one._tag === "Refusal") channel.answer(Answers.failure(one.id, { code: one.code, message: one.reason }))
       else yield* take(session, one)
     }
-    return answerable.length === 0 ? accepted : yield* reply(channel)
+    return answerable.length === 0 ? accepted : yield* reply(request, channel, NO_ID)
   })
 
   /** A stream with nothing but the word that an answer cannot be had any more. */
@@ -215,7 +230,7 @@ export const make = Effect.gen(function* () {
     if (session.standingStreams.length >= MAX_STANDING) {
       return refuse(409, CODE.badSession, `Conflict: the session has ${MAX_STANDING} standing streams already`)
     }
-    const log = streams.open({ session: session.key, request: null })
+    const log = streams.open({ session: session.key, request: null }, session.owner)
     return (yield* stand(session, log, 0)) ?? HttpServerResponse.empty({ status: 500 })
   })
 
@@ -229,6 +244,8 @@ export const make = Effect.gen(function* () {
     }
     yield* checkRevision(request)
     const session = yield* findSession(request, principal, endpoint)
+    const noStream = streams.full(session.owner)
+    if (noStream !== undefined) return limited(429, noStream, { retryAfter: RETRY_AFTER })
     const lastEventId = request.headers[HEADER.lastEventId]
     return lastEventId === undefined ? yield* newStanding(session) : yield* resume(session, lastEventId)
   })

@@ -9,6 +9,7 @@ import { HttpServer } from "effect/http/HttpServer"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { logger } from "../observability/Logging.ts"
+import * as SlowReaders from "./SlowReaders.ts"
 
 const log = logger("http")
 
@@ -53,8 +54,14 @@ const KEEP_ALIVE_MILLIS = 75_000
 const BUSY = Schedule.spaced("500 millis").pipe(Schedule.upTo({ times: 20 }))
 
 /** Listens. Where the port is busy that is said at once, and tried again for up to ten seconds if `wait` is set. */
-export const layer = (options: { readonly host: string; readonly port: number; readonly wait: boolean }) => {
-  const { host, port, wait } = options
+export const layer = (options: {
+  readonly host: string
+  readonly port: number
+  readonly wait: boolean
+  /** How long a client may read nothing of what waits for it. */
+  readonly stallTime: Duration.Duration
+}) => {
+  const { host, port, stallTime, wait } = options
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MILLIS })
   const comeBack = (_: IncomingMessage, response: ServerResponse): void => {
     response.writeHead(503, { "retry-after": "1" }).end()
@@ -89,6 +96,7 @@ export const layer = (options: { readonly host: string; readonly port: number; r
   return Layer.mergeAll(
     Layer.effect(HttpServer, listen),
     Layer.succeed(Listener, listener),
+    Layer.effectDiscard(SlowReaders.watch(server, stallTime)),
     NodeHttpServer.layerHttpServices
   )
 }

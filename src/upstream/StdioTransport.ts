@@ -1,4 +1,5 @@
 /** A server that is a child process: one JSON-RPC message per line on its standard input and output. */
+import * as Arr from "effect/Array"
 import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -9,14 +10,16 @@ import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { Holding } from "../domain/ByteBudget.ts"
 import { type Line, LineSplitter } from "../domain/Lines.ts"
 import { display, reveal, type ServerConfig, type Stdio } from "../domain/ServerConfig.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Bounds from "./Bounds.ts"
 import { inherited } from "./ChildEnvironment.ts"
 import { Reaper } from "./Reaper.ts"
 import {
+  AnswerRefused,
   ConnectionLost,
-  MAX_MESSAGE,
   MessageRefused,
   type Open,
   type Receiver,
@@ -33,19 +36,24 @@ const MAX_STDERR_LINE = 8 * 1024
 const MAX_LAST_WORDS = 300
 const LINE_FEED = new Uint8Array([0x0a])
 
+/** How much may wait for a server that does not read its input, beside one message that is larger. */
+const MAX_OUTBOX = 64 * 1024 * 1024
+
 /** The id at one end of an answer that was too long to be held: its place in what all known servers write. */
 const ID_AT_HEAD = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d+)\s*,/u
 const ID_AT_TAIL = /,\s*"id"\s*:\s*(\d+)\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/u
 
-const receiveLine = (receiver: Receiver, line: Line): void => {
+/** Hands on a line; `why` says of one that was given up for which reason. */
+const receiveLine = (receiver: Receiver, line: Line, maxMessage: number, why: () => string): void => {
   if (line._tag === "Line") {
     receiver.message(line.bytes, undefined)
     return
   }
   const id = ID_AT_HEAD.exec(Buffer.from(line.head).toString()) ?? ID_AT_TAIL.exec(Buffer.from(line.tail).toString())
-  const reason = `a message of ${line.length} bytes is larger than the limit of ${MAX_MESSAGE}`
+  const message = `a message of ${line.length} bytes`
+  const reason = line.wasGivenUp ? `${message}: ${why()}` : Bounds.tooLarge(message, maxMessage)
   receiver.junk(reason)
-  if (id !== null) receiver.failed(Number(id[1]), new MessageRefused({ reason }))
+  if (id !== null) receiver.failed(Number(id[1]), new AnswerRefused({ reason }))
 }
 
 const startError = (reason: string): ConnectionLost => new ConnectionLost({ reason, unsent: true })
@@ -74,6 +82,8 @@ export const open =
     Effect.gen(function* () {
       const spawner = yield* ChildProcessSpawner
       const reaper = yield* Reaper
+      const maxMessage = yield* Bounds.MaxMessage
+      const buffers = yield* Bounds.Buffers
       const command = reveal(stdio.command)
       const env = { ...(yield* inherited), ...stdio.env }
       const child = yield* spawner
@@ -88,16 +98,29 @@ export const open =
       yield* reaper.guard(child.pid)
 
       const outbox = yield* Queue.unbounded<Uint8Array, Cause.Done>()
-      let queued = 0
+      const [queued, partial] = [new Holding(buffers), new Holding(buffers)]
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          queued.release()
+          partial.release()
+        })
+      )
       const lost = yield* Deferred.make<never, ConnectionLost>()
       const lose = (reason: string) => Deferred.fail(lost, new ConnectionLost({ reason, unsent: false }))
 
       let lastWords = ""
 
-      const splitter = new LineSplitter(MAX_MESSAGE)
-      const emit = (line: Line): void => receiveLine(receiver, line)
+      const splitter = new LineSplitter(maxMessage)
+      const emit = (line: Line): void => receiveLine(receiver, line, maxMessage, () => Bounds.noRoom(buffers))
+      const take = (chunk: Uint8Array): void => {
+        splitter.feed(chunk, emit)
+        if (!partial.become(splitter.heldBytes)) {
+          splitter.giveUp()
+          partial.become(0)
+        }
+      }
       const drained = yield* child.stdout.pipe(
-        Stream.runForEach((chunk) => Effect.sync(() => splitter.feed(chunk, emit))),
+        Stream.runForEach((chunk) => Effect.sync(() => take(chunk))),
         Effect.ignore,
         Effect.forkScoped
       )
@@ -125,10 +148,18 @@ export const open =
         Effect.ignore,
         Effect.forkScoped
       )
-      yield* Stream.fromQueue(outbox).pipe(
-        Stream.tap((bytes) => Effect.sync(() => (queued -= bytes.length))),
-        // One write for a message and its end: a second one would cost as much as the first.
-        Stream.map((bytes) => Buffer.concat([bytes, LINE_FEED])),
+      // The next message is asked for once the one before is written: until then it counts.
+      let writing = 0
+      const next = Effect.suspend(() => {
+        queued.remove(writing)
+        writing = 0
+        return Effect.map(Queue.take(outbox), (bytes) => {
+          writing = bytes.length
+          // One write for a message and its end: a second one would cost as much as the first.
+          return Arr.of(Buffer.concat([bytes, LINE_FEED]))
+        })
+      })
+      yield* Stream.fromPull(Effect.succeed(next)).pipe(
         Stream.run(child.stdin),
         // A process that ends is first seen here as often as not; its end says more.
         Effect.catch(() =>
@@ -148,12 +179,13 @@ export const open =
         forgettingCancels: false,
         send: (message) =>
           Effect.suspend((): Effect.Effect<void, TransportError> => {
-            if (queued + message.length > MAX_MESSAGE) {
-              return Effect.fail(
-                new MessageRefused({ reason: "it does not read its input; too much is waiting for it" })
-              )
+            if (queued.bytes > 0 && queued.bytes + message.length > MAX_OUTBOX) {
+              const reason = `it does not read its input; ${queued.bytes} bytes are waiting for it already`
+              return Effect.fail(new MessageRefused({ reason }))
             }
-            queued += message.length
+            if (!queued.add(message.length)) {
+              return Effect.fail(new MessageRefused({ reason: Bounds.noRoom(buffers) }))
+            }
             return Queue.offerUnsafe(outbox, message)
               ? Effect.void
               : Effect.fail(new ConnectionLost({ reason: "it has been stopped", unsent: true }))

@@ -11,7 +11,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Catalogue from "../domain/Catalogue.ts"
-import { CallTimeout, OutcomeUnknown, UpstreamDown, UpstreamRefused } from "../domain/Errors.ts"
+import { AnswerDropped, CallTimeout, OutcomeUnknown, UpstreamDown, UpstreamRefused } from "../domain/Errors.ts"
 import type { Lane } from "../domain/Lane.ts"
 import { type Era, LOG_LEVELS, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
@@ -283,6 +283,8 @@ export const layer = (
             return new CallTimeout({ server, seconds: Duration.toSeconds(config.callTimeout) })
           case "MessageRefused":
             return new UpstreamRefused({ server, reason: error.reason })
+          case "AnswerRefused":
+            return new AnswerDropped({ server, reason: error.reason })
           case "ConnectionLost":
             return error.unsent
               ? new UpstreamDown({ server, status: `unreachable: ${error.reason}` })

@@ -25,6 +25,15 @@ export class MessageRefused extends Schema.TaggedError<MessageRefused>()("Messag
   }
 }
 
+/** The answer was not taken: it is too large, or there is no room for it. The server did act on the message. */
+export class AnswerRefused extends Schema.TaggedError<AnswerRefused>()("AnswerRefused", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
 /** What was agreed on with the server holds no longer: a session that it does not know, an era that is not its own. */
 export class SessionExpired extends Schema.TaggedError<SessionExpired>()("SessionExpired", {
   reason: Schema.optionalKey(Schema.String)
@@ -34,7 +43,7 @@ export class SessionExpired extends Schema.TaggedError<SessionExpired>()("Sessio
   }
 }
 
-export type TransportError = ConnectionLost | MessageRefused | SessionExpired
+export type TransportError = ConnectionLost | MessageRefused | AnswerRefused | SessionExpired
 
 /** Where a transport hands what it receives. All members are called in the order of arrival, and return at once. */
 export interface Receiver {
@@ -75,6 +84,3 @@ export interface Transport {
 
 /** Opens a transport to one server. */
 export type Open<R> = (receiver: Receiver) => Effect.Effect<Transport, TransportError, R | Scope.Scope>
-
-/** The largest message that is carried, in bytes. A larger one fails by itself, not the connection. */
-export const MAX_MESSAGE = 64 * 1024 * 1024

@@ -39,6 +39,8 @@ const VALUES: Readonly<Record<string, ReadonlyArray<unknown>>> = {
   toolFilter: [{ mode: "block", list: ["a"] }, { mode: "allow", list: ["a"] }, { mode: "allow" }, { list: ["a"] }],
   callTimeout: ["5 minutes"],
   startTimeout: ["30 s"],
+  maxConcurrentCalls: [1],
+  maxQueuedCalls: [0],
   timeout: [60, 60_000, "30s", "60", "60000"],
   requestTimeout: [30_000, "30 s"],
   connectionTimeout: [30_000],

@@ -26,6 +26,11 @@ describe("what a client is told", () => {
       1502,
       'Server "fs" answered what MCP does not allow: two results'
     ],
+    [
+      new Errors.AnswerDropped({ server: "fs", reason: "too large" }),
+      1502,
+      'Server "fs" did the call, but its answer was dropped: too large'
+    ],
     [new Errors.UpstreamDown({ server: "fs", status: "failed: no" }), 1503, 'Server "fs" is failed: no'],
     [
       new Errors.CallTimeout({ server: "fs", seconds: 300 }),

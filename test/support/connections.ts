@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Lane from "../../src/domain/Lane.ts"
 import type { Capabilities } from "../../src/domain/Protocol.ts"
-import type { ServerConfig } from "../../src/domain/ServerConfig.ts"
+import { DEFAULT_CALLS, type ServerConfig } from "../../src/domain/ServerConfig.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
 import type { Seeker } from "../../src/upstream/Approach.ts"
 import type { Connection } from "../../src/upstream/Connection.ts"
@@ -23,6 +23,7 @@ export const serverConfig = (more: Partial<ServerConfig> = {}): ServerConfig => 
   disabledTools: [],
   callTimeout: Duration.minutes(5),
   startTimeout: Duration.minutes(2),
+  calls: DEFAULT_CALLS,
   restart: undefined,
   description: undefined,
   ...more

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import { ByteBudget } from "../../src/domain/ByteBudget.ts"
 import * as Json from "../../src/domain/Json.ts"
 import { SessionKey } from "../../src/domain/ServerId.ts"
 import { type Delivery, type EventLog, EventLogs } from "../../src/gateway/EventLog.ts"
@@ -9,8 +10,12 @@ import { settle } from "./settle.ts"
 
 export const name = { session: SessionKey.make("s"), request: null }
 
+/** The streams of a process that has room. */
+export const eventLogs = (now: number, buffers = new ByteBudget(1024 ** 3)): EventLogs =>
+  new EventLogs(now, { buffers, maxMessage: 64 * 1024 ** 2, streams: { most: 100, mostOfOne: 10 } })
+
 export const opened = (now = 0): { readonly logs: EventLogs; readonly log: EventLog } => {
-  const logs = new EventLogs(now)
+  const logs = eventLogs(now)
   return { logs, log: logs.open(name) }
 }
 

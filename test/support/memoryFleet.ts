@@ -6,11 +6,12 @@ import * as PubSub from "effect/PubSub"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Catalogue from "../../src/domain/Catalogue.ts"
 import { UpstreamDown } from "../../src/domain/Errors.ts"
+import type { QueueBounds } from "../../src/domain/FairQueue.ts"
 import * as Frame from "../../src/domain/Frame.ts"
 import * as Json from "../../src/domain/Json.ts"
 import * as Lane from "../../src/domain/Lane.ts"
 import type { Era } from "../../src/domain/Protocol.ts"
-import type { GatewayConfig, Naming, ServerConfig } from "../../src/domain/ServerConfig.ts"
+import { DEFAULT_CALLS, type GatewayConfig, type Naming, type ServerConfig } from "../../src/domain/ServerConfig.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
 import type { CallHandlers } from "../../src/upstream/Rpc.ts"
@@ -32,6 +33,8 @@ export interface MemoryServer {
   readonly raw?: Raw
   /** Further members of the items of that name. */
   readonly more?: Readonly<Record<string, object>>
+  /** How many calls it is given at a time, and how many may wait for that. */
+  readonly calls?: QueueBounds
   readonly play?: (request: MemoryRequest, handlers: CallHandlers) => Effect.Effect<object>
 }
 
@@ -65,7 +68,7 @@ const EVERYTHING = {
   logging: {}
 }
 
-const config = (id: ServerId): ServerConfig => ({
+const config = (id: ServerId, { calls = DEFAULT_CALLS }: MemoryServer): ServerConfig => ({
   id,
   transport: { _tag: "Unusable", reason: "there is nothing behind it" },
   era: "auto",
@@ -74,6 +77,7 @@ const config = (id: ServerId): ServerConfig => ({
   disabledTools: [],
   callTimeout: Duration.minutes(1),
   startTimeout: Duration.minutes(1),
+  calls,
   restart: undefined,
   description: undefined
 })
@@ -131,7 +135,7 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
     const state = Effect.runSync(SubscriptionRef.make(stateFor(servers[name]!, shelf)))
     states.set(name, state)
     return {
-      config: config(ServerId.make(name)),
+      config: config(ServerId.make(name), servers[name]!),
       lane: Lane.shared,
       state,
       settled: Effect.void,
@@ -171,10 +175,11 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
   }
   const upstreams = new Map(Object.keys(servers).map((name) => [name, upstreamOf(name)]))
   const gateway: GatewayConfig = {
-    servers: Object.keys(servers).map((name) => config(ServerId.make(name))),
+    servers: Object.entries(servers).map(([name, server]) => config(ServerId.make(name), server)),
     naming,
     pageSize: 1000,
     maxLanes: undefined,
+    maxLanesPerUser: undefined,
     laneIdle: Duration.minutes(15)
   }
   return {

@@ -207,8 +207,15 @@ const make = Effect.gen(function* () {
   return { ask, begin, once, subscribe }
 })
 
-/** A gateway before the fleet, under the rules, until the scope closes. */
-export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, rules: AccessRules) {
+/** Whoever is asked to let everybody in. */
+export const EVERYBODY: AccessRules = { file: undefined, emails: new Set(), domains: new Set(["example.com"]) }
+
+/** A gateway before the fleet, under the rules and within the bounds, until the scope closes. */
+export const memoryGateway = Effect.fnUntraced(function* (
+  fleet: MemoryFleet,
+  rules: AccessRules,
+  bounds: Layer.Layer<never> = Layer.empty
+) {
   const policy = yield* AccessPolicy.fromRules(rules)
   const records: Array<AuditRecord> = []
   const gateway = yield* Layer.build(
@@ -223,7 +230,8 @@ export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, ru
           Store.layerMemory,
           Draining.layer
         )
-      )
+      ),
+      Layer.provideMerge(bounds)
     )
   )
   const made = yield* Effect.provide(make, gateway)

@@ -40,6 +40,7 @@ export interface ServedOptions {
   /** What outlives the proxy; its own by default. */
   readonly surroundings?: Layer.Layer<Store | RootKey>
   readonly rules?: AccessRules
+  readonly stallTime?: Duration.Duration
 }
 
 export interface Answer {
@@ -101,7 +102,9 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
           Layer.succeed(Address, address)
         )
       ),
-      Layer.provideMerge(Listener.layer({ host: "127.0.0.1", port: 0, wait: false }))
+      Layer.provideMerge(
+        Listener.layer({ host: "127.0.0.1", port: 0, wait: false, stallTime: options.stallTime ?? Duration.minutes(1) })
+      )
     )
   )
   const listening = Context.get(context, HttpServer).address
