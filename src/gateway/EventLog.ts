@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
-import { type ByteBudget, Holding } from "../domain/ByteBudget.ts"
+import type { ByteBudget, Holding } from "../domain/ByteBudget.ts"
 import type { Owner } from "../domain/Owner.ts"
 import { Quota, type QuotaBounds } from "../domain/Quota.ts"
 import * as Setting from "../settings/Setting.ts"
@@ -54,15 +54,18 @@ export interface LoggedEvent {
   readonly message: Uint8Array
 }
 
-/** What a reader is given: events, or the word that the stream is closed for now and how soon to come back. */
+/**
+ * What a reader is given: events, of which it says when they are `sent`, for until then they count as being on their way;
+ * or the word that the stream is closed for now and how soon to come back.
+ */
 export type Delivery =
-  | { readonly _tag: "Events"; readonly events: ReadonlyArray<LoggedEvent> }
+  | { readonly _tag: "Events"; readonly events: ReadonlyArray<LoggedEvent>; readonly sent: () => void }
   | { readonly _tag: "ComeBack"; readonly retryMillis: number | undefined }
 
 /** One connection on which a stream is read. */
 interface Reader {
-  /** A copy of what it was given last, which is on its way for as long as it does not ask for more. */
-  readonly onItsWay: Holding
+  /** What it was given and has not sent yet, where it sends copies. */
+  readonly onItsWay: Holding | undefined
 }
 
 /** One stream. Sequence numbers count from 1; 0 stands for its beginning. */
@@ -94,7 +97,10 @@ export class EventLog {
     if (this.finished) return
     const hasRoom = this.all.makeRoom(message.length)
     // Making room may have cost this very stream.
-    if (this.isFinished) return
+    if (this.isFinished) {
+      if (hasRoom) this.all.buffers.give(message.length)
+      return
+    }
     const sequence = ++this.lastSequence
     if (hasRoom) {
       this.events.push({ sequence, message })
@@ -141,12 +147,14 @@ export class EventLog {
   /**
    * What came after an event, then what comes. Ends when the stream is finished, when another reader takes over, or when
    * this one has fallen so far behind that events were dropped. Undefined where what came after is gone already.
+   *
+   * A reader that sends copies has them counted by `onItsWay`, and gives that back when its connection ends.
    */
-  read(after: number): Stream.Stream<Delivery> | undefined {
+  read(after: number, onItsWay?: Holding): Stream.Stream<Delivery> | undefined {
     const first = this.events[0]?.sequence ?? this.lastSequence + 1
     if (after < first - 1 || after > this.lastSequence) return undefined
     return Stream.suspend(() => {
-      const reader: Reader = { onItsWay: new Holding(this.all.buffers) }
+      const reader: Reader = { onItsWay }
       this.all.streams.add(this.owner)
       this.activeReader = reader
       this.wasRead = true
@@ -157,7 +165,6 @@ export class EventLog {
         Stream.ensuring(
           Effect.sync(() => {
             this.leave(reader)
-            reader.onItsWay.release()
             this.all.streams.remove(this.owner)
           })
         )
@@ -169,14 +176,14 @@ export class EventLog {
     return Effect.suspend(() => {
       if (this.activeReader !== reader) return Effect.undefined
       const events = this.someAfter(position)
-      const bytes = events.reduce((sum, { message }) => sum + message.length, 0)
-      if (!reader.onItsWay.become(bytes)) return Effect.undefined
       const last = events.at(-1)
       if (last !== undefined) {
-        if (events[0]?.sequence !== position + 1) return Effect.undefined
+        const bytes = events.reduce((sum, { message }) => sum + message.length, 0)
+        if (events[0]?.sequence !== position + 1 || reader.onItsWay?.add(bytes) === false) return Effect.undefined
+        const sent = (): void => reader.onItsWay?.remove(bytes)
         this.delivered = last.sequence
         this.trim()
-        return Effect.succeed([{ _tag: "Events", events }, last.sequence] as const)
+        return Effect.succeed([{ _tag: "Events", events, sent }, last.sequence] as const)
       }
       if (this.finished || this.lastSequence > position) return Effect.undefined
       if (this.comeBack !== undefined) {

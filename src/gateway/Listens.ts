@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
 import type { Kind } from "../domain/Catalogue.ts"
+import type { Holding } from "../domain/ByteBudget.ts"
 import { BadParams, LimitReached } from "../domain/Errors.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import * as Json from "../domain/Json.ts"
@@ -55,12 +56,13 @@ export class Listens extends Context.Service<
   {
     /**
      * What there is to say on a stream: first what of the filter is honoured, then what happens, for as long as it is read.
-     * Fails where the filter is none, and where this requester has too many open.
+     * Fails where the filter is none, and where this requester has too many open. `onItsWay` is that of `EventLog.read`.
      */
     readonly open: (
       requester: Requester,
       request: Request,
-      log: EventLog
+      log: EventLog,
+      onItsWay?: Holding
     ) => Effect.Effect<Stream.Stream<Delivery>, BadParams | LimitReached>
     /** Ends those streams in good order. */
     readonly end: (which: (requester: Requester) => boolean) => void
@@ -162,7 +164,7 @@ const make = Effect.gen(function* () {
 
   return Listens.of({
     end,
-    open: Effect.fnUntraced(function* (requester, request, log) {
+    open: Effect.fnUntraced(function* (requester, request, log, onItsWay) {
       const asked = ListenFilter.read(request.params?.values["notifications"])
       if (typeof asked === "string") return yield* new BadParams({ reason: asked })
       const own = [...listens].filter((one) => one.requester.key === requester.key).length
@@ -209,7 +211,7 @@ const make = Effect.gen(function* () {
             Effect.sync(() => listens.add(listen)),
             () => Effect.sync(() => listens.delete(listen))
           )
-          return log.read(0) ?? Stream.empty
+          return log.read(0, onItsWay) ?? Stream.empty
         })
       )
     })

@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { Holding } from "../domain/ByteBudget.ts"
 import type * as ClientMessage from "../domain/ClientMessage.ts"
 import { type LimitReached, verdict } from "../domain/Errors.ts"
 import type { Principal } from "../domain/Principal.ts"
@@ -83,11 +84,12 @@ export const make = Effect.gen(function* () {
   }
 
   const deliver = Effect.fnUntraced(function* (log: EventLog, after: number, revision: Revision) {
-    const deliveries = log.read(after)
+    const onItsWay = new Holding(streams.buffers)
+    const deliveries = log.read(after, onItsWay)
     if (deliveries === undefined) return undefined
     const prefix = yield* eventIds.prefix(log.name)
     const primed = after === 0 && isSince(revision, "2025-11-25")
-    return { deliveries, prefix, primed, closing: draining.ended }
+    return { deliveries, onItsWay, prefix, primed, closing: draining.ended }
   })
 
   const onInitialize = Effect.fnUntraced(function* (
@@ -184,7 +186,8 @@ export const make = Effect.gen(function* () {
     const id = new TextEncoder().encode(requestId)
     const lost = Answers.failure(id, { code: 1502, message: `Outcome unknown: ${reason}` })
     return Sse.response({
-      deliveries: Stream.make({ _tag: "Events", events: [{ sequence: 1, message: lost }] } as const),
+      deliveries: Stream.make({ _tag: "Events", events: [{ sequence: 1, message: lost }], sent: () => {} } as const),
+      onItsWay: undefined,
       prefix: "lost",
       primed: false,
       closing: Effect.never

@@ -6,6 +6,7 @@ import * as Stream from "effect/Stream"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Audit } from "../access/Audit.ts"
+import { Holding } from "../domain/ByteBudget.ts"
 import type * as ClientMessage from "../domain/ClientMessage.ts"
 import type { Envelope } from "../domain/Envelope.ts"
 import type { Headers } from "../domain/Era.ts"
@@ -78,14 +79,15 @@ export const make = Effect.gen(function* () {
     const decided = yield* Effect.onInterrupt(channel.reply, () => Effect.sync(abandoned))
     if (decided._tag === "Json") return send(http, decided.body, { id, status: decided.status })
     const { log } = decided
+    const onItsWay = new Holding(buffers)
     const deliveries = Stream.ensuring(
-      log.read(0) ?? Stream.empty,
+      log.read(0, onItsWay) ?? Stream.empty,
       Effect.sync(() => {
         abandoned()
         streams.drop(log)
       })
     )
-    return Sse.response({ deliveries, prefix: undefined, primed: false, closing: draining.ended })
+    return Sse.response({ deliveries, onItsWay, prefix: undefined, primed: false, closing: draining.ended })
   })
 
   const call = Effect.fnUntraced(function* (
@@ -124,12 +126,13 @@ export const make = Effect.gen(function* () {
       if (limit !== undefined) return yield* new LimitReached({ limit })
       return refuse(406, CODE.badSession, "subscriptions/listen is answered with an event stream")
     }
+    const onItsWay = new Holding(buffers)
     const deliveries = Stream.ensuring(
-      yield* listens.open(requester, request, log),
+      yield* listens.open(requester, request, log, onItsWay),
       Effect.sync(() => streams.drop(log))
     )
     yield* record(requester, request, Exit.void)
-    return Sse.response({ deliveries, prefix: undefined, primed: false, closing: draining.ended })
+    return Sse.response({ deliveries, onItsWay, prefix: undefined, primed: false, closing: draining.ended })
   })
 
   return {

@@ -14,7 +14,7 @@ import { Subject } from "../../src/domain/ServerId.ts"
 import * as Limits from "../../src/gateway/Limits.ts"
 import { Proxy } from "../../src/gateway/Proxy.ts"
 import { Buffers } from "../../src/upstream/Bounds.ts"
-import { memoryFleet, type MemoryServer } from "../support/memoryFleet.ts"
+import { memoryFleet, type MemoryRequest, type MemoryServer } from "../support/memoryFleet.ts"
 import { arrived, EVERYBODY, memoryGateway, person } from "../support/memoryGateway.ts"
 
 const machine = (name: string): Principal => ({
@@ -24,6 +24,9 @@ const machine = (name: string): Principal => ({
 })
 
 const bounds = (concurrent: number, queued = 1000): QueueBounds => ({ concurrent, queued })
+
+const wordOf = ({ params }: MemoryRequest): string =>
+  (params as { readonly arguments: { readonly word: string } }).arguments.word
 
 interface Options {
   readonly calls?: QueueBounds
@@ -39,7 +42,7 @@ const scene = Effect.fnUntraced(function* (options: Options = {}) {
   const made: Array<string> = []
   const play: MemoryServer["play"] = (request) =>
     Effect.gen(function* () {
-      const { word } = request.params?.["arguments"] as { readonly word: string }
+      const word = wordOf(request)
       const gate = yield* Deferred.make<void>()
       under.set(word, gate)
       made.push(word)
@@ -65,7 +68,7 @@ const scene = Effect.fnUntraced(function* (options: Options = {}) {
       const before = made.length + limits.waiting()
       const fiber = yield* Effect.forkScoped(client.send("tools/call", { name: "work", arguments: { word } }))
       yield* arrived(() => made.length + limits.waiting() > before || fiber.pollUnsafe() !== undefined)
-      return Effect.map(
+      const answer = Effect.map(
         Fiber.join(fiber),
         ({ body }) =>
           // What took longer than ten seconds came on a stream.
@@ -74,6 +77,7 @@ const scene = Effect.fnUntraced(function* (options: Options = {}) {
             readonly error?: { readonly code: number; readonly message: string }
           }
       )
+      return { answer }
     })
 
   /** Ends a call at its server, and waits until the next turn has come, where somebody waits. */
@@ -98,7 +102,7 @@ describe("calls beyond what a server is given at a time", () => {
       yield* end("a")
       assert.deepStrictEqual(made, ["a", "b"])
       yield* end("b")
-      assert.deepStrictEqual([(yield* first).result?.word, (yield* second).result?.word], ["a", "b"])
+      assert.deepStrictEqual([(yield* first.answer).result?.word, (yield* second.answer).result?.word], ["a", "b"])
     }).pipe(Effect.scoped)
   )
 
@@ -109,13 +113,13 @@ describe("calls beyond what a server is given at a time", () => {
         const flood = call(yield* begin(machine("flood"), undefined, revision))
         const other = call(yield* begin(machine("other"), undefined, revision))
         for (let i = 0; i < 50; i++) yield* flood(`flood ${i}`)
-        const answer = yield* other("other")
+        const single = yield* other("other")
         assert.strictEqual(limits.waiting(), 50)
         yield* end("flood 0")
         yield* end("flood 1")
         assert.deepStrictEqual(made, ["flood 0", "flood 1", "other"])
         yield* end("other")
-        assert.strictEqual((yield* answer).result?.word, "other")
+        assert.strictEqual((yield* single.answer).result?.word, "other")
       }
     }).pipe(Effect.scoped)
   )
@@ -128,12 +132,12 @@ describe("calls beyond what a server is given at a time", () => {
       const eve = call(yield* begin(person("eve@example.com")))
       yield* ada("a")
       yield* ada("b")
-      assert.deepStrictEqual((yield* yield* ada("c")).error, {
+      assert.deepStrictEqual((yield* (yield* ada("c")).answer).error, {
         code: 1429,
         message: "The call was not sent: 1 of your calls wait already (MCP_MAX_QUEUED_PER_USER)"
       })
       yield* bob("d")
-      assert.deepStrictEqual((yield* yield* eve("e")).error, {
+      assert.deepStrictEqual((yield* (yield* eve("e")).answer).error, {
         code: 1429,
         message: 'The call was not sent: 2 calls wait for server "one" already (mcpServers.one.maxQueuedCalls)'
       })
@@ -150,7 +154,7 @@ describe("calls beyond what a server is given at a time", () => {
       yield* TestClock.adjust("59 seconds")
       assert.strictEqual(limits.waiting(), 1)
       yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual((yield* late).error, {
+      assert.deepStrictEqual((yield* late.answer).error, {
         code: 1429,
         message:
           'The call was not sent: it waited 1m for its turn, for server "one" works on 1 calls (mcpServers.one.maxConcurrentCalls)'
@@ -172,7 +176,7 @@ describe("calls beyond what a server is given at a time", () => {
       yield* bob("c")
       const notice = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } }
       yield* ask(principal, undefined, { headers: client.headers, body: notice })
-      assert.strictEqual((yield* cancelled).error?.code, 1499)
+      assert.strictEqual((yield* cancelled.answer).error?.code, 1499)
       assert.strictEqual(limits.waiting(), 1)
       yield* end("a")
       assert.deepStrictEqual(made, ["a", "c"])
@@ -186,7 +190,7 @@ describe("calls beyond what a server is given at a time", () => {
       const all = [yield* ada("a"), yield* ada("b"), yield* ada("c")]
       const proxy = yield* Effect.provide(Proxy, services)
       yield* proxy.abort
-      const codes = yield* Effect.forEach(all, (answer) => Effect.map(answer, ({ error }) => error?.code))
+      const codes = yield* Effect.forEach(all, ({ answer }) => Effect.map(answer, ({ error }) => error?.code))
       assert.deepStrictEqual([codes, limits.waiting()], [[1499, 1499, 1499], 0])
       assert.isAtMost(made.length, 1)
     }).pipe(Effect.scoped)
@@ -256,7 +260,7 @@ describe("a call that waits for its user's answer", () => {
       const gate = yield* Deferred.make<void>()
       const play: MemoryServer["play"] = (request, { ask }) =>
         Effect.gen(function* () {
-          const { word } = request.params?.["arguments"] as { readonly word: string }
+          const word = wordOf(request)
           begun.push(word)
           if (word === "asks") yield* ask(question())
           else yield* Deferred.await(gate)
@@ -289,7 +293,7 @@ describe("a call that waits for its user's answer", () => {
 describe("the bytes of calls under way", () => {
   it.effect("count until the call is over, whichever way it ends; where there is no room a call is not sent", () =>
     Effect.gen(function* () {
-      const buffers = new ByteBudget(4000)
+      const buffers = new ByteBudget(10_000)
       const { begin, call, end, limits, made } = yield* scene({ bounds: Layer.succeed(Buffers, buffers) })
       const ada = call(yield* begin(person("ada@example.com")))
       const idle = buffers.taken
@@ -297,12 +301,14 @@ describe("the bytes of calls under way", () => {
       const first = yield* ada(long)
       const late = yield* ada("b")
       assert.isAbove(buffers.taken, idle + 2500)
-      const refused = yield* yield* ada("y".repeat(2000))
+      const refused = yield* (yield* ada("y".repeat(7600))).answer
       assert.match(refused.error?.message ?? "", /^The (call was not sent|body is not taken): .*MCP_BUFFER_BYTES/u)
       yield* TestClock.adjust("1 minute")
-      assert.strictEqual((yield* late).error?.code, 1429)
+      assert.strictEqual((yield* late.answer).error?.code, 1429)
       yield* end(long)
-      assert.strictEqual((yield* first).result?.word, long)
+      assert.strictEqual((yield* first.answer).result?.word, long)
+      // What was said on streams is kept for a while, for those who come back.
+      yield* TestClock.adjust("11 minutes")
       assert.deepStrictEqual([buffers.taken, limits.waiting(), made], [idle, 0, [long]])
     }).pipe(Effect.scoped)
   )
