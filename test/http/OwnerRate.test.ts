@@ -104,7 +104,7 @@ describe("more requests than one owner may make", () => {
         ["ada@example.com", "More than 1 requests a second (MCP_RATE_LIMIT): refused 50 times"],
         ["bob@example.com", "More than 1 requests a second (MCP_RATE_LIMIT): refused 50 times"]
       ])
-      const [record] = records.filter(({ kind }) => kind === "refusal")
+      const record = records.find(({ kind }) => kind === "refusal")
       assert.deepStrictEqual([record?.outcome, record?.code, record?.millis], ["limited", 1429, 490])
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(refusals().length, 2)
