@@ -331,6 +331,11 @@ export class EventLogs {
     log.clear()
   }
 
+  /** Drops all of them: nobody can come back to this process's. */
+  clear(): void {
+    for (const log of [...this.logs.values()]) this.drop(log)
+  }
+
   /** Drops what nobody has read for too long; and, while all together hold too much, what nobody has read for longest. */
   sweep(now: number): void {
     this.now = now
@@ -358,7 +363,12 @@ export class Streams extends Context.Service<Streams, EventLogs>()("mcp-proxy/ga
         streams: yield* StreamBounds
       })
       const forget = buffers.onShortage((bytes) => logs.spare(bytes))
-      yield* Effect.addFinalizer(() => Effect.sync(forget))
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          forget()
+          logs.clear()
+        })
+      )
       yield* Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sync(() => logs.sweep(now))).pipe(
         Effect.repeat(Schedule.spaced("5 seconds")),
         Effect.forkScoped

@@ -129,6 +129,7 @@ const make = Effect.gen(function* () {
   const process = randomUUID()
   const parked = new Map<string, Parked>()
   const byExchange = new WeakMap<ModernExchange, Parked>()
+  yield* Effect.addFinalizer(() => Effect.sync(() => parked.forEach(({ exchange }) => exchange.forgotten())))
 
   const stateFor = Effect.fnUntraced(function* (
     requester: Requester,

@@ -235,6 +235,8 @@ export class Sessions extends Context.Service<
         yield* fleet.release(session.key)
       })
 
+      yield* Effect.addFinalizer(() => Effect.sync(() => sessions.forEach((session) => session.dismiss())))
+
       yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.forEach(
           [...sessions.values()],

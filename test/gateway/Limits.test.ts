@@ -77,7 +77,7 @@ const scene = Effect.fnUntraced(function* (options: Options = {}) {
             readonly error?: { readonly code: number; readonly message: string }
           }
       )
-      return { answer }
+      return { answer, close: Fiber.interrupt(fiber) }
     })
 
   /** Ends a call at its server, and waits until the next turn has come, where somebody waits. */
@@ -178,6 +178,20 @@ describe("calls beyond what a server is given at a time", () => {
       yield* ask(principal, undefined, { headers: client.headers, body: notice })
       assert.strictEqual((yield* cancelled.answer).error?.code, 1499)
       assert.strictEqual(limits.waiting(), 1)
+      yield* end("a")
+      assert.deepStrictEqual(made, ["a", "c"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("whose request a modern client closes are not made either", () =>
+    Effect.gen(function* () {
+      const { begin, call, end, limits, made } = yield* scene()
+      const ada = call(yield* begin(person("ada@example.com"), undefined, "2026-07-28"))
+      yield* ada("a")
+      const { close } = yield* ada("b")
+      yield* ada("c")
+      yield* close
+      yield* arrived(() => limits.waiting() === 1)
       yield* end("a")
       assert.deepStrictEqual(made, ["a", "c"])
     }).pipe(Effect.scoped)

@@ -107,12 +107,26 @@ const make = Effect.gen(function* () {
     return Effect.map(response, (served) => HttpServerResponse.toWeb(served))
   }
 
+  /** The whole body. Interruption closes the connection, as far as there is one. */
+  const textOf = (response: Response): Effect.Effect<string> =>
+    Effect.suspend(() => {
+      const reader = response.body?.getReader()
+      const read = async (): Promise<string> => {
+        const chunks: Array<Uint8Array> = []
+        for (let chunk = await reader?.read(); chunk?.done === false; chunk = await reader?.read())
+          chunks.push(chunk.value)
+        return Buffer.concat(chunks).toString()
+      }
+      return Effect.onInterrupt(Effect.promise(read), () => Effect.promise(async () => void (await reader?.cancel())))
+    })
+
   const ask = (principal: Principal, server: string | undefined, asked: Asked): Effect.Effect<Answered> =>
     Effect.flatMap(respond(principal, server, asked), (response) =>
-      Effect.map(
-        Effect.promise(() => response.text()),
-        (body) => ({ status: response.status, headers: Object.fromEntries(response.headers), body })
-      )
+      Effect.map(textOf(response), (body) => ({
+        status: response.status,
+        headers: Object.fromEntries(response.headers),
+        body
+      }))
     )
 
   /** What comes on an event stream, as it comes. */
