@@ -333,7 +333,7 @@ export class EventLogs {
 
   /** Drops all of them: nobody can come back to this process's. */
   clear(): void {
-    for (const log of [...this.logs.values()]) this.drop(log)
+    for (const log of this.logs.values()) this.drop(log)
   }
 
   /** Drops what nobody has read for too long; and, while all together hold too much, what nobody has read for longest. */
