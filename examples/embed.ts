@@ -24,6 +24,7 @@ import {
   Draining,
   Gatekeeper,
   Gateway,
+  makeServer,
   type GatewayConfig,
   HttpAgent,
   Reaper,
@@ -38,7 +39,7 @@ const PORT = 8765
 
 const config: GatewayConfig = {
   servers: [
-    {
+    makeServer({
       id: ServerId.make("files"),
       transport: {
         _tag: "Stdio",
@@ -47,16 +48,9 @@ const config: GatewayConfig = {
         env: {},
         cwd: undefined
       },
-      era: "auto",
-      isolation: "shared",
       enabledTools: ["read_*", "list_*"],
-      disabledTools: [],
-      callTimeout: Duration.minutes(1),
-      startTimeout: Duration.minutes(1),
-      calls: { concurrent: 256, queued: 1024 },
-      restart: undefined,
-      description: undefined
-    }
+      callTimeout: Duration.minutes(1)
+    })
   ],
   naming: "auto",
   pageSize: 1000,

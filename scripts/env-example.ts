@@ -27,6 +27,7 @@ const HEADINGS: Readonly<Record<keyof typeof groups, string>> = {
   streams: "Event streams",
   bounds: "Sizes",
   upstream: "Upstream servers",
+  fleet: "Changed configurations",
   storage: "State",
   log: "Log"
 }

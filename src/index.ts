@@ -8,7 +8,7 @@
 /** The failures that a gateway answers with. */
 export * as Errors from "./domain/Errors.ts"
 /** Configurations: `GatewayConfig` and what is in one. */
-export type { GatewayConfig, ServerConfig, Transport } from "./domain/ServerConfig.ts"
+export { type GatewayConfig, makeServer, type ServerConfig, type Transport } from "./domain/ServerConfig.ts"
 export { ServerId, SessionKey, Subject } from "./domain/ServerId.ts"
 export { anonymous, type Principal } from "./domain/Principal.ts"
 export type { Caller, Isolation, Lane } from "./domain/Lane.ts"
@@ -31,6 +31,7 @@ export * as SqliteStore from "./storage/SqliteStore.ts"
 export { type Peer, Upstream, type UpstreamError, type UpstreamEvent, type UpstreamState } from "./upstream/Upstream.ts"
 /** What the servers were found to speak; over a `Store`. */
 export { EraVerdicts } from "./upstream/EraVerdicts.ts"
+export { Restraint } from "./upstream/Restraint.ts"
 export * as Supervisor from "./upstream/Supervisor.ts"
 export { HttpAgent } from "./upstream/HttpAgent.ts"
 export { Reaper } from "./upstream/Reaper.ts"

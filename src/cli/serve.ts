@@ -1,6 +1,9 @@
 /** `serve`: run the proxy until it is told to stop. */
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Path from "effect/Path"
 import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
@@ -13,9 +16,13 @@ import * as Outgoing from "../auth/providers/Outgoing.ts"
 import * as Providers from "../auth/providers/Providers.ts"
 import type { Provider } from "../auth/ProviderSettings.ts"
 import * as PublicUrl from "../auth/PublicUrl.ts"
+import type { Audit } from "../access/Audit.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
+import * as ConfigSource from "../config/ConfigSource.ts"
+import * as Catalogue from "../domain/Catalogue.ts"
 import type { GatewayConfig } from "../domain/ServerConfig.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import * as Reload from "../fleet/Reload.ts"
 import * as Gateway from "../gateway/Gateway.ts"
 import { Address, type AddressOptions, endpointUrl } from "../http/Address.ts"
 import * as ClientLines from "../http/ClientLines.ts"
@@ -28,16 +35,17 @@ import { DESCRIPTION } from "../observability/Version.ts"
 import * as Remnants from "../settings/Remnants.ts"
 import { SettingsError } from "../settings/Settings.ts"
 import * as Bounds from "../upstream/Bounds.ts"
-import type { AllSettings } from "./AllSettings.ts"
+import * as AllSettings from "./AllSettings.ts"
 import * as Host from "./Host.ts"
 import * as Served from "./Served.ts"
+import { hangups } from "./signals.ts"
 
 const log = logger("main")
 
 /** Waits until every server has been tried. */
 export const settled = Effect.gen(function* () {
   const fleet = yield* Fleet
-  const upstreams = fleet.config.servers.flatMap(({ id }) => fleet.shared(id) ?? [])
+  const upstreams = fleet.config().servers.flatMap(({ id }) => fleet.shared(id) ?? [])
   yield* Effect.forEach(upstreams, (upstream) => upstream.settled, { concurrency: "unbounded", discard: true })
   return upstreams
 })
@@ -47,7 +55,11 @@ const summarize = Effect.gen(function* () {
   const upstreams = yield* settled
   const states = upstreams.map(({ state }) => SubscriptionRef.getUnsafe(state))
   const ready = states.filter(({ status }) => status._tag === "Ready")
-  const tools = ready.reduce((sum, { catalogue }) => sum + catalogue.lists.tools.length, 0)
+  const tools = upstreams.reduce(
+    (sum, { config, state }) =>
+      sum + Catalogue.offered(SubscriptionRef.getUnsafe(state).catalogue.lists, config).tools.length,
+    0
+  )
   yield* log.info(`${ready.length} of ${states.length} servers are ready, with ${tools} tools`)
 })
 
@@ -77,12 +89,12 @@ const announceSignIn = Effect.fnUntraced(function* (address: AddressOptions, pro
   }
   const summary = policy.summary()
   yield* log[summary.level](summary.text)
-  for (const remark of policy.remarks(fleet.config.servers.map(({ id }) => id))) yield* log.warning(remark)
+  for (const remark of policy.remarks(fleet.config().servers.map(({ id }) => id))) yield* log.warning(remark)
 })
 
 /** Serves a configuration until interrupted. `afterwards` runs once requests are served. */
 export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
-  readonly settings: AllSettings
+  readonly settings: AllSettings.AllSettings
   readonly config: GatewayConfig
   readonly address: AddressOptions
   readonly keys: KeySource
@@ -91,11 +103,14 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
   readonly access: Layer.Layer<AccessPolicy, E2>
   /** Wait for a busy port, as after a restart. */
   readonly waitForPort: boolean
+  /** How other configurations are put into force; undefined: never. */
+  readonly reload?: Layer.Layer<Reload.Reload, never, Audit | Fleet | FileSystem.FileSystem | Path.Path>
   readonly afterwards: Effect.Effect<void, E, R>
 }) {
-  const { access, address, afterwards, config, keys, provider, settings, waitForPort } = options
+  const { access, address, afterwards, config, keys, provider, reload, settings, waitForPort } = options
   // The socket first: where it cannot be had, nothing else need be started.
   const server = Layer.merge(Served.layer(settings, address, provider), KeyChange.layer).pipe(
+    Layer.provideMerge(reload ?? Layer.empty),
     Layer.provideMerge(Gateway.layer(config)),
     Layer.provideMerge(Layer.merge(access, Host.audit(settings))),
     Layer.provide(Host.durable(settings, keys)),
@@ -110,7 +125,11 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
       })
     )
   )
-  const running = afterwards.pipe(Effect.andThen(Effect.forkScoped(summarize)), Effect.andThen(Effect.never))
+  const ended = Effect.flatMap(
+    Reload.optional,
+    Option.match({ onNone: () => Effect.never, onSome: (found) => found.ended })
+  )
+  const running = afterwards.pipe(Effect.andThen(Effect.forkScoped(summarize)), Effect.andThen(ended))
   return yield* Effect.scoped(Effect.provide(running, server))
 })
 
@@ -121,7 +140,7 @@ const decide = ({
   http,
   keys,
   providers
-}: AllSettings): Result.Result<Exposure.Exposure, SettingsError> => {
+}: AllSettings.AllSettings): Result.Result<Exposure.Exposure, SettingsError> => {
   const decided = Exposure.decide(auth, {
     host: http.host,
     baseUrl: http.baseUrl,
@@ -137,12 +156,9 @@ const decide = ({
 }
 
 /** Runs until interrupted. Fails where the environment or the configuration file cannot be meant. */
-export const serve = Effect.fnUntraced(function* (settings: AllSettings) {
+export const serve = Effect.fnUntraced(function* (settings: AllSettings.AllSettings) {
   const { baseUrl, host, keys, mode, warnings } = yield* Effect.fromResult(decide(settings))
   for (const warning of yield* Remnants.warnings) yield* log.warning(warning)
-  if (settings.config.liveReload) {
-    yield* log.warning("MCP_LIVE_RELOAD is not used yet: restart the proxy after changing its configuration.")
-  }
   const loaded = yield* Host.loadConfig(settings)
   yield* ConfigFile.logRemarks(loaded)
   if (settings.config.strict) yield* ConfigFile.requireAll(loaded.path, loaded)
@@ -154,5 +170,26 @@ export const serve = Effect.fnUntraced(function* (settings: AllSettings) {
   )
   const access = Host.access(settings)
   const provider = mode._tag === "None" ? undefined : Providers.layer(mode.provider).pipe(Layer.provide(Outgoing.layer))
-  return yield* run({ settings, config: loaded.config, address, keys, provider, access, waitForPort: true, afterwards })
+  const source = ConfigSource.layer({
+    source: yield* Host.configSource(settings),
+    strict: settings.config.strict,
+    initial: loaded,
+    settings: AllSettings.names
+  })
+  const reload = Reload.layer({
+    mode: Option.getOrElse(settings.config.reloadMode, () => "in-process" as const),
+    isLive: settings.config.liveReload,
+    triggers: hangups
+  }).pipe(Layer.provide(source))
+  return yield* run({
+    settings,
+    config: loaded.config,
+    address,
+    keys,
+    provider,
+    access,
+    waitForPort: true,
+    reload,
+    afterwards
+  })
 })

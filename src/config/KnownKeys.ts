@@ -140,7 +140,7 @@ const OTHERS: Readonly<Record<string, Treatment | ReadonlyArray<Treatment>>> = {
   customUserVars: ignored("it asks for values in another program; name variables"),
   serverInstructions: ignored("a server's own instructions are passed on"),
   prompts: ignored("prompts are not filtered"),
-  longRunning: ignored("a call may last as long as its server reports progress"),
+  longRunning: ignored("a call may last as long as its server reports progress, up to maxCallTime"),
   requiresOAuth: planned(upstreamSignIn),
   default_tools_approval_mode: ignored(clientSide),
   name: ignored(display),
@@ -208,7 +208,7 @@ const OWN_FORMS: ReadonlyMap<string, (value: unknown) => unknown> = new Map([
 ])
 
 const OWN: Readonly<Record<string, Treatment>> = Object.fromEntries(
-  Object.keys(ServerEntry.fields).map((key) => [key, key === "reload" ? planned("live reload") : honoured])
+  Object.keys(ServerEntry.fields).map((key) => [key, honoured])
 )
 
 /** Key → its treatment, or the several keys of ours that it is spread over. */

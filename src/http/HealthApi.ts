@@ -4,6 +4,7 @@ import * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import { FAILURE_CLASSES } from "../domain/UpstreamFailure.ts"
 
 export const Health = Schema.Struct({
   status: Schema.Literal("healthy"),
@@ -18,6 +19,10 @@ export const ServerReport = Schema.Struct({
   status: Schema.String,
   /** The status with its reason. */
   detail: Schema.String,
+  /** The class of what is wrong, whether it keeps the server from being up or from being called. */
+  failure: Schema.NullOr(Schema.Literals(FAILURE_CLASSES)),
+  /** Open: calls kept failing, so none is made for a while. Half open: one may try. */
+  circuit: Schema.Literals(["closed", "open", "half-open"]),
   transport: Schema.String,
   isolation: Schema.String,
   tools: Schema.Finite,
@@ -39,6 +44,17 @@ export const AuditReport = Schema.Struct({
   fault: Schema.optionalKey(Schema.NullOr(Schema.String))
 })
 
+/** Whether what is in the files is in force. */
+export const ConfigurationReport = Schema.Struct({
+  path: Schema.String,
+  /** When what is in force was read, in epoch milliseconds. */
+  loadedAt: Schema.Finite,
+  /** Why the file, as it was last read, is not in force. */
+  problem: Schema.NullOr(Schema.String),
+  /** Settings that have changed since the start. */
+  takesEffectAtRestart: Schema.Array(Schema.String)
+})
+
 export const Readiness = Schema.Struct({
   status: Schema.Literals(["ready", "draining"]),
   service: Schema.Literal("mcp-proxy"),
@@ -53,8 +69,9 @@ export const Readiness = Schema.Struct({
   sessions: Schema.Finite,
   /** In full for callers on this machine and administrators; for others only the number of lost records, if there are any. */
   audit: Schema.optionalKey(AuditReport),
-  /** For callers on this machine and administrators only. */
-  upstreams: Schema.optionalKey(Schema.Array(ServerReport))
+  /** Both for callers on this machine and administrators only. */
+  upstreams: Schema.optionalKey(Schema.Array(ServerReport)),
+  configuration: Schema.optionalKey(ConfigurationReport)
 })
 export type Readiness = typeof Readiness.Type
 

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import type * as Pull from "effect/Pull"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as ChildProcess from "effect/process/ChildProcess"
@@ -56,7 +57,8 @@ const receiveLine = (receiver: Receiver, line: Line, maxMessage: number, why: ()
   if (id !== null) receiver.failed(Number(id[1]), new AnswerRefused({ reason }))
 }
 
-const startError = (reason: string): ConnectionLost => new ConnectionLost({ reason, unsent: true })
+const startError = (reason: string): ConnectionLost =>
+  new ConnectionLost({ reason, unsent: true, ending: "unreachable" })
 
 /** What the platform says of a command that cannot be started, without the command's arguments. */
 const explain = (tag: string, command: string): string =>
@@ -97,7 +99,10 @@ export const open =
         .pipe(Effect.mapError((error) => startError(explain(error.reason._tag, display(stdio.command)))))
       yield* reaper.guard(child.pid)
 
-      const outbox = yield* Queue.unbounded<Uint8Array, Cause.Done>()
+      /** Requests by their ids, all else as it is. */
+      const outbox = yield* Queue.unbounded<Uint8Array | number, Cause.Done>()
+      /** The requests that the process cannot have seen yet. */
+      const unwritten = new Map<number, Uint8Array>()
       const [queued, partial] = [new Holding(buffers), new Holding(buffers)]
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
@@ -105,6 +110,11 @@ export const open =
           partial.release()
         })
       )
+      const takeOut = (request: number): Uint8Array | undefined => {
+        const message = unwritten.get(request)
+        unwritten.delete(request)
+        return message
+      }
       const lost = yield* Deferred.make<never, ConnectionLost>()
       const lose = (reason: string) => Deferred.fail(lost, new ConnectionLost({ reason, unsent: false }))
 
@@ -148,15 +158,18 @@ export const open =
         Effect.ignore,
         Effect.forkScoped
       )
-      // The next message is asked for once the one before is written: until then it counts.
+      // The next message is taken out when there is room for it in the pipe. The one before is written then, and counts no more.
       let writing = 0
-      const next = Effect.suspend(() => {
+      const next: Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, never, void> = Effect.suspend(() => {
         queued.remove(writing)
         writing = 0
-        return Effect.map(Queue.take(outbox), (bytes) => {
-          writing = bytes.length
+        return Effect.flatMap(Queue.take(outbox), (entry) => {
+          const message = typeof entry === "number" ? takeOut(entry) : entry
+          // A request that nobody waits for any more.
+          if (message === undefined) return next
+          writing = message.length
           // One write for a message and its end: a second one would cost as much as the first.
-          return Arr.of(Buffer.concat([bytes, LINE_FEED]))
+          return Effect.succeed(Arr.of(Buffer.concat([message, LINE_FEED])))
         })
       })
       yield* Stream.fromPull(Effect.succeed(next)).pipe(
@@ -177,7 +190,7 @@ export const open =
 
       const transport: Transport = {
         forgettingCancels: false,
-        send: (message) =>
+        send: (message, request) =>
           Effect.suspend((): Effect.Effect<void, TransportError> => {
             if (queued.bytes > 0 && queued.bytes + message.length > MAX_OUTBOX) {
               const reason = `it does not read its input; ${queued.bytes} bytes are waiting for it already`
@@ -186,11 +199,13 @@ export const open =
             if (!queued.add(message.length)) {
               return Effect.fail(new MessageRefused({ reason: Bounds.noRoom(buffers) }))
             }
-            return Queue.offerUnsafe(outbox, message)
+            if (request !== undefined) unwritten.set(request, message)
+            return Queue.offerUnsafe(outbox, request ?? message)
               ? Effect.void
-              : Effect.fail(new ConnectionLost({ reason: "it has been stopped", unsent: true }))
+              : Effect.fail(new ConnectionLost({ reason: "it has been stopped", unsent: true, ending: "closed" }))
           }),
-        forget: () => Effect.void,
+        forget: (request) => Effect.sync(() => queued.remove(takeOut(request)?.length ?? 0)),
+        unsent: (request) => unwritten.has(request),
         agreed: () => Effect.void,
         lost: Deferred.await(lost)
       }

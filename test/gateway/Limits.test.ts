@@ -151,13 +151,13 @@ describe("calls beyond what a server is given at a time", () => {
       const ada = call(yield* begin(person("ada@example.com")))
       yield* ada("a")
       const late = yield* ada("b")
-      yield* TestClock.adjust("59 seconds")
+      yield* TestClock.adjust("299 seconds")
       assert.strictEqual(limits.waiting(), 1)
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual((yield* late.answer).error, {
         code: 1429,
         message:
-          'The call was not sent: it waited 1m for its turn, for server "one" works on 1 calls (mcpServers.one.maxConcurrentCalls)'
+          'The call was not sent: it waited 5m for its turn, for server "one" works on 1 calls (mcpServers.one.maxConcurrentCalls)'
       })
       assert.strictEqual(records.at(-1)?.outcome, "limited")
       yield* end("a")
@@ -317,7 +317,7 @@ describe("the bytes of calls under way", () => {
       assert.isAbove(buffers.taken, idle + 2500)
       const refused = yield* (yield* ada("y".repeat(7600))).answer
       assert.match(refused.error?.message ?? "", /^The (call was not sent|body is not taken): .*MCP_BUFFER_BYTES/u)
-      yield* TestClock.adjust("1 minute")
+      yield* TestClock.adjust("5 minutes")
       assert.strictEqual((yield* late.answer).error?.code, 1429)
       yield* end(long)
       assert.strictEqual((yield* first.answer).result?.word, long)

@@ -37,7 +37,7 @@ describe("a stdio server", () => {
     const buffers = new ByteBudget(limit)
     const config = serverConfig({ era: "legacy", transport: { _tag: "Stdio", ...raw, env: {}, cwd: undefined } })
     const services = yield* Layer.build(
-      Supervisor.layer(config, Lane.shared, new Shelf(), () => {}).pipe(
+      Supervisor.layer({ config, lane: Lane.shared, shelf: new Shelf(), publish: () => {} }).pipe(
         Layer.provide(EraVerdicts.layer.pipe(Layer.provide(Store.layerMemory))),
         Layer.provide(platform),
         Layer.provide(Layer.succeed(Buffers, buffers))

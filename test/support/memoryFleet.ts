@@ -3,17 +3,20 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Catalogue from "../../src/domain/Catalogue.ts"
-import { UpstreamDown } from "../../src/domain/Errors.ts"
+import { downWith } from "../../src/domain/Errors.ts"
 import type { QueueBounds } from "../../src/domain/FairQueue.ts"
 import * as Frame from "../../src/domain/Frame.ts"
 import * as Json from "../../src/domain/Json.ts"
 import * as Lane from "../../src/domain/Lane.ts"
 import type { Era } from "../../src/domain/Protocol.ts"
-import { DEFAULT_CALLS, type GatewayConfig, type Naming, type ServerConfig } from "../../src/domain/ServerConfig.ts"
+import { type GatewayConfig, makeServer, type Naming, type ServerConfig } from "../../src/domain/ServerConfig.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
+import type { UpstreamStatus } from "../../src/domain/UpstreamStatus.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
+import { Restraint } from "../../src/upstream/Restraint.ts"
 import type { CallHandlers } from "../../src/upstream/Rpc.ts"
 import type { LaneEvent, Upstream, UpstreamState } from "../../src/upstream/Upstream.ts"
 
@@ -68,24 +71,20 @@ const EVERYTHING = {
   logging: {}
 }
 
-const config = (id: ServerId, { calls = DEFAULT_CALLS }: MemoryServer): ServerConfig => ({
-  id,
-  transport: { _tag: "Unusable", reason: "there is nothing behind it" },
-  era: "auto",
-  isolation: "shared",
-  enabledTools: undefined,
-  disabledTools: [],
-  callTimeout: Duration.minutes(1),
-  startTimeout: Duration.minutes(1),
-  calls,
-  restart: undefined,
-  description: undefined
-})
+const config = (id: ServerId, { calls }: MemoryServer): ServerConfig =>
+  makeServer({ id, calls, transport: { _tag: "Unusable", reason: "there is nothing behind it" } })
+
+const DOWN: UpstreamStatus = {
+  _tag: "Failed",
+  failure: "crash",
+  reason: "it is out of order",
+  retryAt: undefined
+}
 
 const stateFor = (server: MemoryServer, shelf: Catalogue.Shelf): UpstreamState => {
   const status = server.status ?? "up"
   return {
-    status: status === "up" ? { _tag: "Ready" } : { _tag: "Failed", reason: "it is out of order" },
+    status: status === "up" ? { _tag: "Ready" } : DOWN,
     peer:
       status === "silent"
         ? undefined
@@ -138,6 +137,7 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
       config: config(ServerId.make(name), servers[name]!),
       lane: Lane.shared,
       state,
+      restraint: new Restraint(false),
       settled: Effect.void,
       retry: Effect.sync(() => void reached.push(`${name} retry`)),
       freshen: Effect.void,
@@ -149,7 +149,7 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
           const request = JSON.parse(Buffer.from(message).toString()) as MemoryRequest
           reached.push(`${name} ${request.method}`)
           if ((server.status ?? "up") !== "up") {
-            return yield* new UpstreamDown({ server: name, status: "failed: it is out of order" })
+            return yield* downWith(name, DOWN, 0)
           }
           if (server.gate !== undefined) yield* server.gate
           const say = Effect.fnUntraced(function* () {
@@ -186,13 +186,17 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
     layer: Layer.succeed(
       Fleet,
       Fleet.of({
-        config: gateway,
+        config: () => gateway,
+        changes: Stream.concat(Stream.make(gateway), Stream.never),
+        apply: () => Effect.die(new Error("the servers of this fleet are given once and for all")),
         events,
         shared: (server) => upstreams.get(server),
         peek: (server) => upstreams.get(server),
         borrow: (server) => Effect.succeed(upstreams.get(server)!),
+        attend: (server, _, use) => Effect.scoped(Effect.andThen(use(upstreams.get(server)!), Effect.never)) as never,
         hold: () => Effect.void,
-        release: () => Effect.void
+        release: () => Effect.void,
+        lanes: () => 0
       })
     ),
     reached,
