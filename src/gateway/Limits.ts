@@ -65,11 +65,11 @@ export class Limits extends Context.Service<
 
 const notSent = (why: string): LimitReached => new LimitReached({ limit: `The call was not sent: ${why}` })
 
-/** Whose bound it is, and how it is set. */
-const bound = (which: Bound, { calls, id }: ServerConfig, perOwner: QueueBounds): string =>
+/** Which bound keeps calls waiting, and how it is set. */
+const atATime = (which: Bound, { calls, id }: ServerConfig, perOwner: QueueBounds): string =>
   which === "owner"
-    ? `${perOwner.concurrent} of your calls are under way (${settings.concurrent.name})`
-    : `server "${id}" works on ${calls.concurrent} calls (mcpServers.${id}.maxConcurrentCalls)`
+    ? `you may make ${perOwner.concurrent} at a time (${settings.concurrent.name})`
+    : `server "${id}" is given ${calls.concurrent} at a time (mcpServers.${id}.maxConcurrentCalls)`
 
 export const layer: Layer.Layer<Limits> = Layer.effect(
   Limits,
@@ -104,9 +104,9 @@ export const layer: Layer.Layer<Limits> = Layer.effect(
           Effect.timeoutOrElse({
             duration: server.callTimeout,
             orElse: () => {
-              const time = Duration.format(server.callTimeout)
-              const why = bound(place.waitsFor, server, perOwner)
-              return Effect.fail(notSent(`it waited ${time} for its turn, for ${why}`))
+              const seconds = Duration.toSeconds(server.callTimeout)
+              const why = atATime(place.waitsFor, server, perOwner)
+              return Effect.fail(notSent(`its turn did not come within ${seconds} s; ${why}`))
             }
           })
         ),

@@ -157,7 +157,7 @@ describe("calls beyond what a server is given at a time", () => {
       assert.deepStrictEqual((yield* late.answer).error, {
         code: 1429,
         message:
-          'The call was not sent: it waited 5m for its turn, for server "one" works on 1 calls (mcpServers.one.maxConcurrentCalls)'
+          'The call was not sent: its turn did not come within 300 s; server "one" is given 1 at a time (mcpServers.one.maxConcurrentCalls)'
       })
       assert.strictEqual(records.at(-1)?.outcome, "limited")
       yield* end("a")
