@@ -1,4 +1,5 @@
 /** `serve`: run the proxy until it is told to stop. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
@@ -24,12 +25,15 @@ import { isLoopback } from "../http/Guard.ts"
 import * as Listener from "../http/Listener.ts"
 import type { KeySource } from "../keys/KeySource.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 import { DESCRIPTION } from "../observability/Version.ts"
 import * as Remnants from "../settings/Remnants.ts"
 import { SettingsError } from "../settings/Settings.ts"
 import type { AllSettings } from "./AllSettings.ts"
 import * as Host from "./Host.ts"
 import * as Served from "./Served.ts"
+import * as Terminal from "./Terminal.ts"
+import * as Uncaught from "./Uncaught.ts"
 
 const log = logger("main")
 
@@ -103,7 +107,11 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
     Layer.provide(Listener.layer({ host: address.host, port: address.port, wait: waitForPort }))
   )
   const running = afterwards.pipe(Effect.andThen(Effect.forkScoped(summarize)), Effect.andThen(Effect.never))
-  return yield* Effect.scoped(Effect.provide(running, server))
+  // Whoever reads the log may stop doing so; that must not end the proxy.
+  yield* Effect.sync(Terminal.mayBeClosed)
+  return yield* Effect.scoped(Effect.provide(running, server)).pipe(Vital.untilLost, (program) =>
+    Uncaught.guard(program, ({ cause }) => log.critical("An error that nobody caught", {}, Cause.die(cause)))
+  )
 })
 
 /** What the settings come to; or all that is wrong with them. */

@@ -1,4 +1,4 @@
-/** What comes from outside the program's own logic: signals, the wrapper's end, and errors that nobody caught. */
+/** What comes from outside the program's own logic: signals, and the wrapper's end. */
 import * as Effect from "effect/Effect"
 import { Socket } from "node:net"
 import { WRAPPER_VARIABLE } from "./relaunch.ts"
@@ -20,17 +20,6 @@ const toldToStop = Effect.callback<void>((resume) => {
   return Effect.sync(() => {
     for (const signal of ALSO_STOPPING) process.off(signal, stop)
     wrapper?.destroy()
-  })
-})
-
-/** Dies of an error that nobody caught, so that finalizers run before the process ends. */
-const uncaught = Effect.callback<never>((resume) => {
-  const die = (error: unknown) => resume(Effect.die(error))
-  process.on("uncaughtException", die)
-  process.on("unhandledRejection", die)
-  return Effect.sync(() => {
-    process.off("uncaughtException", die)
-    process.off("unhandledRejection", die)
   })
 })
 
@@ -62,6 +51,6 @@ const impatience = Effect.acquireRelease(
     })
 )
 
-/** Runs a program until it ends, is told to stop, or something is thrown that nobody catches. */
+/** Runs a program until it ends, or is told to stop. */
 export const untilToldOtherwise = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A | void, E, R> =>
-  Effect.scoped(Effect.andThen(impatience, Effect.raceFirst(program, Effect.raceFirst(toldToStop, uncaught))))
+  Effect.scoped(Effect.andThen(impatience, Effect.raceFirst(program, toldToStop)))

@@ -17,6 +17,7 @@ import * as Lane from "../domain/Lane.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { Platform } from "../upstream/Connection.ts"
 import type { EraVerdicts } from "../upstream/EraVerdicts.ts"
 import * as Supervisor from "../upstream/Supervisor.ts"
@@ -170,13 +171,14 @@ export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform
         return new LaneKey(config, Lane.laneFor(config.isolation, caller))
       }
 
-      yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.forEach(
           [...open.values()].filter((lane) => isIdle(lane) && now - lane.lastUsed > Duration.toMillis(config.laneIdle)),
           (lane) => Effect.andThen(log.debug(`${lane.key.config.id}: closing an idle connection`), close(lane)),
           { discard: true }
         )
-      ).pipe(Effect.repeat(Schedule.spaced(SWEEP)), Effect.forkScoped)
+      )
+      yield* Vital.fork("The sweep over idle connections", Effect.repeat(sweep, Schedule.spaced(SWEEP)))
 
       return Fleet.of({
         config,

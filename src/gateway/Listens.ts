@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
 import type { Kind } from "../domain/Catalogue.ts"
@@ -20,6 +21,7 @@ import type { Entry } from "../domain/View.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import type { RootKey } from "../keys/RootKey.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { LaneEvent } from "../upstream/Upstream.ts"
 import * as Answers from "./Answers.ts"
 import type { Delivery, EventLog } from "./EventLog.ts"
@@ -133,13 +135,14 @@ const make = Effect.gen(function* () {
     listen.stream.append(Translate.forSubscription(event.frame, listen.id, { key: "uri", name: uri }))
   }
 
-  yield* Stream.fromPubSub(fleet.events).pipe(
-    Stream.runForEach((laneEvent) =>
+  const events = Stream.fromSubscription(yield* PubSub.subscribe(fleet.events))
+  yield* Vital.fork(
+    "The dispatch of servers' events to streams of changes",
+    Stream.runForEach(events, (laneEvent) =>
       Effect.sync(() => {
         for (const listen of listens) if (Lane.serves(laneEvent.lane, listen.requester.caller)) tell(listen, laneEvent)
       })
-    ),
-    Effect.forkScoped
+    )
   )
 
   const finish = ({ id, stream }: Listen): void => {
@@ -153,12 +156,15 @@ const make = Effect.gen(function* () {
   }
 
   // What somebody may see has changed: their lists perhaps with it, and whether there is anything at all.
-  yield* Stream.runForEach(policy.changes, () =>
-    Effect.sync(() => {
-      end(({ caller, endpoint }) => !catalog.exists(endpoint, caller.principal))
-      for (const listen of listens) tellLists(listen, listen.filter.kinds)
-    })
-  ).pipe(Effect.forkScoped)
+  yield* Vital.fork(
+    "Telling streams of changes of a new policy",
+    Stream.runForEach(policy.changes, () =>
+      Effect.sync(() => {
+        end(({ caller, endpoint }) => !catalog.exists(endpoint, caller.principal))
+        for (const listen of listens) tellLists(listen, listen.filter.kinds)
+      })
+    )
+  )
 
   return Listens.of({
     end,

@@ -18,6 +18,7 @@ import { Fleet } from "../fleet/Fleet.ts"
 import * as Seal from "../keys/Seal.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 import { Store } from "../storage/Store.ts"
 import type { ClientName } from "./Requester.ts"
 import { Session } from "./Session.ts"
@@ -182,7 +183,7 @@ export class Sessions extends Context.Service<
         yield* fleet.release(session.key)
       })
 
-      yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.forEach(
           [...sessions.values()],
           (session) => {
@@ -191,7 +192,8 @@ export class Sessions extends Context.Service<
           },
           { discard: true }
         )
-      ).pipe(Effect.repeat(Schedule.spaced("1 minute")), Effect.forkScoped)
+      )
+      yield* Vital.fork("The sweep over sessions", Effect.repeat(sweep, Schedule.spaced("1 minute")))
 
       return Sessions.of({
         begin: Effect.fnUntraced(function* ({ capabilities, client, endpoint, principal, revision }) {

@@ -6,6 +6,7 @@ import * as FiberMap from "effect/FiberMap"
 import * as Redacted from "effect/Redacted"
 import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
+import * as Attached from "./Attached.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { ConnectionLost, type Open, SessionExpired, type Transport, type TransportError } from "./Transport.ts"
@@ -120,7 +121,8 @@ export const open =
             if (!receiver.isOpen(request)) return Effect.void
             return outcome.streamed ? resume(request, outcome) : Effect.fail(unanswered)
           }),
-          Effect.catch((error) => Effect.sync(() => receiver.failed(request, error)))
+          Effect.catch((error) => Effect.sync(() => receiver.failed(request, error))),
+          (conversation) => Attached.guard(conversation, (why) => Effect.sync(() => receiver.failed(request, why)))
         )
 
       /** The stream for what no request accounts for. Servers need not have one (405). */
@@ -160,7 +162,8 @@ export const open =
         forget: (request) => FiberMap.remove(streams, request),
         agreed: (agreed) => {
           revision = agreed
-          return Effect.asVoid(FiberMap.run(streams, "standing", standing))
+          const attached = Attached.guard(standing, (why) => Deferred.fail(lost, why))
+          return Effect.asVoid(FiberMap.run(streams, "standing", attached))
         },
         lost: Deferred.await(lost)
       }

@@ -6,6 +6,7 @@ import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { HEADER, isModernError, type ModernRevision } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
+import * as Attached from "./Attached.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { headersOf } from "./HttpTransport.ts"
@@ -53,7 +54,8 @@ export const open =
             return Effect.fail(new ConnectionLost({ reason, unsent: false }))
           }),
           Effect.tapErrorTag("ConnectionLost", (error) => (error.unsent ? Deferred.fail(lost, error) : Effect.void)),
-          Effect.catch((error) => Effect.sync(() => receiver.failed(request, error)))
+          Effect.catch((error) => Effect.sync(() => receiver.failed(request, error))),
+          (conversation) => Attached.guard(conversation, (why) => Effect.sync(() => receiver.failed(request, why)))
         )
 
       const transport: Transport = {

@@ -9,6 +9,7 @@ import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE, isModernRevision, META } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
+import * as Attached from "./Attached.ts"
 import {
   ConnectionLost,
   type MessageHeaders,
@@ -76,6 +77,8 @@ export interface Rpc {
   readonly agreed: (revision: string) => Effect.Effect<void>
   /** Fails when the connection is lost, with all that was in flight on it; never succeeds. */
   readonly lost: Effect.Effect<never, ConnectionLost>
+  /** Gives the connection up for lost. */
+  readonly lose: (why: ConnectionLost) => Effect.Effect<void>
   /** Succeeds when the server has ended the session. What is in flight may still be answered. */
   readonly expired: Effect.Effect<void>
   /** Says that the session is expired, as seen by a request of the caller's. */
@@ -98,6 +101,9 @@ interface Pending extends Asked {
 }
 
 const TICK_MILLIS = 1000
+
+/** How long a server may take to hear that a request is cancelled, where somebody waits for that. */
+const CANCEL_PATIENCE = "2 seconds"
 
 /** How many ids of cancelled requests are remembered, so that their late answers are not taken for faults. */
 const REMEMBERED = 256
@@ -124,9 +130,11 @@ const answerTo = (question: Frame.Frame, answer: Answer): Uint8Array =>
 /** Opens a transport and speaks JSON-RPC over it. `silence` is how long a call may go without a sign of life. */
 export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMillis: number) =>
   Effect.gen(function* () {
+    const scope = yield* Effect.scope
     const pending = new Map<number, Pending>()
     const cancelled = new Set<number>()
     const expired = yield* Deferred.make<void>()
+    const broken = yield* Deferred.make<never, ConnectionLost>()
     const questions = yield* FiberMap.make<string>()
     const fork = yield* FiberMap.runtime(questions)()
     let lastId = 0
@@ -232,9 +240,11 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       ended ??= error
       for (const id of pending.keys()) settle(id, Exit.fail(ended))
     }
-    yield* transport.lost.pipe(
-      Effect.catch((error) => Effect.sync(() => end(error))),
-      Effect.forkScoped
+    const lost = Effect.raceFirst(transport.lost, Deferred.await(broken))
+    const lose = (why: ConnectionLost) => Effect.asVoid(Deferred.fail(broken, why))
+    yield* Attached.fork(
+      Effect.catch(lost, (error) => Effect.sync(() => end(error))),
+      lose
     )
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => end(new ConnectionLost({ reason: "the connection was closed", unsent: false })))
@@ -248,12 +258,17 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
             transport.forget(id),
             transport.forgettingCancels
               ? Effect.void
-              : transport.send(encodeMessage({ method: "notifications/cancelled", params: { requestId: id, reason } }))
+              : Effect.timeoutOption(
+                  transport.send(
+                    encodeMessage({ method: "notifications/cancelled", params: { requestId: id, reason } })
+                  ),
+                  CANCEL_PATIENCE
+                )
           )
         )
       })
 
-    yield* Effect.suspend(() => {
+    const sweep = Effect.suspend(() => {
       tick++
       // Whoever waits for a person's answer is not silent.
       if (asking > 0) for (const call of pending.values()) call.heardAt = tick
@@ -264,11 +279,13 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
         silent,
         ([id]) => {
           settle(id, Exit.fail(new Silent()))
-          return cancel(id, "timeout")
+          // A server that hangs takes no word of it either, and must not hold up what happens to the other calls.
+          return Effect.forkIn(cancel(id, "timeout"), scope, { startImmediately: true })
         },
         { discard: true }
       )
-    }).pipe(Effect.repeat(Schedule.spaced(TICK_MILLIS)), Effect.forkScoped)
+    })
+    yield* Attached.fork(Effect.repeat(sweep, Schedule.spaced(TICK_MILLIS)), lose)
 
     const ask = (encode: (id: number) => Uint8Array, asked: Asked) =>
       Effect.suspend(() => {
@@ -297,7 +314,8 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
         isModern = isModernRevision(revision)
         return transport.agreed(revision)
       },
-      lost: transport.lost,
+      lost,
+      lose,
       expired: Deferred.await(expired),
       expire: Effect.asVoid(Deferred.succeed(expired, undefined))
     }

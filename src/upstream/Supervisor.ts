@@ -17,6 +17,8 @@ import { type Era, LOG_LEVELS, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
+import * as Attached from "./Attached.ts"
 import * as Connection from "./Connection.ts"
 import { EraVerdicts } from "./EraVerdicts.ts"
 import * as Lifecycle from "./Lifecycle.ts"
@@ -131,6 +133,7 @@ export const layer = (
         lane,
         publish,
         calls: () => current?.rpc.calls() ?? [],
+        lose: (why) => current?.rpc.lose(why) ?? Effect.void,
         note: (text) => {
           if (SubscriptionRef.getUnsafe(state).note === text) return Effect.void
           return Effect.andThen(update({ note: text }), log.warning(`${server}: ${text}`, { server }))
@@ -245,7 +248,11 @@ export const layer = (
         yield* setStatus({ _tag: "Failed", reason: config.transport.reason })
       } else {
         const policy = RestartPolicy.of(config.restart, defaults.restartDelay)
-        yield* Effect.forkScoped(Lifecycle.supervise({ policy, run, setStatus, wake }))
+        const guarded = (onReady: Effect.Effect<void>) => Attached.guard(run(onReady), Effect.fail)
+        yield* Vital.fork(
+          `The supervision of ${server}`,
+          Lifecycle.supervise({ policy, run: guarded, setStatus, wake })
+        )
       }
       yield* Effect.addFinalizer(() => update({ status: Status.stopped }))
 

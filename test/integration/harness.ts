@@ -88,6 +88,29 @@ export const survivors = (marker: string): ReadonlyArray<{ readonly pid: number;
       }
     })
 
+/** The children of a process, also those that carry no marker, as the sidecar. */
+export const childrenOf = (pid: number): ReadonlyArray<number> =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/u.test(name))
+    .flatMap((name) => {
+      try {
+        // The name of the program, in parentheses, may hold anything.
+        const [, parent] = /\) \S (\d+) /u.exec(readFileSync(`/proc/${name}/stat`, "utf8")) ?? []
+        return Number(parent) === pid ? [Number(name)] : []
+      } catch {
+        return []
+      }
+    })
+
+/** Is there still such a process, dead ones that nobody has collected yet excepted? */
+export const isAlive = (pid: number): boolean => {
+  try {
+    return !/^State:\s+Z/mu.test(readFileSync(`/proc/${pid}/status`, "utf8"))
+  } catch {
+    return false
+  }
+}
+
 /** Waits until a condition holds, looking every 20 ms; fails after so long. */
 export const eventually = (what: string, holds: () => boolean, millis = 10_000): Effect.Effect<void> =>
   Effect.suspend(() =>
