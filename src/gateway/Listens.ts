@@ -66,6 +66,8 @@ export class Listens extends Context.Service<
     ) => Effect.Effect<Stream.Stream<Delivery>, BadParams | LimitReached>
     /** Ends those streams in good order. */
     readonly end: (which: (requester: Requester) => boolean) => void
+    /** Ends all of them, and those that are opened from now on as soon as they are. */
+    readonly close: () => void
   }
 >()("mcp-proxy/gateway/Listens") {}
 
@@ -84,6 +86,7 @@ const make = Effect.gen(function* () {
   const tasks = yield* Tasks.make
   const listens = new Set<Listen>()
   let opened = 0
+  let isClosed = false
 
   /** What of a filter can be honoured: by servers that declare it, for who may see it. */
   const honoured = Effect.fnUntraced(function* (requester: Requester, asked: ListenFilter.Filter) {
@@ -168,6 +171,10 @@ const make = Effect.gen(function* () {
 
   return Listens.of({
     end,
+    close: () => {
+      isClosed = true
+      end(() => true)
+    },
     open: Effect.fnUntraced(function* (requester, request, log) {
       const asked = ListenFilter.read(request.params?.values["notifications"])
       if (typeof asked === "string") return yield* new BadParams({ reason: asked })
@@ -215,6 +222,7 @@ const make = Effect.gen(function* () {
             Effect.sync(() => listens.add(listen)),
             () => Effect.sync(() => listens.delete(listen))
           )
+          if (isClosed) finish(listen)
           return log.read(0) ?? Stream.empty
         })
       )

@@ -187,10 +187,17 @@ export const make = Effect.gen(function* () {
           Effect.sync(() => session.attach(log)),
           () => Effect.sync(() => session.detach(log))
         )
+        // A proxy that stops lets its listeners go, with the word when to come back.
+        yield* Effect.forkScoped(
+          Effect.andThen(
+            draining.begun,
+            Effect.sync(() => log.dismiss(undefined))
+          )
+        )
         return delivery.deliveries
       })
     )
-    return Sse.response({ ...delivery, deliveries: held, closing: Effect.raceFirst(draining.begun, draining.ended) })
+    return Sse.response({ ...delivery, deliveries: held })
   })
 
   const resume = Effect.fnUntraced(function* (session: Session, lastEventId: string) {

@@ -48,7 +48,7 @@ export const make = Effect.gen(function* () {
       draining.begun,
       Effect.andThen(
         parking.clear,
-        Effect.sync(() => listens.end(() => true))
+        Effect.sync(() => listens.close())
       )
     )
   )

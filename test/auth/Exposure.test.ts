@@ -21,14 +21,14 @@ const groups = {
 }
 
 /** What an environment comes to. */
-const decide = (env: Readonly<Record<string, string>>) => {
+const decide = (env: Readonly<Record<string, string>>, handed?: Exposure.Wanted["handed"]) => {
   const read = Effect.provideService(
     Settings.load(groups),
     ConfigProvider.ConfigProvider,
     ConfigProvider.fromEnv({ env })
   )
   const { auth, http, keys, providers } = Effect.runSync(read)
-  return Exposure.decide(auth, { ...http, keys, providers, isLoopback })
+  return Exposure.decide(auth, { ...http, keys, providers, handed, isLoopback })
 }
 
 const allowed = (env: Readonly<Record<string, string>>): Exposure.Exposure => Result.getOrThrow(decide(env))

@@ -22,6 +22,8 @@ const BY_HAND: Readonly<Record<string, { readonly forks: number; readonly becaus
   "gateway/Initialize.ts": { forks: 1, because: "it asks once for what there is" },
   "gateway/Listens.ts": { forks: 1, because: "each asks a server once; it is joined" },
   "gateway/PolicyChanges.ts": { forks: 1, because: "it tells a server once" },
+  "http/LegacyEndpoint.ts": { forks: 1, because: "each ends a stream once" },
+  "http/Listener.ts": { forks: 1, because: "each says once that a connection could not be taken" },
   "http/ModernEndpoint.ts": { forks: 1, because: "it ends streams once" },
   "keys/RootKey.ts": { forks: 1, because: "it stretches a key once; whoever waits for it hears of a defect" },
   "upstream/Approach.ts": { forks: 1, because: "it asks once; it is joined" },
