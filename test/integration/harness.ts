@@ -32,6 +32,8 @@ export interface ProxyOptions {
   readonly node?: string
   /** A command that starts it: `["prlimit", "--fsize=1000"]`. */
   readonly through?: ReadonlyArray<string>
+  /** Descriptors of the test's own that it inherits, from 3 on. */
+  readonly descriptors?: ReadonlyArray<number>
   /** Keep the folder (data, configuration) of an earlier proxy. */
   readonly folder?: string
   readonly port?: number
@@ -168,7 +170,7 @@ export const startProxy = (options: ProxyOptions): Effect.Effect<RunningProxy, n
         ]
         const spawned = spawn(command, args, {
           cwd: folder,
-          stdio: ["ignore", "pipe", "pipe"],
+          stdio: ["ignore", "pipe", "pipe", ...(options.descriptors ?? [])],
           env: {
             PATH: process.env["PATH"],
             HOME: folder,
@@ -184,8 +186,8 @@ export const startProxy = (options: ProxyOptions): Effect.Effect<RunningProxy, n
           output += chunk.toString()
           for (const look of waiting) look()
         }
-        spawned.stdout.on("data", take)
-        spawned.stderr.on("data", take)
+        spawned.stdout?.on("data", take)
+        spawned.stderr?.on("data", take)
         spawned.on("close", (code, signal) => {
           Deferred.doneUnsafe(exit, Effect.succeed(signal ?? code ?? -1))
           for (const look of waiting) look()
