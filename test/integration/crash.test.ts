@@ -1,10 +1,12 @@
 /** Faults of the proxy's own: what is said of them, and what is left of it afterwards. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { existsSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, writeFileSync } from "node:fs"
+import { connect as openSocket, type Socket } from "node:net"
 import { join } from "node:path"
-import { childrenOf, eventually, fixture, isAlive, readyProxy, type RunningProxy } from "./harness.ts"
-import { begin, eventsOf, openStream } from "./wire.ts"
+import { childrenOf, eventually, fixture, isAlive, nobodyLeft, readyProxy, type RunningProxy } from "./harness.ts"
+import { holdSocket } from "./heldSocket.ts"
+import { begin, eventsOf, openStream, post, send } from "./wire.ts"
 
 const raw = { command: process.execPath, args: [fixture("raw-stdio.ts")] }
 
@@ -66,4 +68,106 @@ describe("an error that nobody caught", () => {
       }).pipe(Effect.scoped)
     )
   }
+})
+
+describe("the listening socket", () => {
+  it.live("that is closed, though nobody wished that, is listened on again", () =>
+    Effect.gen(function* () {
+      const proxy = yield* breakable()
+      yield* command(proxy, "close")
+      yield* proxy.printed(/The listening socket died and begins again in 1s: it was closed/u)
+      yield* proxy.printed(/Listening on 127\.0\.0\.1:\d+ again/u)
+      assert.strictEqual((yield* send(`http://localhost:${proxy.port}/health`)).status, 200)
+      yield* proxy.signal("SIGTERM")
+      assert.strictEqual(yield* proxy.exited, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "stays where connections cannot be taken for a while, which is said, and is replaced where it is broken",
+    () =>
+      Effect.gen(function* () {
+        const proxy = yield* breakable()
+        yield* command(proxy, "EMFILE")
+        yield* proxy.printed(/A connection could not be taken: accept EMFILE\. Let this process have more files open/u)
+        assert.strictEqual((yield* send(`http://localhost:${proxy.port}/health`)).status, 200)
+        assert.strictEqual(proxy.output().split("could not be taken").length, 2, "it is not said each time")
+        yield* command(proxy, "EBADF")
+        yield* proxy.printed(/Listening on 127\.0\.0\.1:\d+ again/u)
+        assert.strictEqual((yield* send(`http://localhost:${proxy.port}/health`)).status, 200)
+      }).pipe(Effect.scoped)
+  )
+
+  it.live("that was handed over and is closed ends the proxy: whoever holds it starts the next one", () =>
+    Effect.gen(function* () {
+      const { handOver, port } = yield* holdSocket("127.0.0.1")
+      const proxy = yield* readyProxy({
+        config: { mcpServers: { raw } },
+        entry: fixture("breakable-proxy.ts"),
+        ...handOver
+      })
+      assert.strictEqual((yield* send(`http://localhost:${port}/health`)).status, 200)
+      yield* command(proxy, "close")
+      assert.strictEqual(yield* proxy.exited, 1)
+      assert.match(proxy.output(), /CRITICAL main +The listening socket died: it was handed over/u)
+      assert.match(proxy.output(), /\nThe listening socket died: it was handed over, and cannot be had again\n/u)
+      yield* nobodyLeft(proxy.marker)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("survives that no more files can be opened", () =>
+    Effect.gen(function* () {
+      const proxy = yield* readyProxy({ config: { mcpServers: { raw } }, through: ["prlimit", "--nofile=64"] })
+      const open = Effect.callback<Socket>((resume) => {
+        const socket = openSocket(proxy.port, "127.0.0.1")
+        socket.on("error", () => {}).on("connect", () => resume(Effect.succeed(socket)))
+      })
+      const sockets = yield* Effect.all(Array.from({ length: 100 }, () => open))
+      yield* eventually("some were turned away", () => sockets.some(({ closed }) => closed))
+      yield* eventually("all descriptors are used", () => readdirSync(`/proc/${proxy.pid}/fd`).length >= 60)
+      for (const socket of sockets) socket.destroy()
+      yield* eventually("they are free again", () => readdirSync(`/proc/${proxy.pid}/fd`).length < 50)
+      assert.strictEqual((yield* send(`http://localhost:${proxy.port}/health`)).status, 200)
+      const session = yield* begin(proxy.url)
+      const echo = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "echo" } }
+      assert.strictEqual((yield* post(proxy.url, echo, session)).status, 200)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a connection that breaks", () => {
+  it.live("in the middle of anything is nobody else's concern", () =>
+    Effect.gen(function* () {
+      const proxy = yield* readyProxy({ config: { mcpServers: { raw } } })
+      const session = yield* begin(proxy.url)
+      const head = `POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nmcp-session-id: ${session["mcp-session-id"]}\r\n`
+      const slow = JSON.stringify({ jsonrpc: "2.0", id: 7, method: "tools/call", params: { name: "slow" } })
+      for (const bytes of [
+        "",
+        "POST /mcp",
+        "\u0000\u0016\u0003",
+        head,
+        `${head}content-length: 100\r\n\r\n{`,
+        `${head}content-length: ${slow.length}\r\n\r\n${slow}`,
+        `${head}transfer-encoding: chunked\r\n\r\nzz\r\n`
+      ]) {
+        yield* Effect.callback<void>((resume) => {
+          const socket = openSocket(proxy.port, "127.0.0.1", () => {
+            socket.write(bytes, () =>
+              setTimeout(() => {
+                socket.resetAndDestroy()
+                resume(Effect.void)
+              }, 20)
+            )
+          })
+          socket.on("error", () => {})
+        })
+      }
+      const echo = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "echo" } }
+      assert.strictEqual((yield* post(proxy.url, echo, session)).status, 200)
+      assert.notMatch(proxy.output(), /ERROR|CRITICAL/u)
+      yield* proxy.signal("SIGTERM")
+      assert.strictEqual(yield* proxy.exited, 0)
+    }).pipe(Effect.scoped)
+  )
 })
