@@ -28,10 +28,13 @@ import { ReplyChannel } from "../gateway/ReplyChannel.ts"
 import type { Session } from "../gateway/Session.ts"
 import { Sessions } from "../gateway/Sessions.ts"
 import { SessionExchange } from "../gateway/SessionExchange.ts"
+import { logger } from "../observability/Logging.ts"
 import * as Accept from "./Accept.ts"
 import { Draining } from "./Draining.ts"
 import { accepted, message, refuse, stop } from "./Responses.ts"
 import * as Sse from "./Sse.ts"
+
+const log = logger("http")
 
 type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
@@ -246,8 +249,14 @@ export const make = Effect.gen(function* () {
     endpoint: Endpoint
   ): Effect.fn.Return<Response, Response> {
     yield* checkRevision(request)
-    yield* sessions.end(yield* findSession(request, principal, endpoint))
-    return HttpServerResponse.empty({ status: 200 })
+    const session = yield* findSession(request, principal, endpoint)
+    return yield* sessions.end(session).pipe(
+      Effect.as(HttpServerResponse.empty({ status: 200 })),
+      Effect.catch((error) => {
+        const text = `The session goes on, for its end could not be kept. ${error.message}`
+        return Effect.as(log.error(text), refuse(500, CODE.internalError, "The session could not be ended; try again"))
+      })
+    )
   })
 
   return { post, get, end }
