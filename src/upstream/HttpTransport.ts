@@ -17,6 +17,10 @@ const MAX_RESUMPTIONS = 5
 const FIRST_DELAY_MILLIS = 1000
 const MAX_DELAY_MILLIS = 30_000
 
+/** Many servers say with 400 what 404 is for: that they do not know the session (the official examples among them). */
+const SAYS_EXPIRED =
+  /\b(?:no|not|invalid|unknown|expired|missing)\b[^.]{0,40}\bsession\b|\bsession\b[^.]{0,40}\b(?:not found|not exist|expired|invalid|terminated|unknown)\b/iu
+
 const SESSION_ID = /^[\x21-\x7e]{1,4096}$/u
 
 const growing = (attempt: number): number => Math.min(MAX_DELAY_MILLIS, FIRST_DELAY_MILLIS * 1.5 ** attempt)
@@ -45,17 +49,29 @@ export const open =
         ...more
       })
 
-      const listener = (request: number | undefined, heard: () => void): HttpExchange.Listener => ({
-        head: (head) => {
-          const given = head.header(HEADER.sessionId)
-          if (session === undefined && given !== undefined && SESSION_ID.test(given)) session = given
-        },
-        message: (bytes) => {
-          heard()
-          receiver.message(bytes, request)
-        },
-        event: () => {}
-      })
+      /**
+       * Does an answer say that the session is over, and that nothing was done? 404 says so whatever is in it
+       * (2025-11-25, basic/transports, §Session Management); 400 where it is no answer to the request itself.
+       */
+      const saysExpired = ({ excerpt, status }: HttpExchange.Outcome): boolean =>
+        session !== undefined && (status === 404 || (status === 400 && SAYS_EXPIRED.test(excerpt)))
+
+      const listener = (request: number | undefined, heard: () => void): HttpExchange.Listener => {
+        let status = 0
+        return {
+          head: (head) => {
+            status = head.status
+            const given = head.header(HEADER.sessionId)
+            if (session === undefined && given !== undefined && SESSION_ID.test(given)) session = given
+          },
+          message: (bytes) => {
+            if (status === 404 && session !== undefined) return
+            heard()
+            receiver.message(bytes, request)
+          },
+          event: () => {}
+        }
+      }
 
       const post = (body: Uint8Array, request: number | undefined) =>
         HttpExchange.run(
@@ -88,8 +104,9 @@ export const open =
       /** What is wrong with an answer, if anything is. */
       const check = (outcome: HttpExchange.Outcome): Effect.Effect<HttpExchange.Outcome, TransportError> => {
         if (outcome.status < 400) return Effect.succeed(outcome)
+        const refused = HttpExchange.refusal(outcome)
         return Effect.fail(
-          outcome.status === 404 && session !== undefined ? new SessionExpired() : HttpExchange.refusal(outcome)
+          saysExpired(outcome) ? new SessionExpired({ reason: `it ended the session: ${refused.reason}` }) : refused
         )
       }
 
@@ -133,7 +150,7 @@ export const open =
           const outcome = yield* get(lastEventId, undefined, () => (silent = 0)).pipe(
             Effect.catch(() => Effect.undefined)
           )
-          if (outcome !== undefined && outcome.status === 404 && session !== undefined) {
+          if (outcome !== undefined && saysExpired(outcome)) {
             receiver.expired()
             return
           }

@@ -37,6 +37,7 @@ export const supervise = <R>({ policy, run, setStatus, wake }: Lifecycle<R>): Ef
     let step = yield* Schedule.toStep(policy)
     let attempt = 0
     let lastChance = false
+    let isRenewal = false
     yield* setStatus(Status.starting)
     for (;;) {
       let readyAt: number | undefined
@@ -48,9 +49,14 @@ export const supervise = <R>({ policy, run, setStatus, wake }: Lifecycle<R>): Ef
       const ended = yield* Effect.result(run(onReady))
       const now = yield* Clock.currentTimeMillis
       if (Result.isSuccess(ended)) {
+        isRenewal = true
         yield* setStatus(Status.starting)
         continue
       }
+      // A server that has just forgotten us may have begun anew itself: it is asked once more before it counts as gone.
+      const isForgiven = isRenewal && readyAt === undefined
+      isRenewal = false
+      if (isForgiven) continue
       const { reason } = ended.failure
       if (readyAt !== undefined && now - readyAt >= Duration.toMillis(STABLE)) {
         step = yield* Schedule.toStep(policy)

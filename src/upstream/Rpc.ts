@@ -230,7 +230,11 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       },
       junk: unrelated.fault,
       isOpen: (request) => pending.has(request),
-      failed: (request, error) => void settle(request, Exit.fail(error)),
+      failed: (request, error) => {
+        // Whoever made the request, all others are to have a new session too.
+        if (error._tag === "SessionExpired") Deferred.doneUnsafe(expired, Exit.void)
+        settle(request, Exit.fail(error))
+      },
       polling: (request, retryMillis) => callOf(request)?.handlers?.polling(retryMillis),
       expired: () => void Deferred.doneUnsafe(expired, Exit.void)
     }
@@ -240,6 +244,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       ended ??= error
       for (const id of pending.keys()) settle(id, Exit.fail(ended))
     }
+    const expire = Effect.asVoid(Deferred.succeed(expired, undefined))
     const lost = Effect.raceFirst(transport.lost, Deferred.await(broken))
     const lose = (why: ConnectionLost) => Effect.asVoid(Deferred.fail(broken, why))
     yield* Attached.fork(
@@ -308,7 +313,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       request: (encode, handlers, headers) => ask(encode, { handlers, headers, isPatient: false }),
       initialize: (encode) => ask(encode, { isPatient: true }),
       listen: (encode, heard, headers) => ask(encode, { heard, headers, isPatient: true }),
-      notify: (message) => transport.send(message),
+      notify: (message) => Effect.tapErrorTag(transport.send(message), "SessionExpired", () => expire),
       calls: () => [...pending.values()].flatMap(({ handlers }) => handlers ?? []),
       agreed: (revision) => {
         isModern = isModernRevision(revision)
@@ -317,7 +322,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       lost,
       lose,
       expired: Deferred.await(expired),
-      expire: Effect.asVoid(Deferred.succeed(expired, undefined))
+      expire
     }
     return rpc
   })

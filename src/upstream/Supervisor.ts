@@ -41,8 +41,8 @@ import { Watched } from "./Watched.ts"
 
 const log = logger("upstream")
 
-/** How long the calls in flight on an expired session may go on before it is closed under them. */
-const EXPIRED_GRACE = Duration.seconds(10)
+/** How long a call whose session has expired waits for the next one. */
+const RENEWAL = Duration.seconds(10)
 
 /** How long a modern server is given to say whether it tells of changes, before its lists are fetched all the same. */
 const LISTENING_PATIENCE = Duration.seconds(2)
@@ -234,13 +234,10 @@ export const layer = (
             const connection = current
             current = undefined
             if (Exit.isFailure(exit) || connection === undefined) return Scope.close(own, exit)
-            const idle = Effect.suspend(() =>
-              connection.rpc.calls().length === 0 ? Effect.void : Effect.sleep(100)
-            ).pipe(
-              Effect.repeat({ while: () => connection.rpc.calls().length > 0 }),
-              Effect.timeoutOption(EXPIRED_GRACE)
-            )
-            return Effect.forkIn(Effect.andThen(idle, Scope.close(own, exit)), scope)
+            // What is in flight may be answered still; each call has its own timeout.
+            const idle = Effect.repeat(Effect.sleep(100), { while: () => connection.rpc.calls().length > 0 })
+            const isIdle = connection.rpc.calls().length === 0
+            return isIdle ? Scope.close(own, exit) : Effect.forkIn(Effect.ensuring(idle, Scope.close(own, exit)), scope)
           }
         )
 
@@ -284,6 +281,13 @@ export const layer = (
         )
       })
 
+      /** The connection after one whose session has ended, also where it takes more than one attempt to have it. */
+      const renewed = (gone: Live): Effect.Effect<Live, UpstreamDown> =>
+        until(({ status }) => {
+          if (status._tag === "Failed" || status._tag === "Stopped") return true
+          return status._tag === "Ready" && current !== undefined && current !== gone
+        }).pipe(Effect.timeoutOption(RENEWAL), Effect.andThen(ready))
+
       const translate = (error: Exclude<RpcError, SessionExpired>): UpstreamError => {
         switch (error._tag) {
           case "Silent":
@@ -318,9 +322,8 @@ export const layer = (
             // The server did not act on it: a new beginning, and the same call once more.
             Effect.catchTag("SessionExpired", () =>
               connection.rpc.expire.pipe(
-                Effect.andThen(until(() => current !== connection)),
-                Effect.andThen(ready),
-                Effect.flatMap((renewed) => send(outgoing, renewed, handlers))
+                Effect.andThen(renewed(connection)),
+                Effect.flatMap((next) => send(outgoing, next, handlers))
               )
             ),
             Effect.catchTag("SessionExpired", (error) =>
