@@ -24,6 +24,7 @@ import {
   Draining,
   Gatekeeper,
   Gateway,
+  makeServer,
   type GatewayConfig,
   HttpAgent,
   Reaper,
@@ -38,7 +39,7 @@ const PORT = 8765
 
 const config: GatewayConfig = {
   servers: [
-    {
+    makeServer({
       id: ServerId.make("files"),
       transport: {
         _tag: "Stdio",
@@ -47,15 +48,9 @@ const config: GatewayConfig = {
         env: {},
         cwd: undefined
       },
-      era: "auto",
-      isolation: "shared",
       enabledTools: ["read_*", "list_*"],
-      disabledTools: [],
-      callTimeout: Duration.minutes(1),
-      startTimeout: Duration.minutes(1),
-      restart: undefined,
-      description: undefined
-    }
+      callTimeout: Duration.minutes(1)
+    })
   ],
   naming: "auto",
   pageSize: 1000,

@@ -22,6 +22,7 @@ const HEADINGS: Readonly<Record<keyof typeof groups, string>> = {
   gateway: "Gateway",
   parking: "Calls that wait for answers",
   upstream: "Upstream servers",
+  fleet: "Changed configurations",
   storage: "State",
   log: "Log"
 }

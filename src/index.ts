@@ -8,7 +8,7 @@
 /** The failures that a gateway answers with. */
 export * as Errors from "./domain/Errors.ts"
 /** Configurations: `GatewayConfig` and what is in one. */
-export type { GatewayConfig, ServerConfig, Transport } from "./domain/ServerConfig.ts"
+export { type GatewayConfig, makeServer, type ServerConfig, type Transport } from "./domain/ServerConfig.ts"
 export { ServerId, SessionKey, Subject } from "./domain/ServerId.ts"
 export { anonymous, type Principal } from "./domain/Principal.ts"
 export type { Caller, Isolation, Lane } from "./domain/Lane.ts"

@@ -4,9 +4,8 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
+import * as FileHints from "../config/FileHints.ts"
 import type { AccessRules } from "../domain/AccessRules.ts"
 import type { Values } from "../settings/Settings.ts"
 import type { settings } from "./AccessSettings.ts"
@@ -91,26 +90,8 @@ export const load = Effect.fn("UsersSource.load")(function* (values: Values<type
   return { source, text, rules: yield* Effect.fromResult(rules(values, source.path, text)) }
 })
 
-/** How long the folder has to be quiet. */
-const QUIET = "100 millis"
+/** Who shuts somebody out wants it soon. */
+const PATIENCE: FileHints.Patience = { quiet: "100 millis", poll: "1 second" }
 
-/** Mounted files and network file systems tell of nothing. */
-const POLL = "1 second"
-
-/** Says that the file may have changed: soon after its folder says so, and every second. */
-export const hints = (path: string): Stream.Stream<void, never, FileSystem.FileSystem | Path.Path> =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
-      const paths = yield* Path.Path
-      // Kubernetes swaps a link beside the file. The file itself is not watched: its successor would not be.
-      const names = new Set([paths.basename(path), "..data"])
-      const told = fs.watch(paths.dirname(path)).pipe(
-        Stream.retry(Schedule.spaced("5 seconds")),
-        Stream.filter((event) => names.has(paths.basename(event.path))),
-        Stream.debounce(QUIET),
-        Stream.orDie
-      )
-      return Stream.merge(told, Stream.fromSchedule(Schedule.spaced(POLL))).pipe(Stream.map(() => undefined))
-    })
-  )
+/** Says that the file may have changed. */
+export const hints = (path: string) => FileHints.hints([path], PATIENCE)

@@ -6,6 +6,7 @@ import * as Exposure from "../auth/Exposure.ts"
 import * as MachineCredentials from "../auth/MachineCredentials.ts"
 import * as ProviderSettings from "../auth/ProviderSettings.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
+import * as FleetSettings from "../fleet/FleetSettings.ts"
 import * as Behaviour from "../gateway/Behaviour.ts"
 import * as Parking from "../gateway/Parking.ts"
 import * as HttpSettings from "../http/HttpSettings.ts"
@@ -28,9 +29,15 @@ export const groups = {
   gateway: Behaviour.settings,
   parking: Parking.settings,
   upstream: RestartPolicy.settings,
+  fleet: FleetSettings.settings,
   storage: DataDirectory.settings,
   log: Logging.settings
 }
+
+/** What they are called. */
+export const names: ReadonlyArray<string> = Object.values(groups).flatMap((group) =>
+  Object.values(group).map(({ name }) => name)
+)
 
 /** All of them, read and checked at once. */
 export const load = Settings.load(groups)

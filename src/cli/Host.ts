@@ -8,6 +8,7 @@ import * as AccessPolicy from "../access/AccessPolicy.ts"
 import * as Audit from "../access/Audit.ts"
 import * as AuditTrail from "../access/AuditTrail.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
+import { Drain } from "../fleet/FleetSettings.ts"
 import { Behaviour } from "../gateway/Behaviour.ts"
 import * as Parking from "../gateway/Parking.ts"
 import * as KeySource from "../keys/KeySource.ts"
@@ -27,7 +28,8 @@ export const platform = (settings: AllSettings, listWait: Duration.Duration) =>
     Reaper.layer,
     Layer.succeed(Supervisor.Defaults, { restartDelay: settings.upstream.restartDelay }),
     Layer.succeed(Behaviour, { listWait }),
-    Layer.succeed(Parking.Bounds, settings.parking)
+    Layer.succeed(Parking.Bounds, settings.parking),
+    Layer.succeed(Drain, settings.fleet.drain)
   ).pipe(Layer.provideMerge(NodeServices.layer))
 
 /** State in the data directory, and keys: there too, unless the settings have them from elsewhere. */
@@ -58,12 +60,15 @@ export const audit = (settings: AllSettings): Layer.Layer<Audit.Audit, DataDirec
 /** Keys and state that end with the process, for commands that serve nobody. */
 export const ephemeral = Layer.merge(RootKey.layerRandom, Store.layerMemory)
 
-/** Reads the configuration file. In it the data directory has a name, whether or not its variable is set. */
-export const loadConfig = Effect.fn("Host.loadConfig")(function* (settings: AllSettings) {
-  const paths = yield* Path.Path
-  return yield* ConfigFile.load({
+/** Where the configuration file is. In it the data directory has a name, whether or not its variable is set. */
+export const configSource = (settings: AllSettings): Effect.Effect<ConfigFile.Source, never, Path.Path> =>
+  Effect.map(Path.Path, (paths) => ({
     path: settings.config.path,
     maxRetries: settings.config.maxRetries,
     variables: { MCP_DATA_DIR: paths.resolve(settings.storage.dataDirectory) }
-  })
+  }))
+
+/** Reads the configuration file. */
+export const loadConfig = Effect.fn("Host.loadConfig")(function* (settings: AllSettings) {
+  return yield* ConfigFile.load(yield* configSource(settings))
 })

@@ -42,11 +42,12 @@ const layer = (settings: AllSettings, config: GatewayConfig) =>
 /** Fails if no server at all is up: then an empty list would be a lie. */
 const requireSomeServer = Effect.gen(function* () {
   const fleet = yield* Fleet
-  const upstreams = fleet.config.servers.flatMap(({ id }) => fleet.shared(id) ?? [])
+  const { servers } = fleet.config()
+  const upstreams = servers.flatMap(({ id }) => fleet.shared(id) ?? [])
   yield* Effect.forEach(upstreams, ({ settled }) => settled, { concurrency: "unbounded", discard: true })
   const states = upstreams.map(({ state }) => SubscriptionRef.getUnsafe(state).status)
   if (states.some(({ _tag }) => _tag === "Ready")) return
-  const reasons = fleet.config.servers.map(({ id }, index) => {
+  const reasons = servers.map(({ id }, index) => {
     const status = states[index]
     return `  ${id}: ${status !== undefined && "reason" in status ? status.reason : "not ready"}`
   })

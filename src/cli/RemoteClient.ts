@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Lane from "../domain/Lane.ts"
-import type { ServerConfig } from "../domain/ServerConfig.ts"
+import { makeServer, type ServerConfig } from "../domain/ServerConfig.ts"
 import { ServerId, SessionKey } from "../domain/ServerId.ts"
 import * as Connection from "../upstream/Connection.ts"
 import { encodeRequest } from "../upstream/Message.ts"
@@ -18,22 +18,19 @@ const SILENCE = Duration.minutes(5)
 const UNSIGNED =
   "it asks who is calling (HTTP 401). Give an access token, or a machine credential of its MCP_API_KEYS, with --token"
 
-const serverAt = (url: string, token: Redacted.Redacted<string> | undefined): ServerConfig => ({
-  id: ServerId.make(url),
-  transport: {
-    _tag: "Http",
-    url,
-    headers: token === undefined ? {} : { authorization: Redacted.make(`Bearer ${Redacted.value(token)}`) }
-  },
-  era: "legacy",
-  isolation: "shared",
-  enabledTools: undefined,
-  disabledTools: [],
-  callTimeout: SILENCE,
-  startTimeout: Duration.seconds(30),
-  restart: false,
-  description: undefined
-})
+const serverAt = (url: string, token: Redacted.Redacted<string> | undefined): ServerConfig =>
+  makeServer({
+    id: ServerId.make(url),
+    transport: {
+      _tag: "Http",
+      url,
+      headers: token === undefined ? {} : { authorization: Redacted.make(`Bearer ${Redacted.value(token)}`) }
+    },
+    era: "legacy",
+    isolation: "shared",
+    startTimeout: Duration.seconds(30),
+    restart: false
+  })
 
 const nobody = () => Effect.succeed(Rpc.unanswerable("Nobody can be asked on a command line"))
 

@@ -17,6 +17,7 @@ import * as Store from "../storage/Store.ts"
 import { EraVerdicts } from "../upstream/EraVerdicts.ts"
 import type { ServerReport } from "../http/HealthApi.ts"
 import { report } from "../http/HealthRoutes.ts"
+import * as AgainstRunning from "./AgainstRunning.ts"
 import type { AllSettings } from "./AllSettings.ts"
 import * as Flags from "./Flags.ts"
 import * as Host from "./Host.ts"
@@ -37,7 +38,7 @@ export class CheckFailed extends Schema.TaggedError<CheckFailed>()("CheckFailed"
 const tryServers = Effect.gen(function* () {
   const fleet = yield* Fleet.Fleet
   return yield* Effect.forEach(
-    fleet.config.servers,
+    fleet.config().servers,
     Effect.fnUntraced(function* (config) {
       const upstream = fleet.shared(config.id)
       if (upstream === undefined) return yield* Effect.die(new Error(`${config.id} was not started`))
@@ -72,11 +73,21 @@ export const check = Command.make(
   "check",
   {
     json: Flags.json,
+    againstRunning: Flag.Boolean("against-running").pipe(
+      Flag.withDescription("Start nothing; show what a reload would do to the proxy that runs"),
+      Flag.withDefault(false)
+    ),
+    url: Flags.address,
+    token: Flags.token,
     strict: Flag.Boolean("strict").pipe(Flag.withDescription("Take unknown keys for errors"), Flag.withDefault(false))
   },
-  ({ json, strict }) =>
+  ({ againstRunning, json, strict, token, url }) =>
     quietly((settings) =>
       Effect.gen(function* () {
+        if (againstRunning) {
+          const report = yield* AgainstRunning.ask(Flags.baseOf(url, settings), token)
+          return yield* json ? Output.json(report) : Output.print(AgainstRunning.show(report))
+        }
         const loaded = yield* Host.loadConfig(settings)
         const policy = yield* checkPolicy(settings, loaded.config)
         const unknownKeys = loaded.unknownKeys.map(format)
@@ -107,6 +118,7 @@ export const check = Command.make(
   ),
   Command.withExamples([
     { command: "mcp-proxy-server check", description: "Before a start, or in CI" },
+    { command: "mcp-proxy-server check --against-running", description: "Before a reload" },
     { command: "mcp-proxy-server check --json --strict", description: "For a program, unknown keys being errors" }
   ])
 )

@@ -41,6 +41,8 @@ const findPlatform = (): string | undefined => {
 
 /** The processes that others take for this program: itself, and the wrapper that runs it, if there is one. */
 export const processes = (): ReadonlyArray<number> =>
+  // Set by ourselves: no setting.
+  // @effect-diagnostics-next-line processEnv:off
   process.env[WRAPPER_VARIABLE] === undefined ? [process.pid] : [process.pid, process.ppid]
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"] as const

@@ -1,8 +1,10 @@
 /** `serve`: run the proxy until it is told to stop. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Path from "effect/Path"
 import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
@@ -15,9 +17,13 @@ import * as Outgoing from "../auth/providers/Outgoing.ts"
 import * as Providers from "../auth/providers/Providers.ts"
 import type { Provider } from "../auth/ProviderSettings.ts"
 import * as PublicUrl from "../auth/PublicUrl.ts"
+import type { Audit } from "../access/Audit.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
+import * as ConfigSource from "../config/ConfigSource.ts"
+import * as Catalogue from "../domain/Catalogue.ts"
 import type { GatewayConfig } from "../domain/ServerConfig.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import * as Reload from "../fleet/Reload.ts"
 import * as Gateway from "../gateway/Gateway.ts"
 import { Address, type AddressOptions, endpointUrl } from "../http/Address.ts"
 import * as ClientLines from "../http/ClientLines.ts"
@@ -31,10 +37,11 @@ import * as Vital from "../observability/Vital.ts"
 import { DESCRIPTION } from "../observability/Version.ts"
 import * as Remnants from "../settings/Remnants.ts"
 import { SettingsError } from "../settings/Settings.ts"
-import type { AllSettings } from "./AllSettings.ts"
+import * as AllSettings from "./AllSettings.ts"
 import * as Host from "./Host.ts"
 import { processes } from "./relaunch.ts"
 import * as Served from "./Served.ts"
+import { hangups } from "./signals.ts"
 import * as Terminal from "./Terminal.ts"
 import * as Uncaught from "./Uncaught.ts"
 
@@ -43,7 +50,7 @@ const log = logger("main")
 /** Waits until every server has been tried. */
 export const settled = Effect.gen(function* () {
   const fleet = yield* Fleet
-  const upstreams = fleet.config.servers.flatMap(({ id }) => fleet.shared(id) ?? [])
+  const upstreams = fleet.config().servers.flatMap(({ id }) => fleet.shared(id) ?? [])
   yield* Effect.forEach(upstreams, (upstream) => upstream.settled, { concurrency: "unbounded", discard: true })
   return upstreams
 })
@@ -53,7 +60,11 @@ const summarize = Effect.gen(function* () {
   const upstreams = yield* settled
   const states = upstreams.map(({ state }) => SubscriptionRef.getUnsafe(state))
   const ready = states.filter(({ status }) => status._tag === "Ready")
-  const tools = ready.reduce((sum, { catalogue }) => sum + catalogue.lists.tools.length, 0)
+  const tools = upstreams.reduce(
+    (sum, { config, state }) =>
+      sum + Catalogue.offered(SubscriptionRef.getUnsafe(state).catalogue.lists, config).tools.length,
+    0
+  )
   yield* log.info(`${ready.length} of ${states.length} servers are ready, with ${tools} tools`)
 })
 
@@ -87,12 +98,12 @@ const announceSignIn = Effect.fnUntraced(function* (address: AddressOptions, pro
   }
   const summary = policy.summary()
   yield* log[summary.level](summary.text)
-  for (const remark of policy.remarks(fleet.config.servers.map(({ id }) => id))) yield* log.warning(remark)
+  for (const remark of policy.remarks(fleet.config().servers.map(({ id }) => id))) yield* log.warning(remark)
 })
 
 /** Serves a configuration until interrupted. `afterwards` runs once requests are served. */
 export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
-  readonly settings: AllSettings
+  readonly settings: AllSettings.AllSettings
   readonly config: GatewayConfig
   readonly address: AddressOptions
   readonly keys: KeySource
@@ -100,11 +111,14 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
   readonly provider: Layer.Layer<IdentityProvider> | undefined
   readonly access: Layer.Layer<AccessPolicy, E2>
   readonly place: Listener.Place
+  /** How other configurations are put into force; undefined: never. */
+  readonly reload?: Layer.Layer<Reload.Reload, never, Audit | Fleet | FileSystem.FileSystem | Path.Path>
   readonly afterwards: Effect.Effect<void, E, R>
 }) {
-  const { access, address, afterwards, config, keys, place, provider, settings } = options
+  const { access, address, afterwards, config, keys, place, provider, reload, settings } = options
   // The socket first: where it cannot be had, nothing else need be started.
   const server = Layer.merge(Served.layer(settings, address, provider), KeyChange.layer).pipe(
+    Layer.provideMerge(reload ?? Layer.empty),
     Layer.provideMerge(Gateway.layer(config)),
     Layer.provideMerge(Layer.merge(access, Host.audit(settings))),
     Layer.provide(Host.durable(settings, keys)),
@@ -112,7 +126,11 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
     Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),
     Layer.provide(Listener.layer(place))
   )
-  const running = afterwards.pipe(Effect.andThen(Effect.forkScoped(summarize)), Effect.andThen(Effect.never))
+  const ended = Effect.flatMap(
+    Reload.optional,
+    Option.match({ onNone: () => Effect.never, onSome: (found) => found.ended })
+  )
+  const running = afterwards.pipe(Effect.andThen(Effect.forkScoped(summarize)), Effect.andThen(ended))
   // Whoever reads the log may stop doing so; that must not end the proxy.
   yield* Effect.sync(Terminal.mayBeClosed)
   return yield* Effect.scoped(Effect.provide(running, server)).pipe(Vital.untilLost, (program) =>
@@ -125,7 +143,10 @@ const addressOf = ({ address }: SocketActivation.HandedSocket) =>
   address._tag === "Inet" ? address : { host: "localhost", port: undefined }
 
 /** What the settings come to; or all that is wrong with them. */
-const decide = ({ auth, http, keys, providers }: AllSettings, handed: Option.Option<SocketActivation.HandedSocket>) =>
+const decide = (
+  { auth, http, keys, providers }: AllSettings.AllSettings,
+  handed: Option.Option<SocketActivation.HandedSocket>
+) =>
   Result.mapError(
     Exposure.decide(auth, {
       host: http.host,
@@ -141,13 +162,10 @@ const decide = ({ auth, http, keys, providers }: AllSettings, handed: Option.Opt
   )
 
 /** Runs until interrupted. Fails where the environment or the configuration file cannot be meant. */
-export const serve = Effect.fnUntraced(function* (settings: AllSettings) {
+export const serve = Effect.fnUntraced(function* (settings: AllSettings.AllSettings) {
   const handed = yield* SocketActivation.take(processes())
   const { baseUrl, host, keys, mode, warnings } = yield* Effect.fromResult(decide(settings, handed))
   for (const warning of yield* Remnants.warnings) yield* log.warning(warning)
-  if (settings.config.liveReload) {
-    yield* log.warning("MCP_LIVE_RELOAD is not used yet: restart the proxy after changing its configuration.")
-  }
   const loaded = yield* Host.loadConfig(settings)
   yield* ConfigFile.logRemarks(loaded)
   if (settings.config.strict) yield* ConfigFile.requireAll(loaded.path, loaded)
@@ -164,5 +182,26 @@ export const serve = Effect.fnUntraced(function* (settings: AllSettings) {
   )
   const access = Host.access(settings)
   const provider = mode._tag === "None" ? undefined : Providers.layer(mode.provider).pipe(Layer.provide(Outgoing.layer))
-  return yield* run({ settings, config: loaded.config, address, keys, provider, access, place, afterwards })
+  const source = ConfigSource.layer({
+    source: yield* Host.configSource(settings),
+    strict: settings.config.strict,
+    initial: loaded,
+    settings: AllSettings.names
+  })
+  const reload = Reload.layer({
+    mode: Option.getOrElse(settings.config.reloadMode, () => "in-process" as const),
+    isLive: settings.config.liveReload,
+    triggers: hangups
+  }).pipe(Layer.provide(source))
+  return yield* run({
+    settings,
+    config: loaded.config,
+    address,
+    keys,
+    provider,
+    access,
+    place,
+    reload,
+    afterwards
+  })
 })

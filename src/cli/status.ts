@@ -1,7 +1,5 @@
 /** `status`: how a running proxy is doing. */
 import * as Effect from "effect/Effect"
-import * as Flag from "effect/cli/Flag"
-import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Command from "effect/cli/Command"
@@ -47,9 +45,21 @@ const troubleOf = ({ audit }: Readiness): string => {
   return parts.length === 0 ? "" : `\n${Output.paint(`Audit trail: ${parts.join("; ")}`, "red")}`
 }
 
+/** What of the files is not in force; nothing, if all is. */
+const configurationOf = ({ configuration }: Readiness): string => {
+  if (configuration === undefined) return ""
+  const { problem, takesEffectAtRestart } = configuration
+  const refused = problem === null ? [] : [Output.paint(`The file is not in force: ${problem}`, "red")]
+  const overdue =
+    takesEffectAtRestart.length === 0
+      ? []
+      : [Output.paint(`Takes effect at restart: ${takesEffectAtRestart.join(", ")}`, "yellow")]
+  return [...refused, ...overdue].map((line) => `\n${line}`).join("")
+}
+
 const show = (readiness: Readiness): string => {
   const { servers, sessions, status, upstreams = [], version } = readiness
-  const head = `mcp-proxy ${version} is ${status}: ${servers.ready} of ${servers.total} servers ready, ${sessions} sessions${troubleOf(readiness)}`
+  const head = `mcp-proxy ${version} is ${status}: ${servers.ready} of ${servers.total} servers ready, ${sessions} sessions${troubleOf(readiness)}${configurationOf(readiness)}`
   const rows = upstreams.map((server) => [
     Output.paint("●", Output.statusColour(server.status)),
     server.name,
@@ -64,17 +74,11 @@ const show = (readiness: Readiness): string => {
 export const status = Command.make(
   "status",
   {
-    url: Flag.String("url").pipe(
-      Flag.withDescription("Address of the proxy; by default the one that this environment's settings give"),
-      Flag.withMetavar("http://…"),
-      Flag.optional
-    ),
+    url: Flags.address,
     json: Flags.json
   },
   Effect.fnUntraced(function* ({ json, url }) {
-    const { http } = yield* AllSettings.load
-    const own = `http://localhost:${http.port}${http.pathPrefix}`
-    const base = Option.getOrElse(url, () => own).replace(/\/(mcp\/?)?$/u, "")
+    const base = Flags.baseOf(url, yield* AllSettings.load)
     const readiness = yield* Effect.provide(ask(base), NodeHttpClient.layerNodeHttp)
     yield* json ? Output.json(readiness) : Output.print(show(readiness))
   })

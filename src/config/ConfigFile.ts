@@ -11,6 +11,7 @@ import { logger } from "../observability/Logging.ts"
 import * as Setting from "../settings/Setting.ts"
 import * as JsonDocument from "./JsonDocument.ts"
 import { format } from "./Problem.ts"
+import type { GatewayConfig } from "../domain/ServerConfig.ts"
 import { resolve, type Resolved } from "./Resolve.ts"
 
 const log = logger("config")
@@ -34,7 +35,15 @@ export const settings = {
   }),
   liveReload: Setting.flag({
     name: "MCP_LIVE_RELOAD",
-    description: "Apply changes of the file while running. Planned; today the proxy must be restarted."
+    description:
+      "Put changes of the file, of its envFiles, and of .env as far as its variables go, into force while running. Without it, SIGHUP and POST /admin/reload do so when asked."
+  }),
+  reloadMode: Setting.choice({
+    name: "MCP_RELOAD_MODE",
+    description:
+      "What a changed file does: in-process changes over what differs; exit ends the proxy in good order with exit code 42, for whoever starts it anew.",
+    fallback: "in-process",
+    choices: ["in-process", "exit"]
   })
 }
 
@@ -131,7 +140,9 @@ const resolveAll = Effect.fnUntraced(function* (
       },
       path: seenFrom
     })
-    if (wanted.variables.size === 0 && wanted.files.size === 0) return resolved
+    if (wanted.variables.size === 0 && wanted.files.size === 0) {
+      return { resolved, envFiles: [...files.keys()].map(seenFrom) }
+    }
     for (const name of wanted.variables) {
       const node = yield* Effect.orElseSucceed(provider.load([name]), () => undefined)
       variables.set(name, node?.value)
@@ -147,18 +158,29 @@ export interface Source {
   readonly variables: Readonly<Record<string, string>>
 }
 
+/** A file that can be used. */
+export interface Loaded extends Resolved {
+  readonly config: GatewayConfig
+  /** Absolute. */
+  readonly path: string
+  /** The envFiles that were asked for, absolute, whether or not they are there. */
+  readonly envFiles: ReadonlyArray<string>
+}
+
 /** Reads and resolves the file. Problems of the file fail; those of single servers, and remarks, are in the result. */
-export const load = Effect.fn("ConfigFile.load")(function* (source: Source) {
+export const load = Effect.fn("ConfigFile.load")(function* (
+  source: Source
+): Effect.fn.Return<Loaded, ConfigError, FileSystem.FileSystem | Path.Path> {
   const paths = yield* Path.Path
   const path = paths.resolve(source.path)
   const text = yield* readText(path, source.maxRetries)
   const document = JsonDocument.read(text)
   if (Result.isFailure(document)) return yield* new ConfigSyntaxError({ path, ...document.failure })
-  const resolved = yield* resolveAll(document.success, source, (relative) =>
+  const { envFiles, resolved } = yield* resolveAll(document.success, source, (relative) =>
     paths.resolve(paths.dirname(path), relative)
   )
   if (resolved.config === undefined) return yield* new ConfigInvalid({ path, problems: everyProblem(resolved) })
-  return { ...resolved, config: resolved.config, path }
+  return { ...resolved, config: resolved.config, path, envFiles }
 })
 
 /** In the order of the file: what must be mended for it to be used, and what will be found wrong with it then. */

@@ -208,7 +208,7 @@ const OWN_FORMS: ReadonlyMap<string, (value: unknown) => unknown> = new Map([
 ])
 
 const OWN: Readonly<Record<string, Treatment>> = Object.fromEntries(
-  Object.keys(ServerEntry.fields).map((key) => [key, key === "reload" ? planned("live reload") : honoured])
+  Object.keys(ServerEntry.fields).map((key) => [key, honoured])
 )
 
 /** Key → its treatment, or the several keys of ours that it is spread over. */

@@ -7,7 +7,13 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as DurationText from "../domain/Duration.ts"
 import { Restart, ServerEntry } from "../domain/GatewayConfig.ts"
-import type { RestartOptions, ServerConfig, Text, Transport } from "../domain/ServerConfig.ts"
+import {
+  makeServer,
+  type RestartOptions,
+  type ServerConfig,
+  type Text,
+  type Transport
+} from "../domain/ServerConfig.ts"
 import { ServerId } from "../domain/ServerId.ts"
 import * as Expansion from "./Expansion.ts"
 import type { JsonDocument } from "./JsonDocument.ts"
@@ -38,6 +44,9 @@ const decode = Schema.decodeUnknownResult(ServerEntry, { errors: "all" })
 /** The duration of a text that the Schema has checked. */
 export const duration = (text: string): Duration.Duration =>
   Option.getOrElse(DurationText.parse(text), () => Duration.zero)
+
+const optionalDuration = (text: string | undefined): Duration.Duration | undefined =>
+  text === undefined ? undefined : duration(text)
 
 interface Expansions {
   /** Paths of the values that held a variable. */
@@ -200,18 +209,19 @@ export const resolveServer = (
   const texts = (key: "enabledTools" | "disabledTools") =>
     entry[key]?.map((value, index) => textAt(found, value, [key, index]))
   return {
-    server: {
+    server: makeServer({
       id: ServerId.make(base[1]),
       transport: reason === "" ? transport : { _tag: "Unusable", reason },
       era: kind === "sse" ? "legacy" : (entry.era ?? "auto"),
       isolation: entry.isolation ?? (kind === "stdio" ? "shared" : "session"),
       enabledTools: texts("enabledTools"),
-      disabledTools: texts("disabledTools") ?? [],
-      callTimeout: duration(entry.callTimeout ?? "5 minutes"),
-      startTimeout: duration(entry.startTimeout ?? "2 minutes"),
+      disabledTools: texts("disabledTools"),
+      callTimeout: optionalDuration(entry.callTimeout),
+      startTimeout: optionalDuration(entry.startTimeout),
       restart: restartOf(entry),
+      reload: entry.reload ?? (kind === "stdio" ? "replace" : "overlap"),
       description: entry.description === undefined ? undefined : textAt(found, entry.description, ["description"])
-    },
+    }),
     problems: [],
     serverProblems,
     ...remarks,

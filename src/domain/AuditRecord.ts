@@ -15,6 +15,7 @@ export const KINDS = [
   "refresh",
   "revocation",
   "policy",
+  "configuration",
   "gap"
 ] as const
 export type Kind = (typeof KINDS)[number]

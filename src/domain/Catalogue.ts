@@ -134,6 +134,12 @@ export class Shelf {
   }
 }
 
+/** What of a server's lists is offered under the configured filters. */
+export const offered = (lists: Lists, filters: Pick<ServerConfig, "enabledTools" | "disabledTools">): Lists => ({
+  ...lists,
+  tools: lists.tools.filter(({ name }) => isOffered(name, filters))
+})
+
 /** Is a tool of that name offered under the configured filters? A disabled one never is. */
 export const isOffered = (
   name: string,

@@ -60,7 +60,7 @@ export const ServerEntry = Schema.Struct({
   ),
   reload: describe(
     Schema.Literals(["overlap", "replace"]),
-    "Planned: whether a changed configuration starts the new server before or after the old one has stopped."
+    "When this entry changes while the proxy runs: start the new server beside the old one and change over (overlap, default for URLs), or let the old one finish and stop first (replace, default for stdio: it may hold a lock, a port, a profile)."
   ),
   isolation: describe(
     Schema.Literals(["shared", "user", "session"]),

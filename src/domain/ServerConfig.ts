@@ -1,6 +1,8 @@
 /** What the configuration asks for, resolved: aliases translated, variables expanded, defaults in place. */
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
+import * as Equal from "effect/Equal"
 import * as Redacted from "effect/Redacted"
+import * as Struct from "effect/Struct"
 import type { Isolation } from "./Lane.ts"
 import type { Era } from "./Protocol.ts"
 import type { ServerId } from "./ServerId.ts"
@@ -55,8 +57,39 @@ export interface ServerConfig {
   readonly startTimeout: Duration.Duration
   /** `undefined`: the process-wide policy; `false`: never. */
   readonly restart: Partial<RestartOptions> | false | undefined
+  /** When its settings change: the new connection beside the old one, or after it. */
+  readonly reload: "overlap" | "replace"
   readonly description: Text | undefined
 }
+
+/** A server with all that is not said left at its default. */
+export const makeServer = (
+  server: Pick<ServerConfig, "id" | "transport"> & { readonly [K in keyof ServerConfig]?: ServerConfig[K] | undefined }
+): ServerConfig => {
+  const isRemote = server.transport._tag === "Http" || server.transport._tag === "Sse"
+  const said = Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined))
+  return {
+    era: server.transport._tag === "Sse" ? "legacy" : "auto",
+    isolation: isRemote ? "session" : "shared",
+    enabledTools: undefined,
+    disabledTools: [],
+    callTimeout: Duration.minutes(5),
+    startTimeout: Duration.minutes(2),
+    restart: undefined,
+    reload: isRemote ? "overlap" : "replace",
+    description: undefined,
+    ...said,
+    id: server.id,
+    transport: server.transport
+  }
+}
+
+/** What is decided anew with each request, and not by the connection. */
+const NOT_OF_CONNECTION = ["enabledTools", "disabledTools", "reload", "description"] as const
+
+/** Do both ask for the same connection? Secrets count by their values. */
+export const sameConnection = (a: ServerConfig, b: ServerConfig): boolean =>
+  a === b || Equal.equals(Struct.omit(a, NOT_OF_CONNECTION), Struct.omit(b, NOT_OF_CONNECTION))
 
 export type Naming = "auto" | "always" | "collisions"
 

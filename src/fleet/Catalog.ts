@@ -18,18 +18,13 @@ import * as View from "../domain/View.ts"
 import { logger } from "../observability/Logging.ts"
 import type { Peer, Upstream } from "../upstream/Upstream.ts"
 import { Fleet } from "./Fleet.ts"
-import { Selection } from "./Selection.ts"
+import * as Offer from "./Offer.ts"
+import type { Section } from "./Offer.ts"
 
 const log = logger("fleet")
 
 /** Which endpoint a caller talks to: the merged one, or one server's own. */
 export type Endpoint = { readonly _tag: "All" } | { readonly _tag: "One"; readonly server: ServerId }
-
-/** The servers of an endpoint that somebody may use, and how they are named there. */
-export interface Section {
-  readonly servers: ReadonlyArray<ServerId>
-  readonly scheme: View.Scheme
-}
 
 export class Catalog extends Context.Service<
   Catalog,
@@ -83,19 +78,25 @@ const stateOf = (upstream: Upstream["Service"]) => SubscriptionRef.getUnsafe(ups
 const make = Effect.gen(function* () {
   const fleet = yield* Fleet
   const policy = yield* AccessPolicy
-  const everyone = fleet.config.servers.map(({ id }) => id)
-  const merged: Section = { servers: everyone, scheme: View.schemeFor(fleet.config.naming, everyone.length) }
-  const sections = new Map(everyone.map((id): [ServerId, Section] => [id, { servers: [id], scheme: View.plain }]))
-  const selection = new Selection(merged.scheme)
   const views = new Map<string, View.View>()
   const warned = new Set<string>()
 
+  let offer = Offer.of(fleet.config(), undefined)
+  /** What the configuration in force makes of the servers. */
+  const now = (): Offer.Offer => {
+    const config = fleet.config()
+    if (offer.config !== config) offer = Offer.of(config, offer)
+    return offer
+  }
+
   const whole = (endpoint: Endpoint): Section =>
-    endpoint._tag === "All" ? merged : (sections.get(endpoint.server) ?? { servers: [], scheme: View.plain })
+    endpoint._tag === "All"
+      ? now().merged
+      : (now().sections.get(endpoint.server) ?? { servers: [], scheme: View.plain })
 
   const isUsable = (permissions: Permissions, server: ServerId): boolean => {
     const upstream = fleet.shared(server)
-    return upstream !== undefined && selection.hasAny(permissions, server, stateOf(upstream))
+    return upstream !== undefined && now().selection.hasAny(permissions, server, stateOf(upstream))
   }
 
   const section = (endpoint: Endpoint, principal: Principal): Section => {
@@ -118,7 +119,7 @@ const make = Effect.gen(function* () {
     // What may not be used is left out before names are given, so that it has no part in them.
     const parts = upstreams.map(([server, upstream]) => ({
       server,
-      catalogue: selection.of(permissions, server, stateOf(upstream).catalogue)
+      catalogue: now().selection.of(permissions, server, stateOf(upstream).catalogue)
     }))
     const { scheme } = whole(endpoint)
     const key = `${scheme.names} ${scheme.uris} ${parts.map(({ catalogue, server }) => `${server} ${catalogue.version}`).join(", ")}`
@@ -142,21 +143,28 @@ const make = Effect.gen(function* () {
   /** The view that a caller was last given, and what it was made of: every call asks for it. */
   const latest = new WeakMap<
     Caller,
-    { readonly permissions: Permissions; readonly catalogues: ReadonlyArray<Catalogue>; readonly view: View.View }
+    {
+      readonly by: Offer.Offer
+      readonly permissions: Permissions
+      readonly catalogues: ReadonlyArray<Catalogue>
+      readonly view: View.View
+    }
   >()
 
   const known = (endpoint: Endpoint, caller: Caller): View.View => {
     const permissions = policy.permissions(caller.principal)
     const upstreams = upstreamsOf(whole(endpoint).servers, caller)
     const last = latest.get(caller)
+    const by = now()
     const isCurrent =
-      last?.permissions === permissions &&
+      last?.by === by &&
+      last.permissions === permissions &&
       last.catalogues.length === upstreams.length &&
       upstreams.every(([, upstream], index) => stateOf(upstream).catalogue === last.catalogues[index])
     if (isCurrent) return last.view
     const view = viewOf(endpoint, upstreams, permissions)
     const catalogues = upstreams.map(([, upstream]) => stateOf(upstream).catalogue)
-    latest.set(caller, { permissions, catalogues, view })
+    latest.set(caller, { by, permissions, catalogues, view })
     return view
   }
 
@@ -165,7 +173,7 @@ const make = Effect.gen(function* () {
     const permissions = policy.permissions(caller.principal)
     return upstreamsOf(section(endpoint, caller.principal).servers, caller).flatMap(([server, upstream]) => {
       const { peer } = stateOf(upstream)
-      return selection.declares(permissions, server, peer, name) ? [peer] : []
+      return now().selection.declares(permissions, server, peer, name) ? [peer] : []
     })
   }
 
@@ -187,7 +195,7 @@ const make = Effect.gen(function* () {
     },
     section,
     scheme: (endpoint) => whole(endpoint).scheme,
-    mayUse: (principal, kind, server, own) => selection.mayUse(policy.permissions(principal), kind, server, own),
+    mayUse: (principal, kind, server, own) => now().selection.mayUse(policy.permissions(principal), kind, server, own),
     isOffered: (endpoint, caller, kind, name) =>
       viewOf(endpoint, upstreamsOf(whole(endpoint).servers, caller), everything).byName[kind].has(name),
     mayUseAll: (principal, server) => isUnrestricted(policy.permissions(principal), server),

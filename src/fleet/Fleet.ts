@@ -1,83 +1,70 @@
-/** All upstream servers: one supervised connection for each lane that is in use. */
+/** All upstream servers: one deployment for each, changed over to another where its configuration changes. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
-import * as Exit from "effect/Exit"
-import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
-import * as LayerMap from "effect/LayerMap"
 import * as PubSub from "effect/PubSub"
 import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import { Shelf } from "../domain/Catalogue.ts"
-import { LimitReached } from "../domain/Errors.ts"
-import * as Lane from "../domain/Lane.ts"
+import * as ConfigDifference from "../domain/ConfigDifference.ts"
+import { type LimitReached, UpstreamDown } from "../domain/Errors.ts"
+import type * as Lane from "../domain/Lane.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
-import { logger } from "../observability/Logging.ts"
-import * as Vital from "../observability/Vital.ts"
 import type { Platform } from "../upstream/Connection.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { EraVerdicts } from "../upstream/EraVerdicts.ts"
-import * as Supervisor from "../upstream/Supervisor.ts"
-import { type LaneEvent, Upstream } from "../upstream/Upstream.ts"
-
-const log = logger("fleet")
-
-/** What identifies a connection: server, resolved configuration, lane. */
-class LaneKey implements Equal.Equal {
-  readonly config: ServerConfig
-  readonly lane: Lane.Lane
-  readonly id: string
-
-  constructor(config: ServerConfig, lane: Lane.Lane) {
-    this.config = config
-    this.lane = lane
-    this.id = `${config.id} ${Lane.key(lane)}`
-  }
-
-  [Hash.symbol](): number {
-    return Hash.string(this.id)
-  }
-
-  [Equal.symbol](that: unknown): boolean {
-    return that instanceof LaneKey && (this === that || (this.id === that.id && Equal.equals(this.config, that.config)))
-  }
-}
-
-/** A lane that is kept open for its callers. */
-interface OpenLane {
-  readonly key: LaneKey
-  readonly pin: Scope.Closeable
-  readonly upstream: Upstream["Service"]
-  inUse: number
-  lastUsed: number
-}
+import type { LaneEvent, Upstream } from "../upstream/Upstream.ts"
+import * as Changeover from "./Changeover.ts"
+import * as Deployment from "./Deployment.ts"
 
 export class Fleet extends Context.Service<
   Fleet,
   {
-    readonly config: GatewayConfig
+    /** The configuration in force. */
+    readonly config: () => GatewayConfig
+    /** The configuration in force, and each that comes after it. */
+    readonly changes: Stream.Stream<GatewayConfig>
+    /**
+     * Puts another configuration into force, and says what was different. Servers that are the same keep their connections
+     * and calls. It returns when the change is visible; former connections may still be finishing their calls.
+     */
+    readonly apply: (next: GatewayConfig) => Effect.Effect<ConfigDifference.Difference>
     /** The shared connection of a server; for servers that are not shared, the one that watches over its health. */
     readonly shared: (server: ServerId) => Upstream["Service"] | undefined
     /** The caller's connection if it is open already. */
     readonly peek: (server: ServerId, caller: Lane.Caller) => Upstream["Service"] | undefined
-    /** The caller's connection, opened if need be. It does not close while the scope lives. */
+    /**
+     * The caller's connection, opened if need be. It does not close while the scope lives, but by force: when it has been
+     * replaced for longer than calls are given.
+     */
     readonly borrow: (
       server: ServerId,
       caller: Lane.Caller
-    ) => Effect.Effect<Upstream["Service"], LimitReached, Scope.Scope>
+    ) => Effect.Effect<Upstream["Service"], LimitReached | UpstreamDown, Scope.Scope>
+    /**
+     * Has something done on the caller's connection, and again on each that takes its place. It keeps none from being
+     * replaced. Fails when there is no such server any more.
+     */
+    readonly attend: <E, R>(
+      server: ServerId,
+      caller: Lane.Caller,
+      use: (upstream: Upstream["Service"]) => Effect.Effect<void, E, R>
+    ) => Effect.Effect<never, E | LimitReached | UpstreamDown, Exclude<R, Scope.Scope>>
     /** Keeps the caller's own connections from idling out while the scope lives. */
     readonly hold: (caller: Lane.Caller) => Effect.Effect<void, never, Scope.Scope>
     /** Closes what only this session used. */
     readonly release: (session: SessionKey) => Effect.Effect<void>
+    /** How many lanes are open. */
+    readonly lanes: () => number
     readonly events: PubSub.PubSub<LaneEvent>
   }
 >()("mcp-proxy/fleet/Fleet") {}
-
-/** A process costs tens of megabytes, a connection next to nothing. */
-const DEFAULT_MAX_LANES = { Stdio: 64, Http: 4096, Sse: 4096, Unusable: 0 } as const
 
 /** How often idle lanes are looked for. */
 const SWEEP = Duration.seconds(30)
@@ -87,116 +74,95 @@ const holdKeys = (caller: Lane.Caller): ReadonlyArray<string> => [
   `user ${caller.principal.subject}`
 ]
 
-const ownerKey = (lane: Lane.Lane): string =>
-  lane._tag === "Session" ? `session ${lane.session}` : lane._tag === "User" ? `user ${lane.subject}` : "shared"
-
 /** Starts every enabled server at once and waits for none of them. */
-export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform | EraVerdicts> =>
+export const layer = (initial: GatewayConfig): Layer.Layer<Fleet, never, Platform | EraVerdicts> =>
   Layer.effect(
     Fleet,
     Effect.gen(function* () {
-      const scope = yield* Effect.scope
       const events = yield* PubSub.unbounded<LaneEvent>()
-      const shelves = new Map(config.servers.map(({ id }) => [id, new Shelf()]))
-      const upstreams = yield* LayerMap.make((key: LaneKey) =>
-        Supervisor.layer(key.config, key.lane, shelves.get(key.config.id) ?? new Shelf(), (event) => {
-          PubSub.publishUnsafe(events, { server: key.config.id, lane: key.lane, event })
-        })
-      )
-      const contextOf = (key: LaneKey) => Effect.map(upstreams.contextEffect(key), Context.get(Upstream))
-
-      const shared = new Map<ServerId, { readonly key: LaneKey; readonly upstream: Upstream["Service"] }>()
-      for (const server of config.servers) {
-        const key = new LaneKey(server, Lane.shared)
-        shared.set(server.id, { key, upstream: yield* contextOf(key) })
-      }
-
-      const open = new Map<string, OpenLane>()
+      const current = yield* SubscriptionRef.make(initial)
+      const config = () => SubscriptionRef.getUnsafe(current)
       const holds = new Map<string, number>()
-
-      const isIdle = (lane: OpenLane): boolean => lane.inUse === 0 && !holds.has(ownerKey(lane.key.lane))
-
-      const close = (lane: OpenLane) => {
-        open.delete(lane.key.id)
-        return Effect.forkIn(Scope.close(lane.pin, Exit.void), scope)
+      const shelves = new Map<ServerId, Shelf>()
+      const shelfOf = (server: ServerId): Shelf => {
+        const found = shelves.get(server) ?? new Shelf()
+        shelves.set(server, found)
+        return found
       }
-
-      /** Makes room for one more lane of a server, at the cost of the one that was idle longest. */
-      const makeRoom = Effect.fnUntraced(function* (server: ServerConfig) {
-        const lanes = [...open.values()].filter(({ key }) => key.config.id === server.id)
-        const maxLanes = config.maxLanes ?? DEFAULT_MAX_LANES[server.transport._tag]
-        if (lanes.length < maxLanes) return
-        const [oldest] = lanes.filter(isIdle).sort((a, b) => a.lastUsed - b.lastUsed)
-        if (oldest === undefined) {
-          const limit = `All ${maxLanes} connections to server "${server.id}" are in use (gateway.maxLanes)`
-          yield* log.warning(limit, { server: server.id })
-          return yield* new LimitReached({ limit })
-        }
-        yield* close(oldest)
+      const changeover = yield* Changeover.make({
+        start: (server: ServerConfig, inherited) =>
+          Deployment.start(
+            server,
+            {
+              shelf: shelfOf(server.id),
+              publish: (event) => void PubSub.publishUnsafe(events, event),
+              bounds: config,
+              isHeld: (owner) => holds.has(owner)
+            },
+            inherited
+          )
       })
+      const { slots } = changeover
+      for (const server of initial.servers) yield* changeover.add(server)
 
-      const openLane = Effect.fnUntraced(function* (key: LaneKey) {
-        const found = open.get(key.id)
-        if (found !== undefined) return found
-        yield* makeRoom(key.config)
-        const pin = yield* Scope.fork(scope)
-        const upstream = yield* Scope.provide(contextOf(key), pin)
-        // Another caller of the lane may have been faster; the LayerMap has given both the same connection.
-        const raced = open.get(key.id)
-        if (raced !== undefined) {
-          yield* Scope.close(pin, Exit.void)
-          return raced
-        }
-        const lane: OpenLane = { key, pin, upstream, inUse: 0, lastUsed: yield* Clock.currentTimeMillis }
-        open.set(key.id, lane)
-        return lane
-      })
+      const gone = (server: ServerId) => new UpstreamDown({ server, status: "not configured any more" })
 
-      const use = (lane: OpenLane) =>
-        Effect.acquireRelease(
-          Effect.sync(() => lane.inUse++),
-          () =>
-            Effect.map(Clock.currentTimeMillis, (now) => {
-              lane.inUse--
-              lane.lastUsed = now
-            })
+      /** The slot, once calls may go there. */
+      const opened = (server: ServerId): Effect.Effect<Changeover.Slot, UpstreamDown> =>
+        Effect.suspend(() => {
+          const slot = slots.get(server)
+          if (slot === undefined) return Effect.fail(gone(server))
+          return slot.isOpen
+            ? Effect.succeed(slot)
+            : Effect.andThen(
+                changeover.waitFor(slot),
+                Effect.suspend(() => opened(server))
+              )
+        })
+
+      /** Begins a use of the deployment of the moment. */
+      const use = (server: ServerId): Effect.Effect<Deployment.Use, UpstreamDown, Scope.Scope> =>
+        Effect.flatMap(opened(server), () =>
+          Effect.flatMap(
+            Effect.acquireRelease(
+              // Looked at and begun in one step, so that it cannot be closed in between.
+              Effect.sync(() => {
+                const slot = slots.get(server)
+                return slot?.isOpen === true ? slot.deployment.begin() : undefined
+              }),
+              (begun) => begun?.end ?? Effect.void
+            ),
+            (begun) => (begun === undefined ? use(server) : Effect.succeed(begun))
+          )
         )
-
-      const keyFor = (server: ServerId, caller: Lane.Caller): LaneKey | undefined => {
-        const base = shared.get(server)
-        if (base === undefined) return undefined
-        const { config } = base.key
-        // What cannot be reached at all needs no connection of anybody's own.
-        if (config.isolation === "shared" || config.transport._tag === "Unusable") return base.key
-        return new LaneKey(config, Lane.laneFor(config.isolation, caller))
-      }
 
       const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.forEach(
-          [...open.values()].filter((lane) => isIdle(lane) && now - lane.lastUsed > Duration.toMillis(config.laneIdle)),
-          (lane) => Effect.andThen(log.debug(`${lane.key.config.id}: closing an idle connection`), close(lane)),
-          { discard: true }
-        )
+        Effect.forEach([...changeover.alive], (deployment) => deployment.sweep(now), { discard: true })
       )
       yield* Vital.fork("The sweep over idle connections", Effect.repeat(sweep, Schedule.spaced(SWEEP)))
 
+      const applying = yield* Semaphore.make(1)
+
       return Fleet.of({
         config,
+        changes: SubscriptionRef.changes(current),
         events,
-        shared: (server) => shared.get(server)?.upstream,
-        peek: (server, caller) => {
-          const key = keyFor(server, caller)
-          if (key === undefined) return undefined
-          return key.lane._tag === "Shared" ? shared.get(server)?.upstream : open.get(key.id)?.upstream
-        },
-        borrow: Effect.fnUntraced(function* (server, caller) {
-          const key = keyFor(server, caller)
-          if (key === undefined) return yield* new LimitReached({ limit: `There is no server "${server}"` })
-          if (key.lane._tag === "Shared") return yield* contextOf(key)
-          const lane = yield* openLane(key)
-          yield* use(lane)
-          return lane.upstream
-        }),
+        apply: Effect.fn("Fleet.apply")(function* (next: GatewayConfig) {
+          const difference = ConfigDifference.between(config(), next)
+          yield* changeover.apply(difference, next, SubscriptionRef.set(current, next))
+          for (const server of difference.removed) shelves.delete(server)
+          return difference
+        }, applying.withPermits(1)),
+        shared: (server) => slots.get(server)?.deployment.shared,
+        peek: (server, caller) => slots.get(server)?.deployment.peek(caller),
+        borrow: (server, caller) => Effect.flatMap(use(server), ({ connection }) => connection(caller)),
+        attend: (server, caller, use) =>
+          Effect.gen(function* () {
+            const { deployment } = yield* opened(server)
+            const upstream = yield* deployment.join(caller)
+            yield* Effect.raceFirst(use(upstream), deployment.retired)
+            yield* deployment.retired
+          }).pipe(Effect.scoped, Effect.forever),
         hold: (caller) =>
           Effect.acquireRelease(
             Effect.sync(() => {
@@ -209,18 +175,12 @@ export const layer = (config: GatewayConfig): Layer.Layer<Fleet, never, Platform
                   if (left > 0) holds.set(key, left)
                   else holds.delete(key)
                 }
-                for (const lane of open.values()) {
-                  if (holdKeys(caller).includes(ownerKey(lane.key.lane))) lane.lastUsed = now
-                }
+                for (const deployment of changeover.alive) deployment.touch(holdKeys(caller), now)
               })
           ),
-        release: Effect.fnUntraced(function* (session) {
-          for (const { upstream } of shared.values()) yield* Effect.forkIn(upstream.forget(session), scope)
-          for (const lane of open.values()) {
-            if (lane.key.lane._tag === "User") yield* Effect.forkIn(lane.upstream.forget(session), scope)
-            else if (lane.key.lane._tag === "Session" && lane.key.lane.session === session) yield* close(lane)
-          }
-        })
+        release: (session) =>
+          Effect.forEach([...changeover.alive], (deployment) => deployment.release(session), { discard: true }),
+        lanes: () => [...changeover.alive].reduce((sum, deployment) => sum + deployment.lanes(), 0)
       })
     })
   )

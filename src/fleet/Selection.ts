@@ -1,7 +1,8 @@
-/** What of a server's offer somebody may use. */
-import { type Catalogue, KINDS, type Lists, Shelf } from "../domain/Catalogue.ts"
+/** What of a server's offer somebody may use: what the configuration leaves in, and the policy allows. */
+import { type Catalogue, isOffered, KINDS, type Lists, Shelf } from "../domain/Catalogue.ts"
 import * as Permissions from "../domain/Permissions.ts"
 import { RULED, ruledOf } from "../domain/RuleNames.ts"
+import type { ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import type { Scheme } from "../domain/View.ts"
 import type { Peer, UpstreamState } from "../upstream/Upstream.ts"
@@ -12,17 +13,23 @@ import type { Peer, UpstreamState } from "../upstream/Upstream.ts"
  */
 export class Selection {
   private readonly scheme: Scheme
+  /** The servers of which tools are left out. */
+  private readonly filters: ReadonlyMap<ServerId, ServerConfig>
   private readonly shelves = new Map<ServerId, Shelf>()
   private readonly selected = new WeakMap<Permissions.Permissions, WeakMap<Catalogue, Catalogue>>()
 
   /** `scheme` is that of `/mcp`: rules call things by their names there. */
-  constructor(scheme: Scheme) {
+  constructor(scheme: Scheme, servers: ReadonlyArray<ServerConfig>) {
     this.scheme = scheme
+    const filtered = servers.filter(
+      ({ disabledTools, enabledTools }) => disabledTools.length > 0 || enabledTools !== undefined
+    )
+    this.filters = new Map(filtered.map((server) => [server.id, server]))
   }
 
   /** The catalogue without what may not be used. */
   of(permissions: Permissions.Permissions, server: ServerId, catalogue: Catalogue): Catalogue {
-    if (Permissions.isUnrestricted(permissions, server)) return catalogue
+    if (Permissions.isUnrestricted(permissions, server) && !this.filters.has(server)) return catalogue
     const known = this.selected.get(permissions)
     const found = known?.get(catalogue)
     if (found !== undefined) return found
@@ -56,6 +63,8 @@ export class Selection {
 
   /** May what the server calls `own` be used? */
   mayUse(permissions: Permissions.Permissions, kind: keyof Lists, server: ServerId, own: string): boolean {
+    const filter = kind === "tools" ? this.filters.get(server) : undefined
+    if (filter !== undefined && !isOffered(own, filter)) return false
     return Permissions.mayUse(permissions, this.scheme, ruledOf(kind), server, own)
   }
 

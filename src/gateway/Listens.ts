@@ -1,7 +1,8 @@
 /** Streams on which modern clients hear of changes (2026-07-28, basic/patterns/subscriptions). */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
+import * as Deferred from "effect/Deferred"
+import * as Function from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
@@ -158,10 +159,14 @@ const make = Effect.gen(function* () {
     for (const listen of listens) if (which(listen.requester)) finish(listen)
   }
 
+  const views = Stream.merge(
+    Stream.map(policy.changes, Function.constVoid),
+    Stream.map(fleet.changes, Function.constVoid)
+  )
   // What somebody may see has changed: their lists perhaps with it, and whether there is anything at all.
   yield* Vital.fork(
-    "Telling streams of changes of a new policy",
-    Stream.runForEach(policy.changes, () =>
+    "Telling streams of changes of a new view",
+    Stream.runForEach(views, () =>
       Effect.sync(() => {
         end(({ caller, endpoint }) => !catalog.exists(endpoint, caller.principal))
         for (const listen of listens) tellLists(listen, listen.filter.kinds)
@@ -184,30 +189,45 @@ const make = Effect.gen(function* () {
       const { filter, followed, known, watched } = yield* honoured(requester, asked)
       const key = SessionKey.make(`listen ${++opened}`)
       const shown = new Map(filter.kinds.map((kind) => [kind, known.lists[kind]]))
-      const watch = ({ server, shown: uri, uri: own }: (typeof watched)[number]) =>
-        Effect.gen(function* () {
-          const upstream = yield* fleet.borrow(server, caller)
-          yield* Effect.addFinalizer(() => Effect.ignore(Watching.unwatch(upstream, own, key)))
-          return (yield* Watching.watch(upstream, own, key)) ? undefined : uri
-        }).pipe(Effect.orElseSucceed(() => uri))
-      const follow = Effect.fnUntraced(function* (server: ServerId, task: string) {
-        const upstream = yield* fleet.borrow(server, caller)
-        yield* Effect.acquireRelease(
-          Effect.sync(() => upstream.followTask(task)),
-          () => Effect.sync(() => upstream.unfollowTask(task))
-        )
+      /** Watches for as long as the scope lives, whatever connection the server has; gives whether it tells of changes. */
+      const watch = Effect.fnUntraced(function* ({ server, uri: own }: (typeof watched)[number]) {
+        const tells = yield* Deferred.make<boolean>()
+        yield* fleet
+          .attend(server, caller, (upstream) =>
+            Effect.gen(function* () {
+              yield* Effect.addFinalizer(() => Effect.ignore(Watching.unwatch(upstream, own, key)))
+              yield* Deferred.succeed(tells, yield* Watching.watch(upstream, own, key))
+            })
+          )
+          .pipe(
+            Effect.catch(() => Deferred.succeed(tells, false)),
+            Effect.forkScoped
+          )
+        return tells
       })
+      const follow = (server: ServerId, task: string) =>
+        fleet
+          .attend(server, caller, (upstream) =>
+            Effect.acquireRelease(
+              Effect.sync(() => upstream.followTask(task)),
+              () => Effect.sync(() => upstream.unfollowTask(task))
+            )
+          )
+          .pipe(Effect.ignore, Effect.forkScoped)
       return Stream.unwrap(
         Effect.gen(function* () {
           yield* fleet.hold(caller)
-          for (const { server, task } of followed) yield* Effect.ignore(follow(server, task))
-          const watching = yield* Effect.forEach(watched, (one) => Effect.forkScoped(watch(one)))
-          const refused = yield* Effect.forEach(
-            watching,
-            (fiber) => Effect.map(Effect.timeoutOption(Fiber.join(fiber), ACKNOWLEDGEMENT), Option.getOrUndefined),
-            { concurrency: "unbounded" }
+          for (const { server, task } of followed) yield* follow(server, task)
+          const refused = new Set<string>()
+          yield* Effect.forEach(
+            watched,
+            Effect.fnUntraced(function* (one) {
+              const tells = yield* Effect.timeoutOption(Deferred.await(yield* watch(one)), ACKNOWLEDGEMENT)
+              if (Option.isSome(tells) && !tells.value) refused.add(one.shown)
+            }),
+            { concurrency: "unbounded", discard: true }
           )
-          const honoured = { ...filter, resources: filter.resources.filter((uri) => !refused.includes(uri)) }
+          const honoured = { ...filter, resources: filter.resources.filter((uri) => !refused.has(uri)) }
           const agreed = `"notifications":${JSON.stringify(ListenFilter.encode(honoured))},`
           log.append(notification(request.id, "notifications/subscriptions/acknowledged", agreed))
           const listen: Listen = {

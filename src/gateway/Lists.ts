@@ -51,7 +51,7 @@ const encodePage = (
   return pieces
 }
 
-export const make = (listWait: Duration.Duration, pageSize: number) =>
+export const make = (listWait: Duration.Duration, pageSize: () => number) =>
   Effect.gen(function* () {
     const catalog = yield* Catalog
 
@@ -91,7 +91,7 @@ export const make = (listWait: Duration.Duration, pageSize: number) =>
       const entries = view.lists[kind]
       session?.shown.set(kind, entries)
       const from = yield* start(request, entries)
-      const to = Math.min(entries.length, from + pageSize)
+      const to = Math.min(entries.length, from + pageSize())
       const last = entries[to - 1]
       const next =
         to < entries.length && last !== undefined ? Cursor.encode({ index: to, after: last.name }) : undefined

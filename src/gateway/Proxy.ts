@@ -93,7 +93,7 @@ const make = Effect.gen(function* () {
   const fleet = yield* Fleet
   const catalog = yield* Catalog
   const { listWait } = yield* Behaviour
-  const lists = yield* Lists.make(listWait, fleet.config.pageSize)
+  const lists = yield* Lists.make(listWait, () => fleet.config().pageSize)
   const discover = yield* Discover.make
   const router = yield* Router.make
   const tasks = yield* Tasks.make

@@ -17,13 +17,16 @@ import type { Requester } from "./Requester.ts"
 import type { Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
 
-const sameEntries = (a: ReadonlyArray<Entry>, b: ReadonlyArray<Entry>): boolean =>
-  a === b ||
-  (a.length === b.length &&
-    a.every((entry, index) => {
-      const other = b[index]
-      return other !== undefined && entry.name === other.name && Buffer.compare(entry.bytes, other.bytes) === 0
-    }))
+/** The same entries, in whatever order: who has a list in another order has no reason to fetch it again. */
+const sameEntries = (a: ReadonlyArray<Entry>, b: ReadonlyArray<Entry>): boolean => {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  const others = new Map(b.map((entry) => [entry.name, entry]))
+  return a.every((entry) => {
+    const other = others.get(entry.name)
+    return other?.server === entry.server && Buffer.compare(entry.bytes, other.bytes) === 0
+  })
+}
 
 /** Which of the lists are no longer as they were shown? */
 export const changedLists = (

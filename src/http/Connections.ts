@@ -23,7 +23,7 @@ const LOOK = Duration.millis(20)
 
 /** The answer that is being given on a connection. It is Node's own field: without it each request would have to be counted. */
 const answerOn = (socket: Socket): ServerResponse | undefined =>
-  (socket as Socket & { readonly _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
+  (Reflect.get(socket, "_httpMessage") as ServerResponse | null | undefined) ?? undefined
 
 export class Connections {
   private readonly server: Server

@@ -26,7 +26,7 @@ export const make = Effect.gen(function* () {
   const catalog = yield* Catalog
   return (segment: string, principal: Principal): Endpoint | undefined => {
     const name = nameIn(segment)
-    const found = fleet.config.servers.find(({ id }) => slug(id) === name || id === name)
+    const found = fleet.config().servers.find(({ id }) => slug(id) === name || id === name)
     const endpoint = found === undefined ? undefined : ({ _tag: "One", server: found.id } as const)
     return endpoint !== undefined && catalog.exists(endpoint, principal) ? endpoint : undefined
   }

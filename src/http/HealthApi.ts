@@ -39,6 +39,17 @@ export const AuditReport = Schema.Struct({
   fault: Schema.optionalKey(Schema.NullOr(Schema.String))
 })
 
+/** Whether what is in the files is in force. */
+export const ConfigurationReport = Schema.Struct({
+  path: Schema.String,
+  /** When what is in force was read, in epoch milliseconds. */
+  loadedAt: Schema.Finite,
+  /** Why the file, as it was last read, is not in force. */
+  problem: Schema.NullOr(Schema.String),
+  /** Settings that have changed since the start. */
+  takesEffectAtRestart: Schema.Array(Schema.String)
+})
+
 export const Readiness = Schema.Struct({
   status: Schema.Literals(["ready", "draining"]),
   service: Schema.Literal("mcp-proxy"),
@@ -53,8 +64,9 @@ export const Readiness = Schema.Struct({
   sessions: Schema.Finite,
   /** In full for callers on this machine and administrators; for others only the number of lost records, if there are any. */
   audit: Schema.optionalKey(AuditReport),
-  /** For callers on this machine and administrators only. */
-  upstreams: Schema.optionalKey(Schema.Array(ServerReport))
+  /** Both for callers on this machine and administrators only. */
+  upstreams: Schema.optionalKey(Schema.Array(ServerReport)),
+  configuration: Schema.optionalKey(ConfigurationReport)
 })
 export type Readiness = typeof Readiness.Type
 

@@ -2,23 +2,20 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import type * as HttpServerRequest from "effect/http/HttpServerRequest"
-import { AccessPolicy } from "../access/AccessPolicy.ts"
 import { Audit, type AuditStatus } from "../access/Audit.ts"
-import { Gatekeeper } from "../auth/Gatekeeper.ts"
 import * as Catalogue from "../domain/Catalogue.ts"
 import { display, type ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import * as Reload from "../fleet/Reload.ts"
 import { Sessions } from "../gateway/Sessions.ts"
 import { VERSION } from "../observability/Version.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Draining } from "./Draining.ts"
-import { isLoopback } from "./Guard.ts"
 import { HealthApi, type Readiness, type ServerReport } from "./HealthApi.ts"
+import * as Operator from "./Operator.ts"
 
 const TRANSPORT = { Stdio: "stdio", Http: "http", Sse: "sse", Unusable: "-" } as const
 
@@ -32,22 +29,10 @@ export const report = (config: ServerConfig, upstream: Upstream["Service"], now:
     detail: Status.describe(status, now),
     transport: TRANSPORT[config.transport._tag],
     isolation: config.isolation,
-    ...Catalogue.counts(catalogue.lists),
+    ...Catalogue.counts(Catalogue.offered(catalogue.lists, config)),
     startMillis: startMillis ?? null,
     note: note ?? null
   }
-}
-
-const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "cf-connecting-ip"]
-
-/**
- * Does the request come from this machine, and not through a proxy on it? Where a trusted proxy told who is behind it,
- * `peerAddress` differs and the told address counts.
- */
-export const isLocal = (request: HttpServerRequest.HttpServerRequest): boolean => {
-  const address = Option.getOrElse(request.remoteAddress, () => "")
-  const isDirect = Option.getOrElse(request.peerAddress, () => "") === address
-  return isLoopback(address) && (!isDirect || FORWARDED.every((name) => request.headers[name] === undefined))
 }
 
 /** What of the audit trail's state is shown. */
@@ -55,6 +40,16 @@ export const auditReport = ({ fault, lost, waiting }: AuditStatus, mayKnow: bool
   if (mayKnow) return { audit: { waiting, lost, fault: fault ?? null } }
   return lost > 0 ? { audit: { lost } } : {}
 }
+
+/** Whether the files as they are now are in force. */
+const configurationReport = (reload: Option.Option<Reload.Reload["Service"]>): Pick<Readiness, "configuration"> =>
+  Option.match(reload, {
+    onNone: () => ({}),
+    onSome: ({ state }) => {
+      const { loadedAt, overdue, path, problem } = state()
+      return { configuration: { path, loadedAt, problem: problem ?? null, takesEffectAtRestart: overdue } }
+    }
+  })
 
 export const layer = HttpApiBuilder.group(
   HealthApi,
@@ -64,31 +59,21 @@ export const layer = HttpApiBuilder.group(
     const sessions = yield* Sessions
     const draining = yield* Draining
     const audit = yield* Audit
-    const gatekeeper = yield* Gatekeeper
-    const policy = yield* AccessPolicy
-
-    /** Whoever runs this machine, and whoever has the role `admin`, may see what is wrong with which server. */
-    const isOperator = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<boolean> => {
-      const { authorization } = request.headers
-      if (isLocal(request)) return Effect.succeed(true)
-      if (authorization === undefined) return Effect.succeed(false)
-      return Effect.map(
-        gatekeeper.admit(authorization, undefined),
-        (verdict) => Result.isSuccess(verdict) && policy.permissions(verdict.success).isAdmin
-      )
-    }
+    const reload = yield* Reload.optional
+    const { isOperator } = yield* Operator.make
 
     return handlers.handleAll({
       health: () => Effect.succeed({ status: "healthy", service: "mcp-proxy" } as const),
       ready: Effect.fnUntraced(function* ({ request }) {
         const now = yield* Clock.currentTimeMillis
         const mayKnow = yield* isOperator(request)
-        const upstreams = fleet.config.servers.flatMap((config) => {
+        const configured = fleet.config().servers
+        const upstreams = configured.flatMap((config) => {
           const upstream = fleet.shared(config.id)
           return upstream === undefined ? [] : [report(config, upstream, now)]
         })
         const count = (status: Status.UpstreamStatus["_tag"]): number =>
-          fleet.config.servers.filter(({ id }) => {
+          configured.filter(({ id }) => {
             const upstream = fleet.shared(id)
             return upstream !== undefined && SubscriptionRef.getUnsafe(upstream.state).status._tag === status
           }).length
@@ -105,7 +90,7 @@ export const layer = HttpApiBuilder.group(
           },
           sessions: [...sessions.all()].length,
           ...auditReport(audit.status(), mayKnow),
-          ...(mayKnow ? { upstreams } : {})
+          ...(mayKnow ? { upstreams, ...configurationReport(reload) } : {})
         }
         return yield* draining.isOn() ? Effect.fail(readiness) : Effect.succeed(readiness)
       })

@@ -208,7 +208,7 @@ const make = Effect.fnUntraced(function* (place: Place) {
   )
   const keep = Effect.gen(function* () {
     if (!server.listening && !isStopped) yield* listenAgain
-    while (server.listening || isStopped) yield* Effect.sleep(LOOK)
+    yield* Effect.repeat(Effect.sleep(LOOK), { while: () => server.listening || isStopped })
     return yield* new SocketClosed()
   })
 

@@ -6,6 +6,8 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { PublicUrl } from "../auth/PublicUrl.ts"
 import { Address } from "./Address.ts"
+import { AdminApi } from "./AdminApi.ts"
+import * as AdminRoutes from "./AdminRoutes.ts"
 import { HealthApi } from "./HealthApi.ts"
 import * as AccountRoutes from "./AccountRoutes.ts"
 import * as HealthRoutes from "./HealthRoutes.ts"
@@ -14,6 +16,7 @@ import * as HostGuard from "./HostGuard.ts"
 import * as McpRoutes from "./McpRoutes.ts"
 import * as MetadataRoutes from "./MetadataRoutes.ts"
 import * as OAuthRoutes from "./OAuthRoutes.ts"
+import * as Prefix from "./Prefix.ts"
 import * as SignInRoutes from "./SignInRoutes.ts"
 
 export type RouteOptions = HostGuard.HostGuardOptions
@@ -35,21 +38,31 @@ const guard = HttpRouter.middleware(
 
 const health = HttpApiBuilder.layer(HealthApi).pipe(Layer.provide(HealthRoutes.layer))
 
+/** Below the prefix alone: it is for people who know the address. */
+const admin = Layer.unwrap(
+  Effect.map(Address, ({ pathPrefix }) =>
+    HttpApiBuilder.layer(AdminApi).pipe(Layer.provide(AdminRoutes.layer), Layer.provide(below(pathPrefix)))
+  )
+)
+
+/** The router for what is below a prefix. */
+const below = (pathPrefix: string) =>
+  Layer.effect(
+    HttpRouter.HttpRouter,
+    Effect.map(HttpRouter.HttpRouter, (router) => Prefix.below(router, pathPrefix))
+  )
+
 /** Health is asked for at the root by those who do not know the prefix, and does not tell it. */
 const healthRoutes = Layer.unwrap(
   Effect.map(Address, ({ pathPrefix }) => {
     if (pathPrefix === "") return health
-    const below = Layer.effect(
-      HttpRouter.HttpRouter,
-      Effect.map(HttpRouter.HttpRouter, (router) => router.prefixed(pathPrefix))
-    )
-    return Layer.merge(health, Layer.fresh(health).pipe(Layer.provide(below)))
+    return Layer.merge(health, Layer.fresh(health).pipe(Layer.provide(below(pathPrefix))))
   })
 )
 
-/** `/mcp`, `/mcp/{server}`, `/health`, `/ready` and the page at the root, below the address's prefix. */
+/** `/mcp`, `/mcp/{server}`, `/health`, `/ready`, `/admin/reload` and the page at the root, below the address's prefix. */
 export const layer = (options: RouteOptions) =>
-  Layer.merge(McpRoutes.layer, Layer.merge(HomeRoutes.layer, healthRoutes).pipe(Layer.provide(guard))).pipe(
+  Layer.merge(McpRoutes.layer, Layer.mergeAll(HomeRoutes.layer, healthRoutes, admin).pipe(Layer.provide(guard))).pipe(
     Layer.provide(HostGuard.layer(options))
   )
 

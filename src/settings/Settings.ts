@@ -61,10 +61,11 @@ export const load = Effect.fnUntraced(function* <const G extends Readonly<Record
 /** A variable that is set to nothing is set: `${VAR}` in the configuration file may mean just that. */
 const AS_IT_IS = { preserveEmptyStrings: true }
 
-/** The environment first, then the `.env` of the working directory, which need not exist. */
-export const layerDotEnv = ConfigProvider.layer(
-  ConfigProvider.fromDotEnv(AS_IT_IS).pipe(
-    Effect.catchReason("PlatformError", "NotFound", () => Effect.succeed(ConfigProvider.fromUnknown({}))),
-    Effect.map((file) => ConfigProvider.orElse(ConfigProvider.fromEnv(AS_IT_IS), file))
-  )
+/** The environment first, then the `.env` of the working directory as it is now; it need not exist. */
+export const dotEnv = ConfigProvider.fromDotEnv(AS_IT_IS).pipe(
+  Effect.catchReason("PlatformError", "NotFound", () => Effect.succeed(ConfigProvider.fromUnknown({}))),
+  Effect.map((file) => ConfigProvider.orElse(ConfigProvider.fromEnv(AS_IT_IS), file))
 )
+
+/** The same, read once. */
+export const layerDotEnv = ConfigProvider.layer(dotEnv)

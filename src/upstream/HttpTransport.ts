@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Redacted from "effect/Redacted"
+import * as Frame from "../domain/Frame.ts"
 import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
 import * as Attached from "./Attached.ts"
@@ -50,11 +51,23 @@ export const open =
       })
 
       /**
-       * Does an answer say that the session is over, and that nothing was done? 404 says so whatever is in it
-       * (2025-11-25, basic/transports, §Session Management); 400 where it is no answer to the request itself.
+       * Why the session is over, and nothing was done, if a response says so. 404 does whatever is in it (2025-11-25,
+       * basic/transports, §Session Management); 400 in these words, where it does not answer the request itself.
        */
-      const saysExpired = ({ excerpt, status }: HttpExchange.Outcome): boolean =>
-        session !== undefined && (status === 404 || (status === 400 && SAYS_EXPIRED.test(excerpt)))
+      const expiry = (outcome: HttpExchange.Outcome): SessionExpired | undefined => {
+        if (session === undefined) return undefined
+        if (outcome.status === 404) return new SessionExpired()
+        return outcome.status === 400 && SAYS_EXPIRED.test(outcome.excerpt)
+          ? new SessionExpired({ reason: `it ended the session: ${outcome.excerpt}` })
+          : undefined
+      }
+
+      /** Is it neither of the session nor an answer, but an error of the transport's that borrows the form of one? */
+      const isOfTransport = (status: number, bytes: Uint8Array, request: number | undefined): boolean => {
+        if (session === undefined || (status !== 404 && status !== 400)) return false
+        const frame = Frame.read(bytes)
+        return status === 404 || !Frame.isFrame(frame) || frame.id !== request
+      }
 
       const listener = (request: number | undefined, heard: () => void): HttpExchange.Listener => {
         let status = 0
@@ -65,9 +78,10 @@ export const open =
             if (session === undefined && given !== undefined && SESSION_ID.test(given)) session = given
           },
           message: (bytes) => {
-            if (status === 404 && session !== undefined) return
+            if (isOfTransport(status, bytes, request)) return false
             heard()
             receiver.message(bytes, request)
+            return true
           },
           event: () => {}
         }
@@ -104,10 +118,7 @@ export const open =
       /** What is wrong with an answer, if anything is. */
       const check = (outcome: HttpExchange.Outcome): Effect.Effect<HttpExchange.Outcome, TransportError> => {
         if (outcome.status < 400) return Effect.succeed(outcome)
-        const refused = HttpExchange.refusal(outcome)
-        return Effect.fail(
-          saysExpired(outcome) ? new SessionExpired({ reason: `it ended the session: ${refused.reason}` }) : refused
-        )
+        return Effect.fail(expiry(outcome) ?? HttpExchange.refusal(outcome))
       }
 
       const unanswered = new ConnectionLost({ reason: "the answering stream ended without the answer", unsent: false })
@@ -150,7 +161,7 @@ export const open =
           const outcome = yield* get(lastEventId, undefined, () => (silent = 0)).pipe(
             Effect.catch(() => Effect.undefined)
           )
-          if (outcome !== undefined && saysExpired(outcome)) {
+          if (outcome !== undefined && expiry(outcome) !== undefined) {
             receiver.expired()
             return
           }

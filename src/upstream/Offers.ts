@@ -55,9 +55,8 @@ export const make = Effect.fnUntraced(function* (options: {
       kinds,
       Effect.fnUntraced(function* (kind) {
         const fetched = yield* Listing.fetch(connection, kind, server)
-        if (kind !== "tools") return [kind, fetched] as const
-        const offered = fetched.items.filter(({ name }) => Catalogue.isOffered(name, config))
-        return [kind, { ...fetched, items: isOverHttp(connection) ? yield* sayable(offered) : offered }] as const
+        if (kind !== "tools" || !isOverHttp(connection)) return [kind, fetched] as const
+        return [kind, { ...fetched, items: yield* sayable(fetched.items) }] as const
       }),
       { concurrency: "unbounded" }
     )

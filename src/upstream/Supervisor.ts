@@ -67,22 +67,33 @@ const INITIAL: UpstreamState = {
   note: undefined
 }
 
-/**
- * A supervised connection for one lane of one server. The lanes of a server share a shelf; `publish` is told what the
- * server does of its own accord.
- */
-export const layer = (
-  config: ServerConfig,
-  lane: Lane,
-  shelf: Catalogue.Shelf,
-  publish: (event: UpstreamEvent) => void
-): Layer.Layer<Upstream, never, Connection.Platform | EraVerdicts> =>
+/** What a server under its former configuration was known to be: taken for true until its successor has said otherwise. */
+export type Inherited = Pick<UpstreamState, "peer" | "catalogue" | "hints">
+
+export interface Options {
+  readonly config: ServerConfig
+  readonly lane: Lane
+  /** The lanes of a server share it. */
+  readonly shelf: Catalogue.Shelf
+  readonly inherited?: Inherited | undefined
+  /** Told what the server does of its own accord. */
+  readonly publish: (event: UpstreamEvent) => void
+}
+
+/** A supervised connection for one lane of one server. */
+export const layer = ({
+  config,
+  inherited,
+  lane,
+  publish,
+  shelf
+}: Options): Layer.Layer<Upstream, never, Connection.Platform | EraVerdicts> =>
   Layer.effect(
     Upstream,
     Effect.gen(function* () {
       const scope = yield* Effect.scope
       const defaults = yield* Defaults
-      const state = yield* SubscriptionRef.make(INITIAL)
+      const state = yield* SubscriptionRef.make<UpstreamState>({ ...INITIAL, ...inherited })
       const wake = yield* Latch.make(false)
       const verdicts = yield* EraVerdicts
       let current: Live | undefined
@@ -205,7 +216,9 @@ export const layer = (
         yield* update({ peer: connection.peer, startMillis })
         yield* offers.adopt(fetched)
         const { name, revision, version } = connection.peer
-        const offer = Catalogue.describe(Catalogue.counts(SubscriptionRef.getUnsafe(state).catalogue.lists))
+        const offer = Catalogue.describe(
+          Catalogue.counts(Catalogue.offered(SubscriptionRef.getUnsafe(state).catalogue.lists, config))
+        )
         yield* say(`${server} ready in ${startMillis} ms: ${offer} (${name} ${version}, ${revision})`, { server })
         return live
       })

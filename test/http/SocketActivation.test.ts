@@ -95,7 +95,7 @@ describe.skipIf(process.platform !== "linux")("what the kernel says", () => {
       (server) => Effect.sync(() => server.close())
     )
   const descriptorOf = (socket: Server | Socket): number =>
-    (socket as Server & { readonly _handle: { readonly fd: number } })._handle.fd
+    (Reflect.get(socket, "_handle") as { readonly fd: number }).fd
 
   it.live("is understood: the address of a real socket is the one that it was bound to", () =>
     Effect.gen(function* () {

@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
@@ -34,6 +34,8 @@ export interface ProxyOptions {
   readonly through?: ReadonlyArray<string>
   /** Descriptors of the test's own that it inherits, from 3 on. */
   readonly descriptors?: ReadonlyArray<number>
+  /** What else has to be in its folder when it starts. */
+  readonly prepare?: (folder: string) => void
   /** Keep the folder (data, configuration) of an earlier proxy. */
   readonly folder?: string
   readonly port?: number
@@ -51,6 +53,8 @@ export interface RunningProxy {
   /** Waits until it has printed something that matches; fails with its output after so long. */
   readonly printed: (pattern: RegExp, millis?: number) => Effect.Effect<RegExpMatchArray>
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
+  /** Replaces its configuration file as editors do: another file takes its name. */
+  readonly configure: (config: ProxyOptions["config"]) => Effect.Effect<void>
   /** Waits for its end; the exit code, or the signal's name. */
   readonly exited: Effect.Effect<number | NodeJS.Signals>
 }
@@ -155,8 +159,13 @@ export const startProxy = (options: ProxyOptions): Effect.Effect<RunningProxy, n
     const port = options.port ?? (yield* freePort)
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), "mcp-proxy-test-"))
     mkdirSync(folder, { recursive: true })
-    const text = typeof options.config === "string" ? options.config : marked(options.config, marker)
-    writeFileSync(join(folder, "mcp_config.json"), text)
+    const configure = (config: ProxyOptions["config"]): void => {
+      const file = join(folder, "mcp_config.json")
+      writeFileSync(`${file}.new`, typeof config === "string" ? config : marked(config, marker))
+      renameSync(`${file}.new`, file)
+    }
+    configure(options.config)
+    options.prepare?.(folder)
     let output = ""
     const waiting = new Set<() => void>()
     const exit = Deferred.makeUnsafe<number | NodeJS.Signals>()
@@ -228,6 +237,7 @@ export const startProxy = (options: ProxyOptions): Effect.Effect<RunningProxy, n
       output: () => output,
       printed,
       signal: (signal) => Effect.sync(() => kill(child, signal)),
+      configure: (config) => Effect.sync(() => configure(config)),
       exited: Deferred.await(exit)
     }
   })

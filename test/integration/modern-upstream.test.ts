@@ -42,10 +42,12 @@ const supervise = Effect.fnUntraced(function* (config: Partial<ServerConfig>, re
   const { recall, remember } = Context.get(verdicts, EraVerdicts)
   if (remembered !== undefined) yield* remember(serverConfig(config), remembered)
   const services = yield* Layer.build(
-    Supervisor.layer(serverConfig(config), Lane.shared, new Shelf(), (event) => void events.push(event)).pipe(
-      Layer.provide(Layer.succeedContext(verdicts)),
-      Layer.provide(platform)
-    )
+    Supervisor.layer({
+      config: serverConfig(config),
+      lane: Lane.shared,
+      shelf: new Shelf(),
+      publish: (event) => void events.push(event)
+    }).pipe(Layer.provide(Layer.succeedContext(verdicts)), Layer.provide(platform))
   )
   const upstream = Context.get(services, Upstream)
   yield* upstream.settled

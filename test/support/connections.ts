@@ -1,9 +1,8 @@
 /** Servers in the test's hands: each opening of a transport to one is kept, and answered as the test says. */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Lane from "../../src/domain/Lane.ts"
 import type { Capabilities } from "../../src/domain/Protocol.ts"
-import type { ServerConfig } from "../../src/domain/ServerConfig.ts"
+import { makeServer, type ServerConfig } from "../../src/domain/ServerConfig.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
 import type { Seeker } from "../../src/upstream/Approach.ts"
 import type { Connection } from "../../src/upstream/Connection.ts"
@@ -14,19 +13,12 @@ import type { Open } from "../../src/upstream/Transport.ts"
 import { type MemoryTransport, memoryTransport } from "./memoryTransport.ts"
 import { openRpc } from "./rpc.ts"
 
-export const serverConfig = (more: Partial<ServerConfig> = {}): ServerConfig => ({
-  id: ServerId.make("server"),
-  transport: { _tag: "Unusable", reason: "there is nothing behind it" },
-  era: "auto",
-  isolation: "shared",
-  enabledTools: undefined,
-  disabledTools: [],
-  callTimeout: Duration.minutes(5),
-  startTimeout: Duration.minutes(2),
-  restart: undefined,
-  description: undefined,
-  ...more
-})
+export const serverConfig = (more: Partial<ServerConfig> = {}): ServerConfig =>
+  makeServer({
+    id: ServerId.make("server"),
+    transport: { _tag: "Unusable", reason: "there is nothing behind it" },
+    ...more
+  })
 
 /** Whoever seeks a way to a server of which nothing is known, unless told otherwise. */
 export const seeker = (more: Partial<Seeker> = {}): Seeker => ({

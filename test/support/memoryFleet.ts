@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Catalogue from "../../src/domain/Catalogue.ts"
 import { UpstreamDown } from "../../src/domain/Errors.ts"
@@ -10,7 +11,7 @@ import * as Frame from "../../src/domain/Frame.ts"
 import * as Json from "../../src/domain/Json.ts"
 import * as Lane from "../../src/domain/Lane.ts"
 import type { Era } from "../../src/domain/Protocol.ts"
-import type { GatewayConfig, Naming, ServerConfig } from "../../src/domain/ServerConfig.ts"
+import { type GatewayConfig, makeServer, type Naming, type ServerConfig } from "../../src/domain/ServerConfig.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
 import type { CallHandlers } from "../../src/upstream/Rpc.ts"
@@ -65,18 +66,8 @@ const EVERYTHING = {
   logging: {}
 }
 
-const config = (id: ServerId): ServerConfig => ({
-  id,
-  transport: { _tag: "Unusable", reason: "there is nothing behind it" },
-  era: "auto",
-  isolation: "shared",
-  enabledTools: undefined,
-  disabledTools: [],
-  callTimeout: Duration.minutes(1),
-  startTimeout: Duration.minutes(1),
-  restart: undefined,
-  description: undefined
-})
+const config = (id: ServerId): ServerConfig =>
+  makeServer({ id, transport: { _tag: "Unusable", reason: "there is nothing behind it" } })
 
 const stateFor = (server: MemoryServer, shelf: Catalogue.Shelf): UpstreamState => {
   const status = server.status ?? "up"
@@ -181,13 +172,17 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
     layer: Layer.succeed(
       Fleet,
       Fleet.of({
-        config: gateway,
+        config: () => gateway,
+        changes: Stream.concat(Stream.make(gateway), Stream.never),
+        apply: () => Effect.die(new Error("the servers of this fleet are given once and for all")),
         events,
         shared: (server) => upstreams.get(server),
         peek: (server) => upstreams.get(server),
         borrow: (server) => Effect.succeed(upstreams.get(server)!),
+        attend: (server, _, use) => Effect.scoped(Effect.andThen(use(upstreams.get(server)!), Effect.never)) as never,
         hold: () => Effect.void,
-        release: () => Effect.void
+        release: () => Effect.void,
+        lanes: () => 0
       })
     ),
     reached,

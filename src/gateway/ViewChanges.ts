@@ -1,5 +1,6 @@
-/** What a change of the policy means for those who are connected. Calls under way go on. */
+/** What another policy, or another configuration, means for those who are connected. Calls under way go on. */
 import * as Effect from "effect/Effect"
+import * as Function from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
@@ -44,18 +45,22 @@ const make = Effect.gen(function* () {
       listsChanged(catalog, session, Catalogue.KINDS)
       return
     }
-    // Whoever comes back is answered as the policy has it now.
+    // Whoever comes back is answered as things are now.
     for (const stream of session.standingStreams) stream.finish()
   })
 
   const follow = Stream.runForEach(
-    policy.changes,
+    // The configuration at the start is no change.
+    Stream.merge(
+      Stream.map(policy.changes, Function.constVoid),
+      Stream.map(Stream.drop(fleet.changes, 1), Function.constVoid)
+    ),
     Effect.fnUntraced(function* () {
-      for (const remark of policy.remarks(fleet.config.servers.map(({ id }) => id))) yield* log.warning(remark)
+      for (const remark of policy.remarks(fleet.config().servers.map(({ id }) => id))) yield* log.warning(remark)
       yield* Effect.forEach([...sessions.all()], concern, { discard: true })
     })
   )
-  yield* Vital.fork("Telling sessions of a new policy", follow)
+  yield* Vital.fork("Telling sessions of a new view", follow)
 })
 
 /** Runs for as long as the gateway does. */
