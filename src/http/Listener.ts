@@ -152,9 +152,9 @@ class SocketClosed extends Schema.TaggedError<SocketClosed>()("SocketClosed", {}
 }
 
 /** Listens: on an address at once, on a socket that was handed over when there is something to serve. */
-const make = Effect.fnUntraced(function* (place: Place) {
+const make = Effect.fnUntraced(function* (place: Place, times: Partial<typeof TIMES>) {
   const scope = yield* Effect.scope
-  const server = createServer(TIMES)
+  const server = createServer({ ...TIMES, ...times })
   const connections = new Connections(server, PATIENCE[place._tag])
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
   const complain = complaints()
@@ -248,5 +248,6 @@ const make = Effect.fnUntraced(function* (place: Place) {
   return Context.make(Listener, listener).pipe(Context.add(HttpServer.HttpServer, httpServer))
 })
 
-/** Takes the place, where it can be had. */
-export const layer = (place: Place) => Layer.merge(Layer.effectContext(make(place)), NodeHttpServer.layerHttpServices)
+/** Takes the place, where it can be had. `times` are for who will not wait that long. */
+export const layer = (place: Place, times: Partial<typeof TIMES> = {}) =>
+  Layer.merge(Layer.effectContext(make(place, times)), NodeHttpServer.layerHttpServices)
