@@ -85,6 +85,8 @@ export class Session implements Requester {
     this.standing.push(log)
     for (const message of this.untold) log.append(Json.utf8(message))
     this.untold.clear()
+    // It may have been ended between the client's asking to listen and its listening.
+    if (this.hasEnded) log.finish()
   }
 
   detach(log: EventLog): void {

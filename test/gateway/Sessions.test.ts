@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { Streams } from "../../src/gateway/EventLog.ts"
 import { Sessions } from "../../src/gateway/Sessions.ts"
 import * as Store from "../../src/storage/Store.ts"
 import { collectingLogs } from "../support/logged.ts"
@@ -32,19 +33,24 @@ const durable = Effect.gen(function* () {
   return { layer, state }
 })
 
+/** Somebody's session, which watches a resource and wants a level, as an earlier process knew it. */
+const watching = Effect.fnUntraced(function* (layer: Layer.Layer<Store.Store>) {
+  const session = yield* (yield* memoryGateway(fleetOf(), everyone, layer)).begin(ada)
+  yield* session.call("resources/subscribe", { uri: "mem://a/x" })
+  yield* session.call("logging/setLevel", { level: "error" })
+  return { headers: session.headers, body: { jsonrpc: "2.0", id: 1, method: "ping" } }
+})
+
 const fleetOf = () => memoryFleet({ a: { offer: { resources: ["mem://x"] } }, b: { offer: { tools: ["t"] } } })
 
 describe("a session that comes back with a later process", () => {
   it.effect("has its servers told again what it watches and which level it wants, each its own, before any call", () =>
     Effect.gen(function* () {
       const { layer } = yield* durable
-      const first = yield* memoryGateway(fleetOf(), everyone, layer)
-      const session = yield* first.begin(ada)
-      yield* session.call("resources/subscribe", { uri: "mem://a/x" })
-      yield* session.call("logging/setLevel", { level: "error" })
+      const asked = yield* watching(layer)
       const fleet = fleetOf()
       const second = yield* memoryGateway(fleet, everyone, layer)
-      yield* second.ask(ada, undefined, { headers: session.headers, body: { jsonrpc: "2.0", id: 1, method: "ping" } })
+      yield* second.ask(ada, undefined, asked)
       yield* arrived(() => fleet.reached.length >= 3)
       assert.sameMembers([...fleet.reached], ["a level error", "a resources/subscribe", "b level error"])
     }).pipe(Effect.scoped)
@@ -53,13 +59,10 @@ describe("a session that comes back with a later process", () => {
   it.effect("is not told what its person may not see any more", () =>
     Effect.gen(function* () {
       const { layer } = yield* durable
-      const first = yield* memoryGateway(fleetOf(), everyone, layer)
-      const session = yield* first.begin(ada)
-      yield* session.call("resources/subscribe", { uri: "mem://a/x" })
-      yield* session.call("logging/setLevel", { level: "error" })
+      const asked = yield* watching(layer)
       const fleet = fleetOf()
       const second = yield* memoryGateway(fleet, rulesOf({ "*": { allowed_servers: ["b"] } }), layer)
-      yield* second.ask(ada, undefined, { headers: session.headers, body: { jsonrpc: "2.0", id: 1, method: "ping" } })
+      yield* second.ask(ada, undefined, asked)
       yield* arrived(() => fleet.reached.length >= 1)
       assert.deepStrictEqual([...fleet.reached], ["b level error"])
     }).pipe(Effect.scoped)
@@ -111,6 +114,22 @@ describe("the end of a session", () => {
       const next = yield* memoryGateway(fleetOf(), everyone, layer)
       const asked = { headers: session.headers, body: { jsonrpc: "2.0", id: 1, method: "ping" } }
       assert.strictEqual((yield* next.ask(ada, undefined, asked)).status, 404)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("ends who is just about to listen, too", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* durable
+      const gateway = yield* memoryGateway(fleetOf(), everyone, layer)
+      const session = yield* gateway.begin(ada)
+      const sessions = yield* Effect.provide(Sessions, gateway.services)
+      const streams = yield* Effect.provide(Streams, gateway.services)
+      const [known] = [...sessions.all()]
+      if (known === undefined) return yield* Effect.die("there is no session")
+      yield* gateway.ask(ada, undefined, { method: "DELETE", headers: session.headers })
+      const log = streams.open({ session: known.key, request: null })
+      known.attach(log)
+      assert.isTrue(log.isFinished)
     }).pipe(Effect.scoped)
   )
 })

@@ -5,13 +5,12 @@ import { mkdtempSync, readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { Agent, request as nodeRequest } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { childrenOf, eventually, fixture, nobodyLeft, readyProxy, type RunningProxy, startProxy } from "./harness.ts"
+import { childrenOf, eventually, nobodyLeft, rawStdio, readyProxy, type RunningProxy, startProxy } from "./harness.ts"
 import { holdSocket, type HeldSocket } from "./heldSocket.ts"
 import { oldNode } from "./oldNode.ts"
 import { begin, post, send } from "./wire.ts"
 
-const raw = { command: process.execPath, args: [fixture("raw-stdio.ts")] }
-const config = { mcpServers: { raw } }
+const config = { mcpServers: { raw: rawStdio() } }
 
 const handedTo = (socket: HeldSocket, more: Readonly<Record<string, string>> = {}) => ({
   config,

@@ -4,11 +4,20 @@ import * as Effect from "effect/Effect"
 import { existsSync, readdirSync, writeFileSync } from "node:fs"
 import { connect as openSocket, type Socket } from "node:net"
 import { join } from "node:path"
-import { childrenOf, eventually, fixture, isAlive, nobodyLeft, readyProxy, type RunningProxy } from "./harness.ts"
+import {
+  childrenOf,
+  eventually,
+  fixture,
+  isAlive,
+  nobodyLeft,
+  readyProxy,
+  type RunningProxy,
+  rawStdio
+} from "./harness.ts"
 import { holdSocket } from "./heldSocket.ts"
-import { begin, eventsOf, openStream, post, send } from "./wire.ts"
+import { begin, eventsOf, openStream, post, send, toolCall } from "./wire.ts"
 
-const raw = { command: process.execPath, args: [fixture("raw-stdio.ts")] }
+const raw = rawStdio()
 
 /** Has the breakable proxy do something to itself. */
 const command = (proxy: RunningProxy, what: string) =>
@@ -29,13 +38,7 @@ describe("an error that nobody caught", () => {
       Effect.gen(function* () {
         const proxy = yield* breakable({ MCP_LOG_FORMAT: "json" })
         const session = yield* begin(proxy.url)
-        const slow = {
-          jsonrpc: "2.0",
-          id: 1,
-          method: "tools/call",
-          params: { name: "slow", _meta: { progressToken: 1 } }
-        }
-        const call = yield* openStream(proxy.url, session, JSON.stringify(slow))
+        const call = yield* openStream(proxy.url, session, JSON.stringify(toolCall("slow")))
         yield* eventually("the call runs", () => eventsOf(call.text()).length >= 2)
         const children = childrenOf(proxy.pid)
         assert.strictEqual(children.length, 2, "server and sidecar")
@@ -129,8 +132,7 @@ describe("the listening socket", () => {
       yield* eventually("they are free again", () => readdirSync(`/proc/${proxy.pid}/fd`).length < 50)
       assert.strictEqual((yield* send(`http://localhost:${proxy.port}/health`)).status, 200)
       const session = yield* begin(proxy.url)
-      const echo = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "echo" } }
-      assert.strictEqual((yield* post(proxy.url, echo, session)).status, 200)
+      assert.strictEqual((yield* post(proxy.url, toolCall("echo"), session)).status, 200)
     }).pipe(Effect.scoped)
   )
 })
@@ -141,7 +143,7 @@ describe("a connection that breaks", () => {
       const proxy = yield* readyProxy({ config: { mcpServers: { raw } } })
       const session = yield* begin(proxy.url)
       const head = `POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nmcp-session-id: ${session["mcp-session-id"]}\r\n`
-      const slow = JSON.stringify({ jsonrpc: "2.0", id: 7, method: "tools/call", params: { name: "slow" } })
+      const slow = JSON.stringify(toolCall("slow"))
       for (const bytes of [
         "",
         "POST /mcp",
@@ -163,8 +165,7 @@ describe("a connection that breaks", () => {
           socket.on("error", () => {})
         })
       }
-      const echo = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "echo" } }
-      assert.strictEqual((yield* post(proxy.url, echo, session)).status, 200)
+      assert.strictEqual((yield* post(proxy.url, toolCall("echo"), session)).status, 200)
       assert.notMatch(proxy.output(), /ERROR|CRITICAL/u)
       yield* proxy.signal("SIGTERM")
       assert.strictEqual(yield* proxy.exited, 0)

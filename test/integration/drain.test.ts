@@ -5,17 +5,10 @@ import * as Fiber from "effect/Fiber"
 import { Agent, request as nodeRequest } from "node:http"
 import { connect as openSocket } from "node:net"
 import { start as startRawHttp } from "../fixtures/raw-http.ts"
-import { eventually, fixture, readyProxy, type RunningProxy } from "./harness.ts"
-import { type Answer, begin, eventsOf, openStream, post, send } from "./wire.ts"
+import { eventually, rawStdio, readyProxy, type RunningProxy } from "./harness.ts"
+import { type Answer, begin, eventsOf, openStream, post, send, toolCall } from "./wire.ts"
 
-const raw = { command: process.execPath, args: [fixture("raw-stdio.ts")] }
-
-const toolCall = (name: string, args: object = {}, id = 1) => ({
-  jsonrpc: "2.0",
-  id,
-  method: "tools/call",
-  params: { name, arguments: args, _meta: { progressToken: 1 } }
-})
+const raw = rawStdio()
 
 /** A client that keeps its one connection, as far as the proxy lets it. */
 const keptAlive = Effect.acquireRelease(

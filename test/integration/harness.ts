@@ -18,6 +18,12 @@ export const bundle = join(projectRoot, "dist/main.js")
 /** The path of a fixture, to be run with `process.execPath`. */
 export const fixture = (name: string): string => join(projectRoot, "test/fixtures", name)
 
+/** What a configuration says to run the stdio server that misbehaves on request. */
+export const rawStdio = (...args: ReadonlyArray<string>) => ({
+  command: process.execPath,
+  args: [fixture("raw-stdio.ts"), ...args]
+})
+
 /** The environment variable by which processes of one test are known. */
 export const MARKER = "MCP_PROXY_TEST_MARKER"
 

@@ -14,18 +14,10 @@ import {
   nobodyLeft,
   readyProxy,
   type RunningProxy,
-  survivors
+  survivors,
+  rawStdio
 } from "./harness.ts"
-import { begin, eventsOf, openStream, post, send } from "./wire.ts"
-
-const raw = (...args: ReadonlyArray<string>) => ({
-  command: process.execPath,
-  args: [fixture("raw-stdio.ts"), ...args]
-})
-
-const request = (method: string, params: object = {}, id: unknown = 1) => ({ jsonrpc: "2.0", id, method, params })
-const toolCall = (name: string, args: object = {}, id: unknown = 1) =>
-  request("tools/call", { name, arguments: args, _meta: { progressToken: 1 } }, id)
+import { begin, eventsOf, openStream, post, request, send, toolCall } from "./wire.ts"
 
 /** A request that says it all, of a client that can be asked. */
 const modern = (method: string, params: object) => {
@@ -179,8 +171,8 @@ describe("nothing is left of", () => {
     return yield* readyProxy({
       config: {
         mcpServers: {
-          shared: raw(),
-          own: { ...raw(), isolation: "session" },
+          shared: rawStdio(),
+          own: { ...rawStdio(), isolation: "session" },
           remote: { url: remote.url, isolation: "session" }
         }
       },
@@ -229,7 +221,7 @@ describe("nothing is left of", () => {
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     it.live(`a proxy that ends by ${signal}, whatever its servers are wrapped in and have started themselves`, () =>
       Effect.gen(function* () {
-        const { args, command } = raw("--ignore-term", "--grandchild")
+        const { args, command } = rawStdio("--ignore-term", "--grandchild")
         // What npx and uvx are: a process that waits for the one that does the work.
         const wrapped = { command: "sh", args: ["-c", `"$@"; exit $?`, "sh", command, ...args] }
         const proxy = yield* readyProxy({ config: { mcpServers: { wrapped, stubborn: { command, args } } } })

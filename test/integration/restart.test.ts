@@ -3,17 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { eventually, fixture, readyProxy, type RunningProxy } from "./harness.ts"
-import { begin, eventsOf, messageOf, openStream, post, send } from "./wire.ts"
-
-const raw = (...args: ReadonlyArray<string>) => ({
-  command: process.execPath,
-  args: [fixture("raw-stdio.ts"), ...args]
-})
-
-const request = (method: string, params: object = {}, id: unknown = 1) => ({ jsonrpc: "2.0", id, method, params })
-const toolCall = (name: string, args: object = {}, id: unknown = 1) =>
-  request("tools/call", { name, arguments: args, _meta: { progressToken: 1 } }, id)
+import { eventually, rawStdio, readyProxy, type RunningProxy } from "./harness.ts"
+import { begin, eventsOf, messageOf, openStream, post, request, send, toolCall } from "./wire.ts"
 
 /** Kills the proxy, and starts the next one in its place. */
 const restarted = Effect.fnUntraced(function* (
@@ -31,7 +22,7 @@ describe("a session whose process was killed", () => {
     it.live(`hears of what it watches as soon as it listens again, with nothing called before (${isolation})`, () =>
       Effect.gen(function* () {
         const options = {
-          config: { mcpServers: { raw: { ...raw("--resources", "--journal", "journal"), isolation } } }
+          config: { mcpServers: { raw: { ...rawStdio("--resources", "--journal", "journal"), isolation } } }
         }
         const proxy = yield* readyProxy(options)
         const session = yield* begin(proxy.url)
@@ -57,7 +48,7 @@ describe("a session whose process was killed", () => {
 
   it.live("is gone where it was ended just before, however soon the kill came", () =>
     Effect.gen(function* () {
-      const options = { config: { mcpServers: { raw: raw() } } }
+      const options = { config: { mcpServers: { raw: rawStdio() } } }
       const proxy = yield* readyProxy(options)
       const ended = yield* begin(proxy.url)
       const kept = yield* begin(proxy.url)
@@ -72,7 +63,7 @@ describe("a session whose process was killed", () => {
 
   it.live("is told that the outcome of a call is unknown, also where nothing had been said of it yet", () =>
     Effect.gen(function* () {
-      const options = { config: { mcpServers: { raw: raw() } } }
+      const options = { config: { mcpServers: { raw: rawStdio() } } }
       const proxy = yield* readyProxy(options)
       const session = yield* begin(proxy.url)
       const preferring = { ...session, accept: "text/event-stream, application/json" }
