@@ -21,6 +21,9 @@ const HEADERS = {
 
 const END = Json.utf8("\n\n")
 
+/** Sends the head of the response at once, where there is nothing to say yet. */
+const NOTHING = new Uint8Array(0)
+
 const event = (prefix: string | undefined, sequence: number, message: Uint8Array): ReadonlyArray<Uint8Array> => [
   Json.utf8(`event: message\n${prefix === undefined ? "" : `id: ${EventIds.format(prefix, sequence)}\n`}data: `),
   Json.singleLine(message),
@@ -51,7 +54,7 @@ export const response = (options: {
   const events = Stream.map(deliveries, (delivery) => encode(prefix, delivery))
   const comments = Stream.map(Stream.fromSchedule(Schedule.spaced(KEEP_ALIVE)), () => COMMENT)
   const body = Stream.merge(events, comments, { haltStrategy: "left" }).pipe(
-    primed && prefix !== undefined ? Stream.prepend([priming(prefix)]) : (same) => same,
+    Stream.prepend([primed && prefix !== undefined ? priming(prefix) : NOTHING]),
     Stream.interruptWhen(closing)
   )
   return HttpServerResponse.stream(body, { contentType: "text/event-stream", headers: HEADERS })
