@@ -67,6 +67,11 @@ export class EventLog {
     this.changed.openUnsafe()
   }
 
+  /** Is there nothing yet after that event? */
+  isSilentAfter(sequence: number): boolean {
+    return this.lastSequence === sequence
+  }
+
   get isFinished(): boolean {
     return this.finished
   }

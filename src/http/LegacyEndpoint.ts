@@ -82,7 +82,7 @@ export const make = Effect.gen(function* () {
     if (deliveries === undefined) return undefined
     const prefix = yield* eventIds.prefix(log.name)
     const primed = after === 0 && isSince(revision, "2025-11-25")
-    return { deliveries, prefix, primed, closing: draining.ended }
+    return { deliveries, prefix, primed, silent: log.isSilentAfter(after), closing: draining.ended }
   })
 
   const onInitialize = Effect.fnUntraced(function* (

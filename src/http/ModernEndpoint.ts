@@ -75,7 +75,13 @@ export const make = Effect.gen(function* () {
         streams.drop(log)
       })
     )
-    return Sse.response({ deliveries, prefix: undefined, primed: false, closing: draining.ended })
+    return Sse.response({
+      deliveries,
+      prefix: undefined,
+      primed: false,
+      silent: log.isSilentAfter(0),
+      closing: draining.ended
+    })
   })
 
   const call = Effect.fnUntraced(function* (
