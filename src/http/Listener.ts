@@ -21,12 +21,13 @@ const log = logger("http")
 /** The address cannot be listened on. */
 export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
   host: Schema.String,
+  /** 0 for a socket that was handed over, which `host` describes. */
   port: Schema.Finite,
   code: Schema.String,
   reason: Schema.String
 }) {
   override get message(): string {
-    const where = `${this.host}:${this.port}`
+    const where = this.port === 0 ? this.host : `${this.host}:${this.port}`
     switch (this.code) {
       case "EADDRINUSE":
         return `Port ${this.port} is in use: another program listens on ${where}. Stop it, or set MCP_PORT to a free port.`
@@ -44,8 +45,8 @@ export class Listener extends Context.Service<
   Listener,
   {
     /**
-     * Requests are served from here on. Those before are told to come back; on a socket that was handed over they wait
-     * in the kernel's queue.
+     * Said once there is something to serve. Requests before that are told to come back; on a socket that was handed over
+     * they wait in the kernel's queue.
      */
     readonly serving: Effect.Effect<void, ListenError>
     /** From now on every response asks its client to close the connection. */
@@ -213,7 +214,6 @@ const make = Effect.fnUntraced(function* (place: Place, times: Partial<typeof TI
   })
 
   const serving = Effect.gen(function* () {
-    server.off("request", comeBack)
     if (place._tag === "Handed") yield* listen
     yield* Scope.provide(Vital.fork(PART, keep), scope)
   })
@@ -242,7 +242,7 @@ const make = Effect.fnUntraced(function* (place: Place, times: Partial<typeof TI
         ...(middleware === undefined ? {} : { middleware: middleware as never })
       })
       yield* Effect.addFinalizer(() => Effect.sync(() => void server.off("request", handler)))
-      server.on("request", handler)
+      server.off("request", comeBack).on("request", handler)
     }) as HttpServer.HttpServer["Service"]["serve"]
   })
   return Context.make(Listener, listener).pipe(Context.add(HttpServer.HttpServer, httpServer))
