@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import { Catalog } from "../fleet/Catalog.ts"
+import type { ServerId } from "../domain/ServerId.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import * as Vital from "../observability/Vital.ts"
 import * as Router from "./Router.ts"
@@ -22,18 +23,20 @@ const make = Effect.gen(function* () {
   const scope = yield* Effect.scope
 
   /** A connection of the session's own is opened where something is watched; for a log level alone there is nothing to log. */
-  const restore = Effect.fnUntraced(function* (session: Session) {
-    const { caller, endpoint } = session
-    yield* Effect.forEach(
-      catalog.section(endpoint, caller.principal).servers,
-      Effect.fnUntraced(function* (server) {
-        const watched = yield* state.watchedOf(session, server)
-        const upstream = watched.length > 0 ? yield* fleet.borrow(server, caller) : fleet.peek(server, caller)
-        if (upstream !== undefined) yield* state.prepare(session, upstream)
-      }),
+  const restoreAt = Effect.fnUntraced(function* (session: Session, server: ServerId) {
+    const watched = yield* state.watchedOf(session, server)
+    const upstream =
+      watched.length > 0 ? yield* fleet.borrow(server, session.caller) : fleet.peek(server, session.caller)
+    if (upstream !== undefined) yield* state.prepare(session, upstream)
+  }, Effect.scoped)
+
+  const restore = (session: Session) =>
+    Effect.forEach(
+      catalog.section(session.endpoint, session.caller.principal).servers,
+      // A server that cannot be had now is told with the next call to it.
+      (server) => Effect.ignore(restoreAt(session, server)),
       { concurrency: "unbounded", discard: true }
     )
-  }, Effect.scoped)
 
   const revived = Stream.fromSubscription(yield* PubSub.subscribe(sessions.revived))
   yield* Vital.fork(
@@ -41,7 +44,7 @@ const make = Effect.gen(function* () {
     Stream.runForEach(revived, (session) =>
       session.watched.size === 0 && session.logLevel === undefined
         ? Effect.void
-        : Effect.forkIn(Effect.ignore(restore(session)), scope)
+        : Effect.forkIn(restore(session), scope)
     )
   )
 })

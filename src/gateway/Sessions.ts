@@ -132,7 +132,11 @@ export class Sessions extends Context.Service<
         Effect.suspend(() => {
           session.hasEnded = true
           return Effect.onError(write(session, true), () => Effect.sync(() => (session.hasEnded = false)))
-        }).pipe(Effect.andThen(Effect.suspend(() => forget(session))))
+        }).pipe(
+          Effect.andThen(Effect.suspend(() => forget(session))),
+          // Whoever asked for it may leave meanwhile.
+          Effect.uninterruptible
+        )
 
       const endpointOf = (sealed: Sealed): Endpoint =>
         sealed.server === undefined ? { _tag: "All" } : { _tag: "One", server: sealed.server }

@@ -134,7 +134,11 @@ export const open =
           silent++
           const again = yield* get(lastEventId, request, () => (silent = 0)).pipe(
             Effect.flatMap(check),
-            Effect.catchTag("ConnectionLost", () => Effect.undefined)
+            Effect.catchTags({
+              ConnectionLost: () => Effect.undefined,
+              // The request had been taken, so it must not be made again.
+              SessionExpired: () => Effect.andThen(Effect.sync(receiver.expired), Effect.fail(unanswered))
+            })
           )
           lastEventId = again?.lastEventId ?? lastEventId
           retryMillis = again?.retryMillis ?? retryMillis

@@ -190,6 +190,21 @@ describe("a session that the server has forgotten", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live(
+    "over the head of a call that it had taken leaves that call's outcome unknown, and is renewed for the others",
+    () =>
+      Effect.gen(function* () {
+        const { call, server } = yield* connected((forgetful) => {
+          forgetful.stands = true
+        })
+        const error = yield* Effect.flip(call(1, "lose"))
+        assert.match(error.message, /Outcome unknown/u)
+        assert.strictEqual(server.executed.get(1), 1, "it is not made a second time")
+        assert.strictEqual(yield* call(2), "2")
+        assert.strictEqual(server.initializes(), 2)
+      }).pipe(Effect.scoped)
+  )
+
   it.live("again and again costs each call one renewal and no more, and is said", () =>
     Effect.gen(function* () {
       const { call, server } = yield* connected()
