@@ -33,6 +33,7 @@ export * as SqliteStore from "./storage/SqliteStore.ts"
 export { type Peer, Upstream, type UpstreamError, type UpstreamEvent, type UpstreamState } from "./upstream/Upstream.ts"
 /** What the servers were found to speak; over a `Store`. */
 export { EraVerdicts } from "./upstream/EraVerdicts.ts"
+export { Restraint } from "./upstream/Restraint.ts"
 export * as Supervisor from "./upstream/Supervisor.ts"
 export { HttpAgent } from "./upstream/HttpAgent.ts"
 export { Reaper } from "./upstream/Reaper.ts"

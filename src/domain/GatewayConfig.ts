@@ -19,6 +19,22 @@ export const Restart = Schema.Struct({
   maxDelay: describe(DurationText, "The longest wait between two restarts.", { default: "30 s" })
 }).annotate({ description: "How the server is restarted after a crash." })
 
+/** When calls to a server that keeps failing are held back. */
+export const Breaker = Schema.Struct({
+  failures: describe(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })),
+    "Failed calls in a row by which the circuit opens.",
+    {
+      default: 5
+    }
+  ),
+  rest: describe(
+    DurationText,
+    "How long no call is made then, before one tries again; it doubles, up to six times this, while that fails too.",
+    { default: "10 s" }
+  )
+}).annotate({ description: "When calls to a server that keeps failing are held back." })
+
 /** One entry of `mcpServers`. */
 export const ServerEntry = Schema.Struct({
   type: describe(
@@ -50,6 +66,11 @@ export const ServerEntry = Schema.Struct({
   callTimeout: describe(DurationText, "How long a call may stay silent before it is cancelled.", {
     default: "5 minutes"
   }),
+  maxCallTime: describe(
+    DurationText,
+    "How long a call may take however often it shows progress. By default at least as long as callTimeout.",
+    { default: "1 hour" }
+  ),
   startTimeout: describe(DurationText, "How long the server may take to start and answer initialize.", {
     default: "2 minutes"
   }),
@@ -57,6 +78,26 @@ export const ServerEntry = Schema.Struct({
     Schema.Union([Schema.Boolean, Restart]),
     "false: a server that went away stays away until it is called. true or an object: restart it with growing delays.",
     { default: true }
+  ),
+  ping: describe(
+    Schema.Union([Schema.Boolean, DurationText]),
+    "How long the server may be silent before it is pinged; false: it never is, and one that hangs is not replaced.",
+    { default: "1 minute" }
+  ),
+  pingTimeout: describe(
+    DurationText,
+    "How long it may take to answer a ping. One that does not is replaced once a call has timed out or if it has nothing to do.",
+    { default: "10 s" }
+  ),
+  breaker: describe(
+    Schema.Union([Schema.Boolean, Breaker]),
+    "false: calls are made however many failed before. true or an object: after some failures in a row none is made for a while.",
+    { default: true }
+  ),
+  retryIdempotent: describe(
+    Schema.Boolean,
+    "Make a call once more whose outcome is unknown, where it only reads or the tool is annotated readOnlyHint or idempotentHint.",
+    { default: false }
   ),
   reload: describe(
     Schema.Literals(["overlap", "replace"]),

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Equal from "effect/Equal"
 import * as Redacted from "effect/Redacted"
 import * as Struct from "effect/Struct"
+import * as Breaker from "./Breaker.ts"
 import type { Isolation } from "./Lane.ts"
 import type { Era } from "./Protocol.ts"
 import type { ServerId } from "./ServerId.ts"
@@ -45,7 +46,20 @@ export interface RestartOptions {
   readonly maxDelay: Duration.Duration
 }
 
-export interface ServerConfig {
+/** How a server is watched over, and what is done about calls that it leaves unanswered. */
+export interface Supervision {
+  /** However often a call shows progress, it ends then. */
+  readonly maxCallTime: Duration.Duration
+  /** How long the server may be silent before it is pinged; `false`: it never is. */
+  readonly ping: Duration.Duration | false
+  readonly pingTimeout: Duration.Duration
+  /** `false`: calls are made however many failed. */
+  readonly breaker: Breaker.Options | false
+  /** May calls that the server itself calls repeatable be made a second time where their outcome is unknown? */
+  readonly retryIdempotent: boolean
+}
+
+export interface ServerConfig extends Supervision {
   readonly id: ServerId
   readonly transport: Transport
   /** `auto`: the server is asked which it is. Never `modern` for HTTP+SSE. */
@@ -67,14 +81,21 @@ export const makeServer = (
   server: Pick<ServerConfig, "id" | "transport"> & { readonly [K in keyof ServerConfig]?: ServerConfig[K] | undefined }
 ): ServerConfig => {
   const isRemote = server.transport._tag === "Http" || server.transport._tag === "Sse"
+  const callTimeout = server.callTimeout ?? Duration.minutes(5)
   const said = Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined))
   return {
     era: server.transport._tag === "Sse" ? "legacy" : "auto",
     isolation: isRemote ? "session" : "shared",
     enabledTools: undefined,
     disabledTools: [],
-    callTimeout: Duration.minutes(5),
+    callTimeout,
+    // Less than a call may be silent would make that meaningless.
+    maxCallTime: Duration.max(Duration.hours(1), callTimeout),
     startTimeout: Duration.minutes(2),
+    ping: Duration.minutes(1),
+    pingTimeout: Duration.seconds(10),
+    breaker: Breaker.DEFAULTS,
+    retryIdempotent: false,
     restart: undefined,
     reload: isRemote ? "overlap" : "replace",
     description: undefined,

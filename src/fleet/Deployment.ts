@@ -17,6 +17,7 @@ import type { SessionKey } from "../domain/ServerId.ts"
 import { logger } from "../observability/Logging.ts"
 import type { Platform } from "../upstream/Connection.ts"
 import type { EraVerdicts } from "../upstream/EraVerdicts.ts"
+import { Restraint } from "../upstream/Restraint.ts"
 import * as Supervisor from "../upstream/Supervisor.ts"
 import { type LaneEvent, Upstream } from "../upstream/Upstream.ts"
 
@@ -109,11 +110,14 @@ export const start = (
 ): Effect.Effect<Deployment, never, Platform | EraVerdicts | Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope)
+    // The lanes of a remote server lead to the same; each local process is one of its own.
+    const common = new Restraint(config.breaker)
     const connections = yield* LayerMap.make((key: LaneKey) =>
       Supervisor.layer({
         config,
         lane: key.lane,
         shelf,
+        restraint: config.transport._tag === "Stdio" ? new Restraint(config.breaker) : common,
         inherited,
         publish: (event) => publish({ server: config.id, lane: key.lane, event })
       })

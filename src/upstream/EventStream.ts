@@ -26,7 +26,10 @@ export const make = (
     onRetry,
     onError: (error) => {
       if (error.type === "max-buffer-size-exceeded") {
-        refused = new MessageRefused({ reason: `an event is larger than the limit of ${MAX_MESSAGE} bytes` })
+        refused = new MessageRefused({
+          reason: `an event is larger than the limit of ${MAX_MESSAGE} bytes`,
+          answered: true
+        })
       }
     }
   })

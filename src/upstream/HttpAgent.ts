@@ -28,25 +28,11 @@ const CONNECT_TIMEOUT = 10_000
 const MAX_REDIRECTS = 3
 const REDIRECTS = new Set([301, 302, 307, 308])
 
-/** Failures after which the server cannot have seen the request. */
-const UNSENT = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "CERT_HAS_EXPIRED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "ERR_TLS_CERT_ALTNAME_INVALID"
-])
-
-const describe = (error: Error, url: URL): ConnectionLost => {
+/** `started`: a connection was had, and the request was begun to be written on it. Before that the server saw nothing. */
+const describe = (error: Error, url: URL, started: boolean): ConnectionLost => {
   const { code } = error as NodeJS.ErrnoException
   const reason = `${url.origin} ${code === undefined ? error.message : `${code}: ${error.message}`}`
-  return new ConnectionLost({ reason, unsent: code !== undefined && UNSENT.has(code) })
+  return new ConnectionLost({ reason, unsent: !started, ending: started ? "ended" : "unreachable" })
 }
 
 /** One request on the wire. A redirect is given to `redirected` instead of the sink. */
@@ -87,7 +73,7 @@ const dispatch = (
           current.abort(refused)
         },
         onResponseEnd: () => resume(Effect.succeed(location)),
-        onResponseError: (_, error) => resume(Effect.fail(describe(error, request.url)))
+        onResponseError: (_, error) => resume(Effect.fail(describe(error, request.url, controller !== undefined)))
       }
     )
     return Effect.sync(() => {

@@ -1,7 +1,10 @@
 /** One HTTP exchange of a transport: every message of the answer handed on as it arrives, and what was left to say. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
+import * as RetryAfter from "../domain/RetryAfter.ts"
+import { seconds } from "../domain/UpstreamStatus.ts"
 import * as EventStream from "./EventStream.ts"
 import type { HttpAgent, HttpRequest, ResponseHead } from "./HttpAgent.ts"
 import { MAX_MESSAGE, MessageRefused, type TransportError } from "./Transport.ts"
@@ -21,6 +24,8 @@ export interface Outcome {
   readonly streamed: boolean
   readonly lastEventId: string | undefined
   readonly retryMillis: number | undefined
+  /** The header Retry-After. */
+  readonly retryAfter: string | undefined
   /** What the server said instead of messages, on one line. */
   readonly excerpt: string
   /** The whole answer, unless it was an event stream. */
@@ -59,6 +64,7 @@ export const run = (
     let isJson = false
     let lastEventId: string | undefined
     let retryMillis: number | undefined
+    let retryAfter: string | undefined
     let reader: EventStream.EventStreamReader | undefined
     const chunks: Array<Uint8Array> = []
     let length = 0
@@ -67,6 +73,7 @@ export const run = (
         status = head.status
         const type = head.header("content-type")?.toLowerCase() ?? ""
         isJson = type.includes("json")
+        if (status >= 400) retryAfter = head.header("retry-after")
         listener.head(head)
         if (status !== 200 || !type.startsWith("text/event-stream")) return
         reader = EventStream.make(
@@ -86,7 +93,7 @@ export const run = (
         chunks.push(chunk)
         return length <= MAX_MESSAGE
           ? undefined
-          : new MessageRefused({ reason: `an answer is larger than the limit of ${MAX_MESSAGE} bytes` })
+          : new MessageRefused({ reason: `an answer is larger than the limit of ${MAX_MESSAGE} bytes`, answered: true })
       }
     }
     // A stream that broke is like one that ended, if it can be taken up again.
@@ -105,23 +112,33 @@ export const run = (
         streamed: reader !== undefined,
         lastEventId,
         retryMillis,
+        retryAfter,
         excerpt: taken.length > 0 ? "" : excerptOf(body),
         body
       }
     })
   })
 
-const refusalText = ({ excerpt, status }: Outcome): string => {
+const refusalText = ({ excerpt, status }: Outcome, wait: number | undefined): string => {
   const quote = excerpt === "" ? "" : `: ${excerpt}`
   if (status === 401 || status === 403) return `it refused our credentials (HTTP ${status})${quote}`
   if (status === 404 || status === 405) {
     const hint = 'is the url right? A server of the older HTTP+SSE kind needs "type": "sse"'
     return `it answered HTTP ${status}${quote} (${hint})`
   }
+  if (wait !== undefined) return `it asks to be left alone for ${seconds(wait)} (HTTP ${status})${quote}`
   if (status === 429) return `it asks for fewer requests (HTTP 429)${quote}`
   return `it answered HTTP ${status}${quote}`
 }
 
-/** What an HTTP status of 400 or more means for the message that got it. */
-export const refusal = (outcome: Outcome): MessageRefused =>
-  new MessageRefused({ reason: refusalText(outcome), status: outcome.status })
+/** What an HTTP status of 400 or more, seen at `now`, means for the message that got it. */
+export const refusalAt = (outcome: Outcome, now: number): MessageRefused => {
+  const { retryAfter, status } = outcome
+  const wait = status === 429 || status === 503 ? RetryAfter.parse(retryAfter, now) : undefined
+  const reason = refusalText(outcome, wait)
+  return new MessageRefused({ reason, status, ...(wait === undefined ? {} : { retryAfterMillis: wait }) })
+}
+
+/** The same, as the failure that it is. */
+export const refuse = (outcome: Outcome): Effect.Effect<never, MessageRefused> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(refusalAt(outcome, now)))

@@ -1,5 +1,4 @@
 /** A remote server over Streamable HTTP (2025-03-26 to 2025-11-25, basic/transports). */
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
@@ -38,7 +37,6 @@ export const open =
       const agent = yield* HttpAgent
       const url = new URL(reveal(remote.url))
       const own = headersOf(remote)
-      const lost = yield* Deferred.make<never, ConnectionLost>()
       const streams = yield* FiberMap.make<number | "standing">()
       let session: string | undefined
       let revision: string | undefined
@@ -97,8 +95,6 @@ export const open =
             body
           },
           listener(request, () => {})
-        ).pipe(
-          Effect.tapErrorTag("ConnectionLost", (error) => (error.unsent ? Deferred.fail(lost, error) : Effect.void))
         )
 
       const get = (lastEventId: string | undefined, request: number | undefined, heard: () => void) =>
@@ -118,13 +114,20 @@ export const open =
       /** What is wrong with an answer, if anything is. */
       const check = (outcome: HttpExchange.Outcome): Effect.Effect<HttpExchange.Outcome, TransportError> => {
         if (outcome.status < 400) return Effect.succeed(outcome)
-        return Effect.fail(expiry(outcome) ?? HttpExchange.refusal(outcome))
+        const expired = expiry(outcome)
+        return expired === undefined ? HttpExchange.refuse(outcome) : Effect.fail(expired)
       }
 
       const unanswered = new ConnectionLost({ reason: "the answering stream ended without the answer", unsent: false })
 
       /** Takes up a stream that ended before the answer came, as often as there is something to hear on it. */
       const resume = Effect.fnUntraced(function* (request: number, first: HttpExchange.Outcome) {
+        // The server has taken the request, so nothing that goes wrong now says that it did not act on it.
+        const unresumed = (error: TransportError) => {
+          if (error._tag === "SessionExpired") receiver.expired()
+          const reason = `its stream could not be taken up again: ${error.message}`
+          return new ConnectionLost({ reason, unsent: false })
+        }
         let { lastEventId, retryMillis } = first
         let silent = 0
         while (receiver.isOpen(request)) {
@@ -134,16 +137,19 @@ export const open =
           silent++
           const again = yield* get(lastEventId, request, () => (silent = 0)).pipe(
             Effect.flatMap(check),
-            Effect.catchTags({
-              ConnectionLost: () => Effect.undefined,
-              // The request had been taken, so it must not be made again.
-              SessionExpired: () => Effect.andThen(Effect.sync(receiver.expired), Effect.fail(unanswered))
-            })
+            Effect.catchTag("ConnectionLost", () => Effect.undefined),
+            Effect.mapError(unresumed)
           )
           lastEventId = again?.lastEventId ?? lastEventId
           retryMillis = again?.retryMillis ?? retryMillis
         }
       })
+
+      /** Tells it on where nothing can be sent any more. */
+      const unreachable = (error: TransportError): TransportError => {
+        if (error._tag === "ConnectionLost" && error.unsent) receiver.unreachable(error)
+        return error
+      }
 
       /** Sends a request and sees to its answer. */
       const converse = (body: Uint8Array, request: number): Effect.Effect<void> =>
@@ -153,7 +159,7 @@ export const open =
             if (!receiver.isOpen(request)) return Effect.void
             return outcome.streamed ? resume(request, outcome) : Effect.fail(unanswered)
           }),
-          Effect.catch((error) => Effect.sync(() => receiver.failed(request, error))),
+          Effect.catch((error) => Effect.sync(() => receiver.failed(request, unreachable(error)))),
           (conversation) => Attached.guard(conversation, (why) => Effect.sync(() => receiver.failed(request, why)))
         )
 
@@ -189,15 +195,16 @@ export const open =
         forgettingCancels: false,
         send: (message, request) =>
           request === undefined
-            ? Effect.asVoid(Effect.flatMap(post(message, undefined), check))
+            ? post(message, undefined).pipe(Effect.flatMap(check), Effect.mapError(unreachable), Effect.asVoid)
             : Effect.asVoid(FiberMap.run(streams, request, converse(message, request))),
         forget: (request) => FiberMap.remove(streams, request),
+        unsent: () => false,
         agreed: (agreed) => {
           revision = agreed
-          const attached = Attached.guard(standing, (why) => Deferred.fail(lost, why))
+          const attached = Attached.guard(standing, (why) => Effect.sync(() => receiver.unreachable(why)))
           return Effect.asVoid(FiberMap.run(streams, "standing", attached))
         },
-        lost: Deferred.await(lost)
+        lost: Effect.never
       }
       return transport
     })

@@ -10,7 +10,7 @@ import * as Attached from "./Attached.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { headersOf } from "./HttpTransport.ts"
-import { ConnectionLost, MessageRefused, type Open, type Transport } from "./Transport.ts"
+import { asLost, ConnectionLost, MessageRefused, type Open, type Transport, type TransportError } from "./Transport.ts"
 
 const silent: HttpExchange.Listener = { head: () => {}, message: () => {}, event: () => {} }
 
@@ -44,12 +44,12 @@ export const open =
           }
         }
       ).pipe(
-        Effect.match({
-          onFailure: (error) => error.message,
-          onSuccess: (outcome) =>
-            outcome.streamed ? "it ended its event stream" : HttpExchange.refusal(outcome).reason
-        }),
-        Effect.flatMap((reason) => Deferred.fail(lost, new ConnectionLost({ reason, unsent: false })))
+        Effect.flatMap((outcome): Effect.Effect<never, TransportError> =>
+          outcome.streamed
+            ? Effect.fail(new ConnectionLost({ reason: "it ended its event stream", unsent: false }))
+            : HttpExchange.refuse(outcome)
+        ),
+        Effect.catch((error) => Deferred.fail(lost, asLost(error)))
       )
       yield* Attached.fork(listen, (why) => Deferred.fail(lost, why))
       const target = yield* Effect.raceFirst(Deferred.await(endpoint), Deferred.await(lost))
@@ -71,11 +71,13 @@ export const open =
             },
             silent
           ).pipe(
-            Effect.flatMap((outcome) =>
-              outcome.status < 400 ? Effect.void : Effect.fail(HttpExchange.refusal(outcome))
+            Effect.flatMap((outcome) => (outcome.status < 400 ? Effect.void : HttpExchange.refuse(outcome))),
+            Effect.tapErrorTag("ConnectionLost", (error) =>
+              Effect.sync(() => (error.unsent ? receiver.unreachable(error) : undefined))
             )
           ),
         forget: () => Effect.void,
+        unsent: () => false,
         agreed: (agreed) =>
           Effect.sync(() => {
             revision = agreed

@@ -46,10 +46,13 @@ const receiveLine = (receiver: Receiver, line: Line): void => {
   const id = ID_AT_HEAD.exec(Buffer.from(line.head).toString()) ?? ID_AT_TAIL.exec(Buffer.from(line.tail).toString())
   const reason = `a message of ${line.length} bytes is larger than the limit of ${MAX_MESSAGE}`
   receiver.junk(reason)
-  if (id !== null) receiver.failed(Number(id[1]), new MessageRefused({ reason }))
+  if (id !== null) receiver.failed(Number(id[1]), new MessageRefused({ reason, answered: true }))
 }
 
-const startError = (reason: string): ConnectionLost => new ConnectionLost({ reason, unsent: true })
+const startError = (reason: string): ConnectionLost =>
+  new ConnectionLost({ reason, unsent: true, ending: "unreachable" })
+
+const NOTHING = Buffer.alloc(0)
 
 /** What the platform says of a command that cannot be started, without the command's arguments. */
 const explain = (tag: string, command: string): string =>
@@ -88,8 +91,25 @@ export const open =
         .pipe(Effect.mapError((error) => startError(explain(error.reason._tag, display(stdio.command)))))
       yield* reaper.guard(child.pid)
 
-      const outbox = yield* Queue.unbounded<Uint8Array, Cause.Done>()
+      /** Requests by their ids, all else as it is. */
+      const outbox = yield* Queue.unbounded<Uint8Array | number, Cause.Done>()
+      /** The requests that the process cannot have seen yet. */
+      const unwritten = new Map<number, Uint8Array>()
       let queued = 0
+      const takeOut = (request: number): Uint8Array | undefined => {
+        const message = unwritten.get(request)
+        unwritten.delete(request)
+        if (message !== undefined) queued -= message.length
+        return message
+      }
+      /** The next line. A request that nobody waits for any more has none. */
+      const lineOf = (entry: Uint8Array | number): Uint8Array => {
+        const message = typeof entry === "number" ? takeOut(entry) : entry
+        if (message === undefined) return NOTHING
+        if (message === entry) queued -= message.length
+        // One write for a message and its end: a second one would cost as much as the first.
+        return Buffer.concat([message, LINE_FEED])
+      }
       const lost = yield* Deferred.make<never, ConnectionLost>()
       const lose = (why: ConnectionLost) => Deferred.fail(lost, why)
       const loseFor = (reason: string) => lose(new ConnectionLost({ reason, unsent: false }))
@@ -123,9 +143,8 @@ export const open =
       })
       yield* Attached.fork(Effect.ignore(listen), lose)
       const write = Stream.fromQueue(outbox).pipe(
-        Stream.tap((bytes) => Effect.sync(() => (queued -= bytes.length))),
-        // One write for a message and its end: a second one would cost as much as the first.
-        Stream.map((bytes) => Buffer.concat([bytes, LINE_FEED])),
+        // One at a time: the next is taken out when there is room for it in the pipe.
+        Stream.mapEffect((entry) => Effect.sync(() => lineOf(entry))),
         Stream.run(child.stdin),
         // A process that ends is first seen here as often as not; its end says more.
         Effect.catch(() =>
@@ -143,7 +162,7 @@ export const open =
 
       const transport: Transport = {
         forgettingCancels: false,
-        send: (message) =>
+        send: (message, request) =>
           Effect.suspend((): Effect.Effect<void, TransportError> => {
             if (queued + message.length > MAX_MESSAGE) {
               return Effect.fail(
@@ -151,11 +170,13 @@ export const open =
               )
             }
             queued += message.length
-            return Queue.offerUnsafe(outbox, message)
+            if (request !== undefined) unwritten.set(request, message)
+            return Queue.offerUnsafe(outbox, request ?? message)
               ? Effect.void
-              : Effect.fail(new ConnectionLost({ reason: "it has been stopped", unsent: true }))
+              : Effect.fail(new ConnectionLost({ reason: "it has been stopped", unsent: true, ending: "closed" }))
           }),
-        forget: () => Effect.void,
+        forget: (request) => Effect.sync(() => void takeOut(request)),
+        unsent: (request) => unwritten.has(request),
         agreed: () => Effect.void,
         lost: Deferred.await(lost)
       }

@@ -11,6 +11,7 @@ import type { Capabilities, Era, LogLevel } from "../domain/Protocol.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import type { UpstreamStatus } from "../domain/UpstreamStatus.ts"
+import type { Restraint } from "./Restraint.ts"
 import type { CallHandlers } from "./Rpc.ts"
 
 /** What a server said of itself, at initialize or in answer to server/discover. */
@@ -79,15 +80,17 @@ export class Upstream extends Context.Service<
     readonly config: ServerConfig
     readonly lane: Lane
     readonly state: SubscriptionRef.SubscriptionRef<UpstreamState>
+    /** What holds calls back at present, on this lane and on those that have it in common with it. */
+    readonly restraint: Pick<Restraint, "circuitAt" | "heldAt">
     /** Succeeds once the first start has been decided one way or the other. */
     readonly settled: Effect.Effect<void>
-    /** Gives a server that was given up one more try, and waits for the outcome. Others are left as they are. */
+    /** Gives a server that was given up one more try, if its time has come, and waits for the outcome. Others are left as they are. */
     readonly retry: Effect.Effect<void>
     /** Fetches anew what of its lists has outlived its hints; at once where there is nothing to do. */
     readonly freshen: Effect.Effect<void>
     /**
      * Makes a call and waits for the answer, an error of the server's included. A server still starting is waited for; one
-     * that was given up gets one more try.
+     * that was given up gets one more try. What was certainly not sent is sent once more over the next connection.
      */
     readonly call: (request: Outgoing, handlers: CallHandlers) => Effect.Effect<Answered, UpstreamError>
     /** Hands over a notification; where there is no connection it is dropped. */

@@ -138,9 +138,10 @@ describe("a proxy that is told to stop", () => {
       const proxy = yield* readyProxy({ config: { mcpServers: { remote: { url: server.url } } } })
       const session = yield* begin(proxy.url)
       yield* post(proxy.url, toolCall("echo"), session)
-      server.behaviour = { hang: true }
+      server.behaviour = { hangs: true }
+      const before = server.requests.length
       const hanging = yield* Effect.forkChild(post(proxy.url, toolCall("echo"), session))
-      yield* eventually("the call has arrived", () => server.hanging() > 0)
+      yield* eventually("the call has arrived", () => server.requests.length > before)
       const started = performance.now()
       yield* proxy.signal("SIGTERM")
       assert.strictEqual(yield* proxy.exited, 0)

@@ -126,7 +126,7 @@ describe("a start", () => {
       const error = yield* Effect.flip(call(yield* connect(proxy.url), "needy_echo"))
       assert.match(
         error.message,
-        /"needy" is failed: mcpServers\.needy\.env\.TOKEN: the variable NO_SUCH_VARIABLE is not/u
+        /"needy" is failed \(misconfigured\): mcpServers\.needy\.env\.TOKEN: the variable NO_SUCH_VARIABLE is not/u
       )
       assert.notInclude(proxy.output(), "maxLanes")
       assert.match(proxy.output(), /mcpServers\.needy\.env\.TOKEN: the variable NO_SUCH_VARIABLE is not set/u)

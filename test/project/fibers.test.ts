@@ -35,6 +35,7 @@ const BY_HAND: Readonly<Record<string, { readonly forks: number; readonly becaus
   "upstream/Rpc.ts": { forks: 1, because: "each tells a server once, and gives up after a while" },
   "upstream/StdioTransport.ts": { forks: 1, because: "it is guarded, and joined" },
   "upstream/Supervisor.ts": { forks: 1, because: "it closes what has expired, once" },
+  "upstream/Vigil.ts": { forks: 1, because: "each asks once; the next look sees to it" },
   "upstream/Unsolicited.ts": { forks: 2, because: "each turn of the loop is guarded" }
 }
 

@@ -6,14 +6,16 @@ import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Catalogue from "../../src/domain/Catalogue.ts"
-import { UpstreamDown } from "../../src/domain/Errors.ts"
+import { downWith } from "../../src/domain/Errors.ts"
 import * as Frame from "../../src/domain/Frame.ts"
 import * as Json from "../../src/domain/Json.ts"
 import * as Lane from "../../src/domain/Lane.ts"
 import type { Era } from "../../src/domain/Protocol.ts"
 import { type GatewayConfig, makeServer, type Naming, type ServerConfig } from "../../src/domain/ServerConfig.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
+import type { UpstreamStatus } from "../../src/domain/UpstreamStatus.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
+import { Restraint } from "../../src/upstream/Restraint.ts"
 import type { CallHandlers } from "../../src/upstream/Rpc.ts"
 import type { LaneEvent, Upstream, UpstreamState } from "../../src/upstream/Upstream.ts"
 
@@ -69,10 +71,17 @@ const EVERYTHING = {
 const config = (id: ServerId): ServerConfig =>
   makeServer({ id, transport: { _tag: "Unusable", reason: "there is nothing behind it" } })
 
+const DOWN: UpstreamStatus = {
+  _tag: "Failed",
+  failure: "crash",
+  reason: "it is out of order",
+  retryAt: undefined
+}
+
 const stateFor = (server: MemoryServer, shelf: Catalogue.Shelf): UpstreamState => {
   const status = server.status ?? "up"
   return {
-    status: status === "up" ? { _tag: "Ready" } : { _tag: "Failed", reason: "it is out of order" },
+    status: status === "up" ? { _tag: "Ready" } : DOWN,
     peer:
       status === "silent"
         ? undefined
@@ -125,6 +134,7 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
       config: config(ServerId.make(name)),
       lane: Lane.shared,
       state,
+      restraint: new Restraint(false),
       settled: Effect.void,
       retry: Effect.sync(() => void reached.push(`${name} retry`)),
       freshen: Effect.void,
@@ -136,7 +146,7 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
           const request = JSON.parse(Buffer.from(message).toString()) as MemoryRequest
           reached.push(`${name} ${request.method}`)
           if ((server.status ?? "up") !== "up") {
-            return yield* new UpstreamDown({ server: name, status: "failed: it is out of order" })
+            return yield* downWith(name, DOWN, 0)
           }
           if (server.gate !== undefined) yield* server.gate
           const say = Effect.fnUntraced(function* () {
