@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
+import * as Vital from "../observability/Vital.ts"
 import type { StreamName } from "./EventIds.ts"
 
 /** What is kept at most, of one stream and of all together, for those who come back; and for how long. */
@@ -64,6 +65,11 @@ export class EventLog {
   finish(): void {
     this.finished = true
     this.changed.openUnsafe()
+  }
+
+  /** Is there nothing yet after that event? */
+  isSilentAfter(sequence: number): boolean {
+    return this.lastSequence === sequence
   }
 
   get isFinished(): boolean {
@@ -207,10 +213,8 @@ export class Streams extends Context.Service<Streams, EventLogs>()("mcp-proxy/ga
     Streams,
     Effect.gen(function* () {
       const logs = new EventLogs(yield* Clock.currentTimeMillis)
-      yield* Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sync(() => logs.sweep(now))).pipe(
-        Effect.repeat(Schedule.spaced("5 seconds")),
-        Effect.forkScoped
-      )
+      const sweep = Effect.map(Clock.currentTimeMillis, (now) => logs.sweep(now))
+      yield* Vital.fork("The sweep over streams", Effect.repeat(sweep, Schedule.spaced("5 seconds")))
       return logs
     })
   )

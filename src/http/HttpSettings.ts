@@ -95,9 +95,15 @@ export const settings = {
     absent: [],
     decode: decodeNetworks
   }),
+  shutdownDelay: Setting.duration({
+    name: "MCP_SHUTDOWN_DELAY",
+    description:
+      "How long after SIGTERM or SIGINT everything goes on but for /ready, which says no: for load balancers to notice.",
+    fallback: "0 s"
+  }),
   shutdownGrace: Setting.duration({
     name: "MCP_SHUTDOWN_GRACE",
-    description: "How long calls in flight may go on after SIGTERM or SIGINT.",
+    description: "How long, after that, calls in flight may go on, and open connections are served.",
     fallback: "10 s"
   })
 }

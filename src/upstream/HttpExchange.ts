@@ -11,7 +11,8 @@ import { MAX_MESSAGE, MessageRefused, type TransportError } from "./Transport.ts
 
 export interface Listener {
   readonly head: (head: ResponseHead) => void
-  readonly message: (bytes: Uint8Array) => void
+  /** False: it is none after all, but part of what the server says instead of messages. */
+  readonly message: (bytes: Uint8Array) => boolean | void
   /** An event of another type than `message` (HTTP+SSE's `endpoint`). */
   readonly event: (type: string, data: string) => void
 }
@@ -105,14 +106,14 @@ export const run = (
     return Effect.map(exchanged, () => {
       const body = Json.join(chunks)
       const messages = isJson && body.length > 0 ? messagesOf(body, status) : []
-      for (const message of messages) listener.message(message)
+      const taken = messages.filter((message) => listener.message(message) !== false)
       return {
         status,
         streamed: reader !== undefined,
         lastEventId,
         retryMillis,
         retryAfter,
-        excerpt: messages.length > 0 ? "" : excerptOf(body),
+        excerpt: taken.length > 0 ? "" : excerptOf(body),
         body
       }
     })

@@ -207,8 +207,12 @@ const make = Effect.gen(function* () {
   return { ask, begin, once, subscribe }
 })
 
-/** A gateway before the fleet, under the rules, until the scope closes. */
-export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, rules: AccessRules) {
+/** A gateway before the fleet, under the rules, until the scope closes; `store` is what outlives it. */
+export const memoryGateway = Effect.fnUntraced(function* (
+  fleet: MemoryFleet,
+  rules: AccessRules,
+  store: Layer.Layer<Store.Store> = Store.layerMemory
+) {
   const policy = yield* AccessPolicy.fromRules(rules)
   const records: Array<AuditRecord> = []
   const gateway = yield* Layer.build(
@@ -220,7 +224,7 @@ export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, ru
           Audit.layerMemory(records),
           // The same for all of them, so that one gateway is the next process of another.
           RootKey.layerText(Redacted.make("5".repeat(64))),
-          Store.layerMemory,
+          store,
           Draining.layer
         )
       )

@@ -85,7 +85,13 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
     keys: [{ key: Redacted.make(MACHINE_KEY), name: "robot" }],
     keysPath: Option.none()
   }).pipe(Layer.provide(NodeServices.layer))
-  const http = { allowedHosts: [], allowedOrigins: [], trustedProxies: [], shutdownGrace: Duration.seconds(1) }
+  const http = {
+    allowedHosts: [],
+    allowedOrigins: [],
+    trustedProxies: [],
+    shutdownDelay: Duration.zero,
+    shutdownGrace: Duration.seconds(1)
+  }
   const address = { host: "127.0.0.1", port: 0, baseUrl, pathPrefix }
   const context = yield* Layer.build(
     Server.layer(http, Routes.signIn(url)).pipe(
@@ -101,7 +107,7 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
           Layer.succeed(Address, address)
         )
       ),
-      Layer.provideMerge(Listener.layer({ host: "127.0.0.1", port: 0, wait: false }))
+      Layer.provideMerge(Listener.layer({ _tag: "Address", host: "127.0.0.1", port: 0, wait: false }))
     )
   )
   const listening = Context.get(context, HttpServer).address
