@@ -24,6 +24,8 @@ export * as Permissions from "./domain/Permissions.ts"
 export type { AccessRules } from "./domain/AccessRules.ts"
 /** The one secret, and what is sealed with it. */
 export { RootKey } from "./keys/RootKey.ts"
+/** What should live for ever in here, and what becomes of a program of which a part does not: `Vital.untilLost`. */
+export * as Vital from "./observability/Vital.ts"
 /** Small durable state: the service, and its layers in memory and on SQLite. */
 export * as Store from "./storage/Store.ts"
 export * as SqliteStore from "./storage/SqliteStore.ts"

@@ -11,6 +11,7 @@ import { randomBytes } from "node:crypto"
 import type { ByteBudget, Holding } from "../domain/ByteBudget.ts"
 import type { Owner } from "../domain/Owner.ts"
 import { Quota, type QuotaBounds } from "../domain/Quota.ts"
+import * as Vital from "../observability/Vital.ts"
 import * as Setting from "../settings/Setting.ts"
 import { Buffers, MaxMessage } from "../upstream/Bounds.ts"
 import type { StreamName } from "./EventIds.ts"
@@ -126,6 +127,11 @@ export class EventLog {
   finish(): void {
     this.finished = true
     this.changed.openUnsafe()
+  }
+
+  /** Is there nothing yet after that event? */
+  isSilentAfter(sequence: number): boolean {
+    return this.lastSequence === sequence
   }
 
   get isFinished(): boolean {
@@ -369,10 +375,8 @@ export class Streams extends Context.Service<Streams, EventLogs>()("mcp-proxy/ga
           logs.clear()
         })
       )
-      yield* Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sync(() => logs.sweep(now))).pipe(
-        Effect.repeat(Schedule.spaced("5 seconds")),
-        Effect.forkScoped
-      )
+      const sweep = Effect.map(Clock.currentTimeMillis, (now) => logs.sweep(now))
+      yield* Vital.fork("The sweep over streams", Effect.repeat(sweep, Schedule.spaced("5 seconds")))
       return logs
     })
   )

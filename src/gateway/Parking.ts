@@ -20,6 +20,7 @@ import type * as Frame from "../domain/Frame.ts"
 import * as Seal from "../keys/Seal.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 import * as Setting from "../settings/Setting.ts"
 import { Buffers, noRoom } from "../upstream/Bounds.ts"
 import { type Answer, unanswerable } from "../upstream/Rpc.ts"
@@ -200,7 +201,7 @@ const make = Effect.gen(function* () {
     }
   }
 
-  yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>
+  const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.forEach(
       [...parked.values()].filter(({ exchange, expires }) => exchange.waiting === undefined && now > expires),
       (place) => {
@@ -210,7 +211,8 @@ const make = Effect.gen(function* () {
       },
       { discard: true }
     )
-  ).pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
+  )
+  yield* Vital.fork("The sweep over parked calls", Effect.repeat(sweep, Schedule.spaced("1 second")))
 
   return Parking.of({
     ask: Effect.fnUntraced(function* (exchange, question) {

@@ -33,6 +33,7 @@ import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Behaviour } from "./Behaviour.ts"
 import * as CallRecord from "./CallRecord.ts"
@@ -269,12 +270,13 @@ const make = Effect.gen(function* () {
 
   // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
   const unanswered = new Map<Exchange, number>()
-  yield* Effect.sync(() => {
+  const reassure = Effect.sync(() => {
     for (const [exchange, seconds] of unanswered) {
       if (seconds >= SILENT_SECONDS) exchange.reassure()
       unanswered.set(exchange, seconds + 1)
     }
-  }).pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
+  })
+  yield* Vital.fork("The watch over unanswered calls", Effect.repeat(reassure, Schedule.spaced("1 second")))
 
   return Proxy.of({
     idle: FiberSet.awaitEmpty(calls),

@@ -54,6 +54,8 @@ export class Session implements Requester {
   lastUsed: number
   /** Until when the Store knows of its use. */
   savedAt: number
+  /** Once it has ended nothing is kept of it any more but that. */
+  hasEnded = false
   private standing: Array<EventLog> = []
   /** What there was to say, without hurry, while there was no standing stream to say it on. */
   private readonly untold = new Set<string>()
@@ -91,6 +93,8 @@ export class Session implements Requester {
     for (const message of this.untold) log.append(Json.utf8(message))
     this.untold.clear()
     this.untoldBytes.become(0)
+    // It may have been ended between the client's asking to listen and its listening.
+    if (this.hasEnded) log.finish()
   }
 
   detach(log: EventLog): void {

@@ -6,6 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Iterable from "effect/Iterable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { randomBytes } from "node:crypto"
@@ -21,8 +23,9 @@ import { Fleet } from "../fleet/Fleet.ts"
 import * as Seal from "../keys/Seal.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 import * as Setting from "../settings/Setting.ts"
-import { Store } from "../storage/Store.ts"
+import { Store, type StoreError } from "../storage/Store.ts"
 import { Buffers } from "../upstream/Bounds.ts"
 import type { ClientName } from "./Requester.ts"
 import { Session } from "./Session.ts"
@@ -117,7 +120,10 @@ export class Sessions extends Context.Service<
     ) => Effect.Effect<Option.Option<Session>, LimitReached>
     /** The session of an id, as far as this process knows it, whoever asks. */
     readonly known: (id: string) => Session | undefined
-    readonly end: (session: Session) => Effect.Effect<void>
+    /** Ends a session for good: on return that would survive a crash. Where it would not, the session goes on. */
+    readonly end: (session: Session) => Effect.Effect<void, StoreError>
+    /** The sessions that an earlier process had begun, as each comes back. */
+    readonly revived: PubSub.PubSub<Session>
     /** Keeps what changed about a session for another process to find. */
     readonly save: (session: Session) => Effect.Effect<void>
     /** The sessions that this process knows. */
@@ -135,23 +141,39 @@ export class Sessions extends Context.Service<
       const held = new Quota(bounds)
       const sessions = new Map<string, Session>()
 
+      const revived = yield* PubSub.unbounded<Session>()
+
       const write = (session: Session, deleted: boolean) =>
-        store
-          .put(
-            TABLE,
-            {
-              key: session.key,
-              value: encodeRow({
-                deleted,
-                lastUsed: session.lastUsed,
-                watched: [...session.watched],
-                ...(session.logLevel === undefined ? {} : { logLevel: session.logLevel })
-              })
-            },
-            // A tombstone has to outlive every way in which the id could still be taken for a live one.
-            Duration.sum(IDLE, TOUCH)
-          )
-          .pipe(Effect.catch((error) => log.warning(error.message)))
+        store.put(
+          TABLE,
+          {
+            key: session.key,
+            value: encodeRow({
+              deleted,
+              lastUsed: session.lastUsed,
+              watched: [...session.watched],
+              ...(session.logLevel === undefined ? {} : { logLevel: session.logLevel })
+            })
+          },
+          // A tombstone has to outlive every way in which the id could still be taken for a live one.
+          Duration.sum(IDLE, TOUCH)
+        )
+
+      /** What a call that outlived its session has to say of it must not undo its end. */
+      const save = (session: Session): Effect.Effect<void> =>
+        Effect.suspend(() => (session.hasEnded ? Effect.void : write(session, false))).pipe(
+          Effect.catch((error) => log.warning(error.message))
+        )
+
+      const end = (session: Session): Effect.Effect<void, StoreError> =>
+        Effect.suspend(() => {
+          session.hasEnded = true
+          return Effect.onError(write(session, true), () => Effect.sync(() => (session.hasEnded = false)))
+        }).pipe(
+          Effect.andThen(Effect.suspend(() => forget(session))),
+          // Whoever asked for it may leave meanwhile.
+          Effect.uninterruptible
+        )
 
       const endpointOf = (sealed: Sealed): Endpoint =>
         sealed.server === undefined ? { _tag: "All" } : { _tag: "One", server: sealed.server }
@@ -169,8 +191,13 @@ export class Sessions extends Context.Service<
         const opened = yield* seal.open(id)
         if (Option.isNone(opened) || opened.value.subject !== principal.subject) return Option.none<Session>()
         const sealed = opened.value
-        const stored = yield* store.get(TABLE, sealed.key).pipe(Effect.orElseSucceed(() => Option.none<string>()))
-        const row = Option.flatMap(stored, decodeRow)
+        const read = yield* Effect.result(store.get(TABLE, sealed.key))
+        if (Result.isFailure(read)) {
+          // It may have been deleted. To begin anew costs its client little.
+          yield* log.warning(`A session is not taken up again: ${read.failure.message}`)
+          return Option.none<Session>()
+        }
+        const row = Option.flatMap(read.success, decodeRow)
         const now = yield* Clock.currentTimeMillis
         const lastUsed = Option.match(row, { onNone: () => sealed.created, onSome: (found) => found.lastUsed })
         const isDeleted = Option.exists(row, ({ deleted }) => deleted)
@@ -185,6 +212,7 @@ export class Sessions extends Context.Service<
           for (const uri of row.value.watched) session.watched.add(uri)
         }
         hold(session)
+        PubSub.publishUnsafe(revived, session)
         return Option.some(session)
       })
 
@@ -195,7 +223,7 @@ export class Sessions extends Context.Service<
         if (sessions.delete(session.id)) sessions.set(session.id, session)
         if (now - session.savedAt < Duration.toMillis(TOUCH)) return
         session.savedAt = now
-        yield* write(session, false)
+        yield* save(session)
       })
 
       const sameEndpoint = (a: Endpoint, b: Endpoint): boolean =>
@@ -225,7 +253,7 @@ export class Sessions extends Context.Service<
             })
           }
           yield* forget(oldest.value)
-          yield* write(oldest.value, false)
+          yield* save(oldest.value)
         }
       })
 
@@ -237,7 +265,7 @@ export class Sessions extends Context.Service<
 
       yield* Effect.addFinalizer(() => Effect.sync(() => sessions.forEach((session) => session.dismiss())))
 
-      yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.forEach(
           [...sessions.values()],
           (session) => {
@@ -246,7 +274,8 @@ export class Sessions extends Context.Service<
           },
           { discard: true }
         )
-      ).pipe(Effect.repeat(Schedule.spaced("1 minute")), Effect.forkScoped)
+      )
+      yield* Vital.fork("The sweep over sessions", Effect.repeat(sweep, Schedule.spaced("1 minute")))
 
       return Sessions.of({
         begin: Effect.fnUntraced(function* ({ capabilities, client, endpoint, principal, revision }) {
@@ -283,8 +312,9 @@ export class Sessions extends Context.Service<
           }
           return session
         }),
-        end: (session) => Effect.andThen(write(session, true), forget(session)),
-        save: (session) => write(session, false),
+        end,
+        revived,
+        save,
         known: (id) => sessions.get(id),
         all: () => sessions.values()
       })

@@ -29,11 +29,14 @@ import { ReplyChannel } from "../gateway/ReplyChannel.ts"
 import type { Session } from "../gateway/Session.ts"
 import { Sessions } from "../gateway/Sessions.ts"
 import { SessionExchange } from "../gateway/SessionExchange.ts"
+import { logger } from "../observability/Logging.ts"
 import * as Accept from "./Accept.ts"
 import { Draining } from "./Draining.ts"
 import { accepted, limited, message, NO_ID, refuse, stop } from "./Responses.ts"
 import * as Sending from "./Sending.ts"
 import * as Sse from "./Sse.ts"
+
+const log = logger("http")
 
 type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
@@ -89,7 +92,7 @@ export const make = Effect.gen(function* () {
     if (deliveries === undefined) return undefined
     const prefix = yield* eventIds.prefix(log.name)
     const primed = after === 0 && isSince(revision, "2025-11-25")
-    return { deliveries, onItsWay, prefix, primed, closing: draining.ended }
+    return { deliveries, onItsWay, prefix, primed, silent: log.isSilentAfter(after), closing: draining.ended }
   })
 
   const onInitialize = Effect.fnUntraced(function* (
@@ -205,10 +208,17 @@ export const make = Effect.gen(function* () {
           Effect.sync(() => session.attach(log)),
           () => Effect.sync(() => session.detach(log))
         )
+        // A proxy that stops lets its listeners go, with the word when to come back.
+        yield* Effect.forkScoped(
+          Effect.andThen(
+            draining.begun,
+            Effect.sync(() => log.dismiss(undefined))
+          )
+        )
         return delivery.deliveries
       })
     )
-    return Sse.response({ ...delivery, deliveries: held, closing: Effect.raceFirst(draining.begun, draining.ended) })
+    return Sse.response({ ...delivery, deliveries: held })
   })
 
   const resume = Effect.fnUntraced(function* (session: Session, lastEventId: string) {
@@ -259,8 +269,14 @@ export const make = Effect.gen(function* () {
     endpoint: Endpoint
   ): Effect.fn.Return<Response, Response> {
     yield* checkRevision(request)
-    yield* sessions.end(yield* findSession(request, principal, endpoint))
-    return HttpServerResponse.empty({ status: 200 })
+    const session = yield* findSession(request, principal, endpoint)
+    return yield* sessions.end(session).pipe(
+      Effect.as(HttpServerResponse.empty({ status: 200 })),
+      Effect.catch((error) => {
+        const text = `The session goes on, for its end could not be kept. ${error.message}`
+        return Effect.as(log.error(text), refuse(500, CODE.internalError, "The session could not be ended; try again"))
+      })
+    )
   })
 
   return { post, get, end }

@@ -50,7 +50,7 @@ export const make = Effect.gen(function* () {
     principal: Principal,
     endpoint: Endpoint
   ): Effect.fn.Return<Response, Response> {
-    if (draining.isOn()) {
+    if (draining.isOver()) {
       const headers = { "retry-after": "5", connection: "close" }
       return refuse(503, CODE.badSession, "The proxy is shutting down", { headers })
     }

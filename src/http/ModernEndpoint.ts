@@ -54,7 +54,7 @@ export const make = Effect.gen(function* () {
       draining.begun,
       Effect.andThen(
         parking.clear,
-        Effect.sync(() => listens.end(() => true))
+        Effect.sync(() => listens.close())
       )
     )
   )
@@ -87,7 +87,14 @@ export const make = Effect.gen(function* () {
         streams.drop(log)
       })
     )
-    return Sse.response({ deliveries, onItsWay, prefix: undefined, primed: false, closing: draining.ended })
+    return Sse.response({
+      deliveries,
+      onItsWay,
+      prefix: undefined,
+      primed: false,
+      silent: log.isSilentAfter(0),
+      closing: draining.ended
+    })
   })
 
   const call = Effect.fnUntraced(function* (

@@ -15,6 +15,7 @@ import { HEADER } from "../domain/Protocol.ts"
 import { TokenBuckets } from "../domain/TokenBuckets.ts"
 import { Sessions } from "../gateway/Sessions.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 import * as Setting from "../settings/Setting.ts"
 import { limited } from "./Responses.ts"
 
@@ -84,7 +85,7 @@ export const make = Effect.gen(function* () {
     return Effect.forEach(all, record, { discard: true })
   })
   yield* Effect.addFinalizer(() => recordAll)
-  yield* recordAll.pipe(Effect.repeat(Schedule.spaced(WINDOW)), Effect.forkScoped)
+  yield* Vital.fork("The record of refusals", Effect.repeat(recordAll, Schedule.spaced(WINDOW)))
 
   /** Without sign-in, the session as far as it is known: what anybody may write into a header is not to be counted by. */
   const ownerBehind = (request: HttpServerRequest.HttpServerRequest, principal: Principal): Owner | undefined => {

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { Server, Socket } from "node:net"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 
 const log = logger("http")
 
@@ -68,5 +69,8 @@ export const watch = Effect.fnUntraced(function* (server: Server, stallTime: Dur
       )
     }
   })
-  yield* look.pipe(Effect.repeat(Schedule.spaced(Duration.times(stallTime, 1 / LOOKS))), Effect.forkScoped)
+  yield* Vital.fork(
+    "The watch over slow readers",
+    Effect.repeat(look, Schedule.spaced(Duration.times(stallTime, 1 / LOOKS)))
+  )
 })

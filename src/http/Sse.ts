@@ -23,6 +23,9 @@ const HEADERS = {
 
 const END = Json.utf8("\n\n")
 
+/** Sends the head of the response. */
+const NOTHING = new Uint8Array(0)
+
 const event = (prefix: string | undefined, sequence: number, message: Uint8Array): ReadonlyArray<Uint8Array> => [
   Json.utf8(`event: message\n${prefix === undefined ? "" : `id: ${EventIds.format(prefix, sequence)}\n`}data: `),
   Json.singleLine(message),
@@ -71,13 +74,19 @@ export const response = (options: {
   /** Of the events' ids; undefined for a stream that cannot be taken up again. */
   readonly prefix: string | undefined
   readonly primed: boolean
+  /** Is there nothing to say yet? Then the head is not kept back until there is. */
+  readonly silent?: boolean
   readonly closing: Effect.Effect<void>
 }): HttpServerResponse.HttpServerResponse => {
-  const { closing, deliveries, onItsWay, prefix, primed } = options
+  const { closing, deliveries, onItsWay, prefix, primed, silent = false } = options
   const events = Stream.map(deliveries, (delivery) => encode(prefix, delivery))
   const comments = Stream.map(Stream.fromSchedule(Schedule.spaced(KEEP_ALIVE)), (): Piece => ({ bytes: COMMENT }))
   const body = Stream.merge(events, comments, { haltStrategy: "left" }).pipe(
-    primed && prefix !== undefined ? Stream.prepend([{ bytes: priming(prefix) }]) : (same) => same,
+    primed && prefix !== undefined
+      ? Stream.prepend([{ bytes: priming(prefix) }])
+      : silent
+        ? Stream.prepend([{ bytes: NOTHING }])
+        : (same) => same,
     Stream.interruptWhen(closing),
     telling,
     // Not before: what is read is ahead by one of what is sent.

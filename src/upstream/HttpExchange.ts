@@ -13,7 +13,8 @@ import { AnswerRefused, MessageRefused, type TransportError } from "./Transport.
 
 export interface Listener {
   readonly head: (head: ResponseHead) => void
-  readonly message: (bytes: Uint8Array) => void
+  /** False: it is none after all, but part of what the server says instead of messages. */
+  readonly message: (bytes: Uint8Array) => boolean | void
   /** An event of another type than `message` (HTTP+SSE's `endpoint`). */
   readonly event: (type: string, data: string) => void
 }
@@ -116,14 +117,14 @@ export const run = (
     const outcome = Effect.map(exchanged, () => {
       const body = Json.join(chunks)
       const messages = isJson && body.length > 0 ? messagesOf(body, status) : []
-      for (const message of messages) listener.message(message)
+      const taken = messages.filter((message) => listener.message(message) !== false)
       return {
         status,
         streamed: reader !== undefined,
         lastEventId,
         retryMillis,
         retryAfter,
-        excerpt: messages.length > 0 ? "" : excerptOf(body),
+        excerpt: taken.length > 0 ? "" : excerptOf(body),
         body
       }
     })

@@ -15,6 +15,7 @@ import { Holding } from "../domain/ByteBudget.ts"
 import { type Line, LineSplitter } from "../domain/Lines.ts"
 import { display, reveal, type ServerConfig, type Stdio } from "../domain/ServerConfig.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Attached from "./Attached.ts"
 import * as Bounds from "./Bounds.ts"
 import { inherited } from "./ChildEnvironment.ts"
 import { Reaper } from "./Reaper.ts"
@@ -116,7 +117,8 @@ export const open =
         return message
       }
       const lost = yield* Deferred.make<never, ConnectionLost>()
-      const lose = (reason: string) => Deferred.fail(lost, new ConnectionLost({ reason, unsent: false }))
+      const lose = (why: ConnectionLost) => Deferred.fail(lost, why)
+      const loseFor = (reason: string) => lose(new ConnectionLost({ reason, unsent: false }))
 
       let lastWords = ""
 
@@ -129,35 +131,30 @@ export const open =
           partial.become(0)
         }
       }
-      const drained = yield* child.stdout.pipe(
-        Stream.runForEach((chunk) => Effect.sync(() => take(chunk))),
-        Effect.ignore,
-        Effect.forkScoped
-      )
+      const drain = Stream.runForEach(child.stdout, (chunk) => Effect.sync(() => take(chunk)))
+      const drained = yield* Effect.forkScoped(Attached.guard(Effect.ignore(drain), lose))
       const exited = Effect.exit(child.exitCode)
       // Whichever end comes first, the other has a second: for what was still in the pipe, or for the exit code.
-      yield* Effect.raceFirst(
+      const ended = Effect.raceFirst(
         Effect.andThen(Fiber.join(drained), Effect.timeoutOption(exited, "1 second")),
         Effect.tap(Effect.asSome(exited), () => Effect.timeoutOption(Fiber.join(drained), "1 second"))
-      ).pipe(
-        Effect.flatMap((exit) => lose(describeEnd(exit, lastWords))),
-        Effect.forkScoped
+      )
+      yield* Attached.fork(
+        Effect.flatMap(ended, (exit) => loseFor(describeEnd(exit, lastWords))),
+        lose
       )
       const errors = new LineSplitter(MAX_STDERR_LINE)
-      yield* child.stderr.pipe(
-        Stream.runForEach((chunk) => {
-          const lines: Array<string> = []
-          errors.feed(chunk, (line) => {
-            const bytes = line._tag === "Line" ? line.bytes : line.head
-            const text = Buffer.from(bytes).toString() + (line._tag === "Line" ? "" : " …")
-            lines.push(text)
-            if (text.trim() !== "") lastWords = text.trim().slice(0, MAX_LAST_WORDS)
-          })
-          return Effect.forEach(lines, (line) => serverLog.info(line, { server: config.id }), { discard: true })
-        }),
-        Effect.ignore,
-        Effect.forkScoped
-      )
+      const listen = Stream.runForEach(child.stderr, (chunk) => {
+        const lines: Array<string> = []
+        errors.feed(chunk, (line) => {
+          const bytes = line._tag === "Line" ? line.bytes : line.head
+          const text = Buffer.from(bytes).toString() + (line._tag === "Line" ? "" : " …")
+          lines.push(text)
+          if (text.trim() !== "") lastWords = text.trim().slice(0, MAX_LAST_WORDS)
+        })
+        return Effect.forEach(lines, (line) => serverLog.info(line, { server: config.id }), { discard: true })
+      })
+      yield* Attached.fork(Effect.ignore(listen), lose)
       // The next message is taken out when there is room for it in the pipe. The one before is written then, and counts no more.
       let writing = 0
       const next: Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, never, void> = Effect.suspend(() => {
@@ -172,17 +169,17 @@ export const open =
           return Effect.succeed(Arr.of(Buffer.concat([message, LINE_FEED])))
         })
       })
-      yield* Stream.fromPull(Effect.succeed(next)).pipe(
+      const write = Stream.fromPull(Effect.succeed(next)).pipe(
         Stream.run(child.stdin),
         // A process that ends is first seen here as often as not; its end says more.
         Effect.catch(() =>
           Effect.andThen(
             Effect.timeoutOption(Effect.exit(Deferred.await(lost)), "1 second"),
-            lose("it closed its standard input")
+            loseFor("it closed its standard input")
           )
-        ),
-        Effect.forkScoped
+        )
       )
+      yield* Attached.fork(write, lose)
       // Registered last, so it runs first: a server that ends by itself needs no signal.
       yield* Effect.addFinalizer(() =>
         Queue.end(outbox).pipe(Effect.andThen(Effect.exit(child.exitCode)), Effect.timeout(PATIENCE), Effect.ignore)

@@ -75,7 +75,7 @@ const live = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
   const scope = yield* Scope.make()
   const fleet = memoryFleet({ one: { offer: { tools: ["work"], resources: ["a://b"] }, play } })
   const bounds = Layer.merge(Layer.succeed(Buffers, buffers), Layer.succeed(Rate, { perSecond: 0, burst: 1 }))
-  const gateway = yield* Scope.provide(memoryGateway(fleet, EVERYBODY, bounds), scope)
+  const gateway = yield* Scope.provide(memoryGateway(fleet, EVERYBODY, { bounds }), scope)
   const sessions = yield* Effect.forEach(PEOPLE, (who) => gateway.begin(who, undefined, "2025-03-26"))
   yield* Effect.forEach(sessions, ({ send }) => send("resources/subscribe", { uri: "a://b" }))
   yield* Effect.forEach(sessions, ({ send }) => send("tools/list"))

@@ -53,11 +53,9 @@ const scene = Effect.fnUntraced(function* (options: Options = {}) {
       return { result: { word } }
     })
   const fleet = memoryFleet({ one: { offer: { tools: ["work"] }, calls, play, ...server } })
-  const gateway = yield* memoryGateway(
-    fleet,
-    EVERYBODY,
-    Layer.merge(Layer.succeed(Limits.PerOwner, perOwner), options.bounds ?? Layer.empty)
-  )
+  const gateway = yield* memoryGateway(fleet, EVERYBODY, {
+    bounds: Layer.merge(Layer.succeed(Limits.PerOwner, perOwner), options.bounds ?? Layer.empty)
+  })
   const limits = yield* Effect.provide(Limits.Limits, gateway.services)
 
   /** Makes a call and waits until it is made, or waits for its turn. */
@@ -215,7 +213,9 @@ describe("calls beyond what a server is given at a time", () => {
       const gate = yield* Deferred.make<void>()
       const offer = { tools: ["work"] }
       const fleet = memoryFleet({ one: { offer, calls: bounds(1, 5000), gate: Deferred.await(gate) } })
-      const gateway = yield* memoryGateway(fleet, EVERYBODY, Layer.succeed(Limits.PerOwner, bounds(10_000, 10_000)))
+      const gateway = yield* memoryGateway(fleet, EVERYBODY, {
+        bounds: Layer.succeed(Limits.PerOwner, bounds(10_000, 10_000))
+      })
       const limits = yield* Effect.provide(Limits.Limits, gateway.services)
       const client = yield* gateway.begin(anonymous, undefined, "2026-07-28")
       const all = yield* Effect.forkScoped(

@@ -13,7 +13,7 @@ const BOB = person("bob@example.com")
 
 const scene = Effect.fnUntraced(function* (most: number, mostOfOne: number) {
   const fleet = memoryFleet({ one: { offer: { tools: ["work"] } } })
-  const gateway = yield* memoryGateway(fleet, EVERYBODY, Layer.succeed(SessionBounds, { most, mostOfOne }))
+  const gateway = yield* memoryGateway(fleet, EVERYBODY, { bounds: Layer.succeed(SessionBounds, { most, mostOfOne }) })
   const sessions = yield* Effect.provide(Sessions, gateway.services)
   /** Begins a session a second after the one before. */
   const begin = Effect.fnUntraced(function* (...who: Parameters<typeof gateway.begin>) {

@@ -13,7 +13,7 @@ const CHANGES = { toolsListChanged: true }
 
 const scene = Effect.fnUntraced(function* (most: number, mostOfOne: number) {
   const fleet = memoryFleet({ one: { offer: { tools: ["work"] } } })
-  const gateway = yield* memoryGateway(fleet, EVERYBODY, Layer.succeed(StreamBounds, { most, mostOfOne }))
+  const gateway = yield* memoryGateway(fleet, EVERYBODY, { bounds: Layer.succeed(StreamBounds, { most, mostOfOne }) })
   const { streams } = yield* Effect.provide(Streams, gateway.services)
   return { ...gateway, streams }
 })

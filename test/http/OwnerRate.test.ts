@@ -12,11 +12,9 @@ const ADA = person("ada@example.com")
 const BOB = person("bob@example.com")
 
 const scene = (perSecond: number, burst: number) =>
-  memoryGateway(
-    memoryFleet({ one: { offer: { tools: ["work"] } } }),
-    EVERYBODY,
-    Layer.succeed(Rate, { perSecond, burst })
-  )
+  memoryGateway(memoryFleet({ one: { offer: { tools: ["work"] } } }), EVERYBODY, {
+    bounds: Layer.succeed(Rate, { perSecond, burst })
+  })
 
 const REFUSED = {
   jsonrpc: "2.0",

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -159,6 +160,13 @@ describe("a stream", () => {
         assert.strictEqual(text, ":\n\n".repeat(3))
         assert.deepStrictEqual(parse(text), { events: [], retries: [], errors: [] })
       })
+  )
+
+  it.effect("has its head sent at once, also where there is nothing to say for long", () =>
+    Effect.gen(function* () {
+      const first = yield* Stream.runHead(bodyOf(respond(Stream.never, { silent: true })))
+      assert.strictEqual(Option.getOrThrow(first).length, 0)
+    })
   )
 
   it.effect("ends with what it delivers", () =>

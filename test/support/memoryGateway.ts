@@ -224,11 +224,14 @@ const make = Effect.gen(function* () {
 /** Whoever is asked to let everybody in. */
 export const EVERYBODY: AccessRules = { file: undefined, emails: new Set(), domains: new Set(["example.com"]) }
 
-/** A gateway before the fleet, under the rules and within the bounds, until the scope closes. */
+/** A gateway before the fleet, under the rules and within the bounds, until the scope closes; `store` is what outlives it. */
 export const memoryGateway = Effect.fnUntraced(function* (
   fleet: MemoryFleet,
   rules: AccessRules,
-  bounds: Layer.Layer<never> = Layer.empty
+  {
+    bounds = Layer.empty,
+    store = Store.layerMemory
+  }: { readonly bounds?: Layer.Layer<never>; readonly store?: Layer.Layer<Store.Store> } = {}
 ) {
   const policy = yield* AccessPolicy.fromRules(rules)
   const records: Array<AuditRecord> = []
@@ -241,7 +244,7 @@ export const memoryGateway = Effect.fnUntraced(function* (
           Audit.layerMemory(records),
           // The same for all of them, so that one gateway is the next process of another.
           RootKey.layerText(Redacted.make("5".repeat(64))),
-          Store.layerMemory,
+          store,
           Draining.layer
         )
       ),

@@ -95,7 +95,13 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
     keys: [{ key: Redacted.make(MACHINE_KEY), name: "robot" }],
     keysPath: Option.none()
   }).pipe(Layer.provide(NodeServices.layer))
-  const http = { allowedHosts: [], allowedOrigins: [], trustedProxies: [], shutdownGrace: Duration.seconds(1) }
+  const http = {
+    allowedHosts: [],
+    allowedOrigins: [],
+    trustedProxies: [],
+    shutdownDelay: Duration.zero,
+    shutdownGrace: Duration.seconds(1)
+  }
   const address = { host: "127.0.0.1", port: 0, baseUrl, pathPrefix }
   const context = yield* Layer.build(
     Server.layer(http, Routes.signIn(url)).pipe(
@@ -113,7 +119,10 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
       ),
       Layer.provide(options.bounds ?? Layer.empty),
       Layer.provideMerge(
-        Listener.layer({ host: "127.0.0.1", port: 0, wait: false, stallTime: options.stallTime ?? Duration.minutes(1) })
+        Listener.layer(
+          { _tag: "Address", host: "127.0.0.1", port: 0, wait: false },
+          options.stallTime ?? Duration.minutes(1)
+        )
       )
     )
   )

@@ -38,7 +38,7 @@ const scene = Effect.fnUntraced(function* (
     HttpExchange.run(
       agent,
       { method: "POST", url, headers: {}, body: Buffer.from(body) },
-      { head: () => {}, message: (bytes) => heard.push(Buffer.from(bytes).toString()), event: () => {} }
+      { head: () => {}, message: (bytes) => void heard.push(Buffer.from(bytes).toString()), event: () => {} }
     )
   return { buffers, exchange, heard }
 })
