@@ -56,6 +56,7 @@ const config: GatewayConfig = {
   naming: "auto",
   pageSize: 1000,
   maxLanes: undefined,
+  maxLanesPerUser: undefined,
   laneIdle: Duration.minutes(15)
 }
 

@@ -37,6 +37,7 @@ import * as Vital from "../observability/Vital.ts"
 import { DESCRIPTION } from "../observability/Version.ts"
 import * as Remnants from "../settings/Remnants.ts"
 import { SettingsError } from "../settings/Settings.ts"
+import * as Bounds from "../upstream/Bounds.ts"
 import * as AllSettings from "./AllSettings.ts"
 import * as Host from "./Host.ts"
 import { processes } from "./relaunch.ts"
@@ -124,7 +125,7 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
     Layer.provide(Host.durable(settings, keys)),
     Layer.provide(Host.platform(settings, settings.gateway.listWait)),
     Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),
-    Layer.provide(Listener.layer(place))
+    Layer.provide(Listener.layer(place, settings.http.stallTime))
   )
   const ended = Effect.flatMap(
     Reload.optional,
@@ -144,22 +145,23 @@ const addressOf = ({ address }: SocketActivation.HandedSocket) =>
 
 /** What the settings come to; or all that is wrong with them. */
 const decide = (
-  { auth, http, keys, providers }: AllSettings.AllSettings,
+  { auth, bounds, http, keys, providers }: AllSettings.AllSettings,
   handed: Option.Option<SocketActivation.HandedSocket>
-) =>
-  Result.mapError(
-    Exposure.decide(auth, {
-      host: http.host,
-      baseUrl: http.baseUrl,
-      pathPrefix: http.pathPrefix,
-      port: http.port,
-      handed: Option.getOrUndefined(Option.map(handed, addressOf)),
-      isLoopback,
-      providers,
-      keys
-    }),
-    (problems) => new SettingsError({ problems })
-  )
+): Result.Result<Exposure.Exposure, SettingsError> => {
+  const decided = Exposure.decide(auth, {
+    host: http.host,
+    baseUrl: http.baseUrl,
+    pathPrefix: http.pathPrefix,
+    port: http.port,
+    handed: Option.getOrUndefined(Option.map(handed, addressOf)),
+    isLoopback,
+    providers,
+    keys
+  })
+  const further = Bounds.problems(bounds)
+  if (Result.isFailure(decided)) return Result.fail(new SettingsError({ problems: [...decided.failure, ...further] }))
+  return further.length > 0 ? Result.fail(new SettingsError({ problems: further })) : Result.succeed(decided.success)
+}
 
 /** Runs until interrupted. Fails where the environment or the configuration file cannot be meant. */
 export const serve = Effect.fnUntraced(function* (settings: AllSettings.AllSettings) {

@@ -9,6 +9,7 @@ import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
 import type { Kind } from "../domain/Catalogue.ts"
+import type { Holding } from "../domain/ByteBudget.ts"
 import { BadParams, LimitReached } from "../domain/Errors.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import * as Json from "../domain/Json.ts"
@@ -58,12 +59,13 @@ export class Listens extends Context.Service<
   {
     /**
      * What there is to say on a stream: first what of the filter is honoured, then what happens, for as long as it is read.
-     * Fails where the filter is none, and where this requester has too many open.
+     * Fails where the filter is none, and where this requester has too many open. `onItsWay` is that of `EventLog.read`.
      */
     readonly open: (
       requester: Requester,
       request: Request,
-      log: EventLog
+      log: EventLog,
+      onItsWay?: Holding
     ) => Effect.Effect<Stream.Stream<Delivery>, BadParams | LimitReached>
     /** Ends those streams in good order. */
     readonly end: (which: (requester: Requester) => boolean) => void
@@ -180,7 +182,7 @@ const make = Effect.gen(function* () {
       isClosed = true
       end(() => true)
     },
-    open: Effect.fnUntraced(function* (requester, request, log) {
+    open: Effect.fnUntraced(function* (requester, request, log, onItsWay) {
       const asked = ListenFilter.read(request.params?.values["notifications"])
       if (typeof asked === "string") return yield* new BadParams({ reason: asked })
       const own = [...listens].filter((one) => one.requester.key === requester.key).length
@@ -243,7 +245,7 @@ const make = Effect.gen(function* () {
             () => Effect.sync(() => listens.delete(listen))
           )
           if (isClosed) finish(listen)
-          return log.read(0) ?? Stream.empty
+          return log.read(0, onItsWay) ?? Stream.empty
         })
       )
     })

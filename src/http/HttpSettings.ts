@@ -95,6 +95,11 @@ export const settings = {
     absent: [],
     decode: decodeNetworks
   }),
+  stallTime: Setting.duration({
+    name: "MCP_STALL_TIME",
+    description: "How long a client may read nothing of what waits for it before its connection is ended.",
+    fallback: "60 s"
+  }),
   shutdownDelay: Setting.duration({
     name: "MCP_SHUTDOWN_DELAY",
     description:

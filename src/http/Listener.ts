@@ -14,6 +14,7 @@ import { Server as NetServer } from "node:net"
 import { logger } from "../observability/Logging.ts"
 import * as Vital from "../observability/Vital.ts"
 import { Connections } from "./Connections.ts"
+import * as SlowReaders from "./SlowReaders.ts"
 import { type HandedSocket, show } from "./SocketActivation.ts"
 
 const log = logger("http")
@@ -153,7 +154,7 @@ class SocketClosed extends Schema.TaggedError<SocketClosed>()("SocketClosed", {}
 }
 
 /** Listens: on an address at once, on a socket that was handed over when there is something to serve. */
-const make = Effect.fnUntraced(function* (place: Place, times: Partial<typeof TIMES>) {
+const make = Effect.fnUntraced(function* (place: Place, stallTime: Duration.Duration, times: Partial<typeof TIMES>) {
   const scope = yield* Effect.scope
   const server = createServer({ ...TIMES, ...times })
   const connections = new Connections(server, PATIENCE[place._tag])
@@ -179,6 +180,8 @@ const make = Effect.fnUntraced(function* (place: Place, times: Partial<typeof TI
       server.closeAllConnections()
     })
   )
+
+  yield* SlowReaders.watch(server, stallTime)
 
   const where = place._tag === "Address" ? place : { host: show(place.socket), port: 0 }
   const listen = listenOnce(
@@ -248,6 +251,9 @@ const make = Effect.fnUntraced(function* (place: Place, times: Partial<typeof TI
   return Context.make(Listener, listener).pipe(Context.add(HttpServer.HttpServer, httpServer))
 })
 
-/** Takes the place, where it can be had. `times` are for who will not wait that long. */
-export const layer = (place: Place, times: Partial<typeof TIMES> = {}) =>
-  Layer.merge(Layer.effectContext(make(place, times)), NodeHttpServer.layerHttpServices)
+/**
+ * Takes the place, where it can be had. A client may read nothing of what waits for it for `stallTime`. `times` are for who
+ * will not wait that long.
+ */
+export const layer = (place: Place, stallTime: Duration.Duration, times: Partial<typeof TIMES> = {}) =>
+  Layer.merge(Layer.effectContext(make(place, stallTime, times)), NodeHttpServer.layerHttpServices)

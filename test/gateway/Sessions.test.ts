@@ -35,7 +35,7 @@ const durable = Effect.gen(function* () {
 
 /** Somebody's session, which watches a resource and wants a level, as an earlier process knew it. */
 const watching = Effect.fnUntraced(function* (layer: Layer.Layer<Store.Store>) {
-  const session = yield* (yield* memoryGateway(fleetOf(), everyone, layer)).begin(ada)
+  const session = yield* (yield* memoryGateway(fleetOf(), everyone, { store: layer })).begin(ada)
   yield* session.call("resources/subscribe", { uri: "mem://a/x" })
   yield* session.call("logging/setLevel", { level: "error" })
   return { headers: session.headers, body: { jsonrpc: "2.0", id: 1, method: "ping" } }
@@ -49,7 +49,7 @@ describe("a session that comes back with a later process", () => {
       const { layer } = yield* durable
       const asked = yield* watching(layer)
       const fleet = fleetOf()
-      const second = yield* memoryGateway(fleet, everyone, layer)
+      const second = yield* memoryGateway(fleet, everyone, { store: layer })
       yield* second.ask(ada, undefined, asked)
       yield* arrived(() => fleet.reached.length >= 3)
       assert.sameMembers([...fleet.reached], ["a level error", "a resources/subscribe", "b level error"])
@@ -61,7 +61,7 @@ describe("a session that comes back with a later process", () => {
       const { layer } = yield* durable
       const asked = yield* watching(layer)
       const fleet = fleetOf()
-      const second = yield* memoryGateway(fleet, rulesOf({ "*": { allowed_servers: ["b"] } }), layer)
+      const second = yield* memoryGateway(fleet, rulesOf({ "*": { allowed_servers: ["b"] } }), { store: layer })
       yield* second.ask(ada, undefined, asked)
       yield* arrived(() => fleet.reached.length >= 1)
       assert.deepStrictEqual([...fleet.reached], ["b level error"])
@@ -71,8 +71,8 @@ describe("a session that comes back with a later process", () => {
   it.effect("is refused where the storage cannot say whether it was ended, and begins anew", () =>
     Effect.gen(function* () {
       const { layer, state } = yield* durable
-      const session = yield* (yield* memoryGateway(fleetOf(), everyone, layer)).begin(ada)
-      const second = yield* memoryGateway(fleetOf(), everyone, layer)
+      const session = yield* (yield* memoryGateway(fleetOf(), everyone, { store: layer })).begin(ada)
+      const second = yield* memoryGateway(fleetOf(), everyone, { store: layer })
       state.fails = "get"
       const asked = { headers: session.headers, body: { jsonrpc: "2.0", id: 1, method: "ping" } }
       const [refused, lines] = yield* collectingLogs(second.ask(ada, undefined, asked))
@@ -87,7 +87,7 @@ describe("the end of a session", () => {
   it.effect("is not said before it would survive a crash: where it cannot be kept, the session goes on", () =>
     Effect.gen(function* () {
       const { layer, state } = yield* durable
-      const gateway = yield* memoryGateway(fleetOf(), everyone, layer)
+      const gateway = yield* memoryGateway(fleetOf(), everyone, { store: layer })
       const session = yield* gateway.begin(ada)
       const end = { method: "DELETE", headers: session.headers }
       state.fails = "put"
@@ -104,14 +104,14 @@ describe("the end of a session", () => {
   it.effect("is not undone by what is still under way in it", () =>
     Effect.gen(function* () {
       const { layer } = yield* durable
-      const gateway = yield* memoryGateway(fleetOf(), everyone, layer)
+      const gateway = yield* memoryGateway(fleetOf(), everyone, { store: layer })
       const session = yield* gateway.begin(ada)
       const sessions = yield* Effect.provide(Sessions, gateway.services)
       const [known] = [...sessions.all()]
       yield* gateway.ask(ada, undefined, { method: "DELETE", headers: session.headers })
       if (known !== undefined) yield* sessions.save(known)
       assert.isDefined(known)
-      const next = yield* memoryGateway(fleetOf(), everyone, layer)
+      const next = yield* memoryGateway(fleetOf(), everyone, { store: layer })
       const asked = { headers: session.headers, body: { jsonrpc: "2.0", id: 1, method: "ping" } }
       assert.strictEqual((yield* next.ask(ada, undefined, asked)).status, 404)
     }).pipe(Effect.scoped)
@@ -120,7 +120,7 @@ describe("the end of a session", () => {
   it.effect("ends who is just about to listen, too", () =>
     Effect.gen(function* () {
       const { layer } = yield* durable
-      const gateway = yield* memoryGateway(fleetOf(), everyone, layer)
+      const gateway = yield* memoryGateway(fleetOf(), everyone, { store: layer })
       const session = yield* gateway.begin(ada)
       const sessions = yield* Effect.provide(Sessions, gateway.services)
       const streams = yield* Effect.provide(Streams, gateway.services)

@@ -1,6 +1,7 @@
 /** The listening socket: when it answers, and whom it does not wait for. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { HttpServer } from "effect/http/HttpServer"
@@ -10,9 +11,9 @@ import { connect, type Socket } from "node:net"
 import { request } from "undici"
 import * as Listener from "../../src/http/Listener.ts"
 
-const listening = Effect.fnUntraced(function* (times: Parameters<typeof Listener.layer>[1] = {}) {
+const listening = Effect.fnUntraced(function* (times: Parameters<typeof Listener.layer>[2] = {}) {
   const place = { _tag: "Address", host: "127.0.0.1", port: 0, wait: false } as const
-  const context = yield* Layer.build(Listener.layer(place, times))
+  const context = yield* Layer.build(Listener.layer(place, Duration.minutes(1), times))
   const server = Context.get(context, HttpServer)
   if (server.address._tag !== "InetAddressV4") return yield* Effect.die(new Error("it listens on no port"))
   return { server, port: server.address.port, listener: Context.get(context, Listener.Listener) }

@@ -107,12 +107,26 @@ const make = Effect.gen(function* () {
     return Effect.map(response, (served) => HttpServerResponse.toWeb(served))
   }
 
+  /** The whole body. Interruption closes the connection, as far as there is one. */
+  const textOf = (response: Response): Effect.Effect<string> =>
+    Effect.suspend(() => {
+      const reader = response.body?.getReader()
+      const read = async (): Promise<string> => {
+        const chunks: Array<Uint8Array> = []
+        for (let chunk = await reader?.read(); chunk?.done === false; chunk = await reader?.read())
+          chunks.push(chunk.value)
+        return Buffer.concat(chunks).toString()
+      }
+      return Effect.onInterrupt(Effect.promise(read), () => Effect.promise(async () => void (await reader?.cancel())))
+    })
+
   const ask = (principal: Principal, server: string | undefined, asked: Asked): Effect.Effect<Answered> =>
     Effect.flatMap(respond(principal, server, asked), (response) =>
-      Effect.map(
-        Effect.promise(() => response.text()),
-        (body) => ({ status: response.status, headers: Object.fromEntries(response.headers), body })
-      )
+      Effect.map(textOf(response), (body) => ({
+        status: response.status,
+        headers: Object.fromEntries(response.headers),
+        body
+      }))
     )
 
   /** What comes on an event stream, as it comes. */
@@ -207,11 +221,17 @@ const make = Effect.gen(function* () {
   return { ask, begin, once, subscribe }
 })
 
-/** A gateway before the fleet, under the rules, until the scope closes; `store` is what outlives it. */
+/** Whoever is asked to let everybody in. */
+export const EVERYBODY: AccessRules = { file: undefined, emails: new Set(), domains: new Set(["example.com"]) }
+
+/** A gateway before the fleet, under the rules and within the bounds, until the scope closes; `store` is what outlives it. */
 export const memoryGateway = Effect.fnUntraced(function* (
   fleet: MemoryFleet,
   rules: AccessRules,
-  store: Layer.Layer<Store.Store> = Store.layerMemory
+  {
+    bounds = Layer.empty,
+    store = Store.layerMemory
+  }: { readonly bounds?: Layer.Layer<never>; readonly store?: Layer.Layer<Store.Store> } = {}
 ) {
   const policy = yield* AccessPolicy.fromRules(rules)
   const records: Array<AuditRecord> = []
@@ -227,7 +247,8 @@ export const memoryGateway = Effect.fnUntraced(function* (
           store,
           Draining.layer
         )
-      )
+      ),
+      Layer.provideMerge(bounds)
     )
   )
   const made = yield* Effect.provide(make, gateway)

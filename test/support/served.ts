@@ -25,7 +25,7 @@ import * as Routes from "../../src/http/Routes.ts"
 import * as Server from "../../src/http/Server.ts"
 import { RootKey } from "../../src/keys/RootKey.ts"
 import { layerMemory, type Store } from "../../src/storage/Store.ts"
-import { memoryFleet } from "./memoryFleet.ts"
+import { memoryFleet, type MemoryServer } from "./memoryFleet.ts"
 export { goodRequest } from "./oauth.ts"
 
 export const BASE = "https://mcp.example.com"
@@ -40,6 +40,11 @@ export interface ServedOptions {
   /** What outlives the proxy; its own by default. */
   readonly surroundings?: Layer.Layer<Store | RootKey>
   readonly rules?: AccessRules
+  readonly stallTime?: Duration.Duration
+  /** What is behind it. */
+  readonly servers?: Readonly<Record<string, MemoryServer>>
+  /** How much there may be of anything. */
+  readonly bounds?: Layer.Layer<never>
 }
 
 export interface Answer {
@@ -69,12 +74,17 @@ export const json = (value: unknown): Asked => ({
   body: JSON.stringify(value)
 })
 
-/** A proxy before two servers, `github` and `files`, until the scope closes. */
+const SERVERS: Readonly<Record<string, MemoryServer>> = {
+  github: { offer: { tools: ["search"] } },
+  files: { offer: { tools: ["read"] } }
+}
+
+/** A proxy before two servers, `github` and `files`, or others, until the scope closes. */
 export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
   const { baseUrl = BASE, pathPrefix = "", provider = Demo.layer, rules = EVERYONE } = options
   const url = PublicUrl.make(baseUrl, pathPrefix)
   const policy = yield* AccessPolicy.fromRules(rules)
-  const fleet = memoryFleet({ github: { offer: { tools: ["search"] } }, files: { offer: { tools: ["read"] } } })
+  const fleet = memoryFleet(options.servers ?? SERVERS)
   const services = SignInServices.layer({
     url,
     accessTokenLifetime: Duration.hours(1),
@@ -107,7 +117,13 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
           Layer.succeed(Address, address)
         )
       ),
-      Layer.provideMerge(Listener.layer({ _tag: "Address", host: "127.0.0.1", port: 0, wait: false }))
+      Layer.provide(options.bounds ?? Layer.empty),
+      Layer.provideMerge(
+        Listener.layer(
+          { _tag: "Address", host: "127.0.0.1", port: 0, wait: false },
+          options.stallTime ?? Duration.minutes(1)
+        )
+      )
     )
   )
   const listening = Context.get(context, HttpServer).address
