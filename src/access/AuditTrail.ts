@@ -11,6 +11,7 @@ import type { AuditRecord } from "../domain/AuditRecord.ts"
 import { masking } from "../domain/Masking.ts"
 import { logger } from "../observability/Logging.ts"
 import { expose } from "../observability/Metrics.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { Values } from "../settings/Settings.ts"
 import { Audit } from "./Audit.ts"
 import { Backlog } from "./AuditBacklog.ts"
@@ -127,9 +128,9 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
     Effect.ignore
   )
 
-  yield* life.pipe(
-    Effect.repeat(Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("30 seconds")])),
-    Effect.forkScoped
+  yield* Vital.fork(
+    "Writing the audit trail",
+    Effect.repeat(life, Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("30 seconds")]))
   )
   yield* Effect.addFinalizer(() =>
     ending.open.pipe(

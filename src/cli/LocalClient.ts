@@ -82,6 +82,7 @@ const connect = Effect.gen(function* () {
     const channel = new ReplyChannel({
       logs: streams,
       session: session.key,
+      owner: session.owner,
       request: String(id),
       revision: session.caller.revision,
       acceptsStream: true

@@ -9,6 +9,7 @@ import * as BreakerOptions from "../domain/Breaker.ts"
 import * as DurationText from "../domain/Duration.ts"
 import { Breaker, Restart, ServerEntry } from "../domain/GatewayConfig.ts"
 import {
+  DEFAULT_CALLS,
   makeServer,
   type RestartOptions,
   type ServerConfig,
@@ -272,6 +273,10 @@ export const resolveServer = (
       pingTimeout: optionalDuration(entry.pingTimeout),
       breaker: breakerOf(entry),
       retryIdempotent: entry.retryIdempotent,
+      calls: {
+        concurrent: entry.maxConcurrentCalls ?? DEFAULT_CALLS.concurrent,
+        queued: entry.maxQueuedCalls ?? DEFAULT_CALLS.queued
+      },
       restart: restartOf(entry),
       reload: entry.reload ?? (kind === "stdio" ? "replace" : "overlap"),
       description: entry.description === undefined ? undefined : textAt(found, entry.description, ["description"])

@@ -81,18 +81,15 @@ export const downWith = (server: string, status: Status.UpstreamStatus, now: num
   })
 }
 
-/** The server, or what stands before it, turned the call down before acting on it; or its answer cannot be passed on. */
+/** The server, or what stands before it, turned the call down before acting on it. */
 export class UpstreamRefused extends Schema.TaggedError<UpstreamRefused>()("UpstreamRefused", {
   server: Schema.String,
   reason: Schema.String,
-  /** True where the call was answered, and only the answer is turned down. */
-  answered: Schema.optionalKey(Schema.Boolean),
   failure,
   retryAfterMillis
 }) {
   override get message(): string {
-    const what = this.answered === true ? "answered the call, which cannot be passed on" : "did not take the call"
-    return `Server "${this.server}" ${what}: ${this.reason}`
+    return `Server "${this.server}" did not take the call: ${this.reason}`
   }
 }
 
@@ -138,6 +135,16 @@ export class BadAnswer extends Schema.TaggedError<BadAnswer>()("BadAnswer", {
   }
 }
 
+/** The server did the call, and answered; the answer was larger than what we take, or there was no room for it. */
+export class AnswerDropped extends Schema.TaggedError<AnswerDropped>()("AnswerDropped", {
+  server: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `Server "${this.server}" did the call, but its answer was dropped: ${this.reason}`
+  }
+}
+
 /** The server asked something that the client, or the person before it, did not answer. */
 export class NotAnswered extends Schema.TaggedError<NotAnswered>()("NotAnswered", {
   server: Schema.String,
@@ -166,7 +173,7 @@ export class MissingCapability extends Schema.TaggedError<MissingCapability>()("
   }
 }
 
-/** A bound of ours is reached; the call did not reach its server. */
+/** A bound of ours is reached; the call did not reach its server. The text names the setting. */
 export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
   limit: Schema.String
 }) {
@@ -193,6 +200,7 @@ export type ProxyError =
   | OutcomeUnknown
   | CallTimeout
   | BadAnswer
+  | AnswerDropped
   | NotAnswered
   | MissingCapability
   | HeaderMismatch
@@ -227,6 +235,7 @@ export const verdict = (error: ProxyError): Verdict => {
       return { code: 1499, message: error.message }
     case "OutcomeUnknown":
     case "BadAnswer":
+    case "AnswerDropped":
       return { code: 1502, message: error.message }
     case "HeaderMismatch":
       return { code: CODE.headerMismatch, message: error.message }
@@ -256,6 +265,7 @@ export const outcome = (error: ProxyError): Outcome => {
     case "MissingCapability":
       return "invalid"
     case "LimitReached":
+    case "AnswerDropped":
       return "limited"
     case "Cancelled":
       return "cancelled"
@@ -266,7 +276,7 @@ export const outcome = (error: ProxyError): Outcome => {
     case "BadAnswer":
       return "bad-answer"
     case "UpstreamRefused":
-      return error.answered === true ? "bad-answer" : "refused"
+      return "refused"
     case "UpstreamDown":
       return "unavailable"
     case "CallTimeout":

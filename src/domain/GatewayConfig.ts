@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { DurationText } from "./Duration.ts"
+import { DEFAULT_CALLS } from "./ServerConfig.ts"
 
 /** An optional key with its description; `default` is documentation, `config/` applies it. */
 const describe = <S extends Schema.Top>(schema: S, description: string, more: { readonly default?: unknown } = {}) =>
@@ -74,6 +75,16 @@ export const ServerEntry = Schema.Struct({
   startTimeout: describe(DurationText, "How long the server may take to start and answer initialize.", {
     default: "2 minutes"
   }),
+  maxConcurrentCalls: describe(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 })),
+    "Calls that the server is given at a time. Further ones wait; callers take turns.",
+    { default: DEFAULT_CALLS.concurrent }
+  ),
+  maxQueuedCalls: describe(
+    Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 })),
+    "Calls that may wait for that, each for callTimeout at most. Further ones are refused.",
+    { default: DEFAULT_CALLS.queued }
+  ),
   restart: describe(
     Schema.Union([Schema.Boolean, Restart]),
     "false: a server that went away stays away until it is called. true or an object: restart it with growing delays.",
@@ -129,6 +140,10 @@ export const GatewaySection = Schema.Struct({
   maxLanes: describe(
     Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 })),
     "Connections to one server at most, where its isolation is user or session. Unset: 64 processes, 4096 remote connections."
+  ),
+  maxLanesPerUser: describe(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 })),
+    "How many of them may be one person's. Unset: 16 processes, 256 remote connections."
   ),
   laneIdle: describe(DurationText, "How long such a connection is kept when nobody uses it.", { default: "15 minutes" })
 }).annotate({ identifier: "Gateway", description: "Settings of the gateway as a whole." })

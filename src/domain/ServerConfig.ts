@@ -4,6 +4,7 @@ import * as Equal from "effect/Equal"
 import * as Redacted from "effect/Redacted"
 import * as Struct from "effect/Struct"
 import * as Breaker from "./Breaker.ts"
+import type { QueueBounds } from "./FairQueue.ts"
 import type { Isolation } from "./Lane.ts"
 import type { Era } from "./Protocol.ts"
 import type { ServerId } from "./ServerId.ts"
@@ -46,6 +47,9 @@ export interface RestartOptions {
   readonly maxDelay: Duration.Duration
 }
 
+/** How many calls a server is given at a time, and how many may wait for that, unless the file says otherwise. */
+export const DEFAULT_CALLS: QueueBounds = { concurrent: 256, queued: 1024 }
+
 /** How a server is watched over, and what is done about calls that it leaves unanswered. */
 export interface Supervision {
   /** However often a call shows progress, it ends then. */
@@ -69,6 +73,8 @@ export interface ServerConfig extends Supervision {
   readonly disabledTools: ReadonlyArray<Text>
   readonly callTimeout: Duration.Duration
   readonly startTimeout: Duration.Duration
+  /** How many calls it is given at a time, and how many may wait for that. */
+  readonly calls: QueueBounds
   /** `undefined`: the process-wide policy; `false`: never. */
   readonly restart: Partial<RestartOptions> | false | undefined
   /** When its settings change: the new connection beside the old one, or after it. */
@@ -92,6 +98,7 @@ export const makeServer = (
     // Less than a call may be silent would make that meaningless.
     maxCallTime: Duration.max(Duration.hours(1), callTimeout),
     startTimeout: Duration.minutes(2),
+    calls: DEFAULT_CALLS,
     ping: Duration.minutes(1),
     pingTimeout: Duration.seconds(10),
     breaker: Breaker.DEFAULTS,
@@ -106,7 +113,7 @@ export const makeServer = (
 }
 
 /** What is decided anew with each request, and not by the connection. */
-const NOT_OF_CONNECTION = ["enabledTools", "disabledTools", "reload", "description"] as const
+const NOT_OF_CONNECTION = ["enabledTools", "disabledTools", "calls", "reload", "description"] as const
 
 /** Do both ask for the same connection? Secrets count by their values. */
 export const sameConnection = (a: ServerConfig, b: ServerConfig): boolean =>
@@ -121,5 +128,7 @@ export interface GatewayConfig {
   readonly pageSize: number
   /** `undefined`: 64 processes, 4096 remote connections. */
   readonly maxLanes: number | undefined
+  /** `undefined`: 16 processes, 256 remote connections. */
+  readonly maxLanesPerUser: number | undefined
   readonly laneIdle: Duration.Duration
 }

@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import type { Shelf } from "../domain/Catalogue.ts"
 import { LimitReached } from "../domain/Errors.ts"
 import * as Lane from "../domain/Lane.ts"
+import { type Owner, ownerOf } from "../domain/Owner.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
 import { logger } from "../observability/Logging.ts"
@@ -45,6 +46,7 @@ class LaneKey implements Equal.Equal {
 /** A lane that is kept open for its callers. */
 interface OpenLane {
   readonly key: LaneKey
+  readonly owner: Owner | undefined
   readonly pin: Scope.Closeable
   readonly upstream: Upstream["Service"]
   inUse: number
@@ -56,7 +58,7 @@ export interface Surroundings {
   readonly shelf: Shelf
   readonly publish: (event: LaneEvent) => void
   /** The bounds in force. */
-  readonly bounds: () => Pick<GatewayConfig, "laneIdle" | "maxLanes">
+  readonly bounds: () => Pick<GatewayConfig, "laneIdle" | "maxLanes" | "maxLanesPerUser">
   /** Is somebody there for whom the connections of this owner are kept open? */
   readonly isHeld: (owner: string) => boolean
 }
@@ -97,6 +99,7 @@ export interface Deployment {
 
 /** A process costs tens of megabytes, a connection next to nothing. */
 const DEFAULT_MAX_LANES = { Stdio: 64, Http: 4096, Sse: 4096, Unusable: 0 } as const
+const DEFAULT_MAX_LANES_PER_USER = { Stdio: 16, Http: 256, Sse: 256, Unusable: 0 } as const
 
 /** For whom a lane is kept open. */
 export const ownerKey = (lane: Lane.Lane): string =>
@@ -137,23 +140,33 @@ export const start = (
       return Effect.forkIn(Scope.close(lane.pin, Exit.void), scope)
     }
 
-    /** Makes room for one more lane, at the cost of the one that was idle longest. */
-    const makeRoom = Effect.gen(function* () {
+    /**
+     * Makes room for one more lane, at the cost of one that is idle: the owner's own where there is one, for nobody is to
+     * lose theirs by what one does alone; then the one that was idle longest.
+     */
+    const makeRoom = Effect.fnUntraced(function* (owner: Owner | undefined) {
+      const lanes = [...open.values()]
+      const own = owner === undefined ? [] : lanes.filter((lane) => lane.owner === owner)
       const maxLanes = bounds().maxLanes ?? DEFAULT_MAX_LANES[config.transport._tag]
-      if (open.size < maxLanes) return
-      const [oldest] = [...open.values()].filter(isIdle).sort((a, b) => a.lastUsed - b.lastUsed)
+      const maxOwn = bounds().maxLanesPerUser ?? DEFAULT_MAX_LANES_PER_USER[config.transport._tag]
+      const isTheirs = own.length >= maxOwn
+      if (!isTheirs && lanes.length < maxLanes) return
+      const idle = (some: ReadonlyArray<OpenLane>) => some.filter(isIdle).sort((a, b) => a.lastUsed - b.lastUsed)[0]
+      const oldest = idle(own) ?? (isTheirs ? undefined : idle(lanes))
       if (oldest === undefined) {
-        const limit = `All ${maxLanes} connections to server "${config.id}" are in use (gateway.maxLanes)`
+        const limit = isTheirs
+          ? `All ${maxOwn} connections to server "${config.id}" that you may have are in use (gateway.maxLanesPerUser)`
+          : `All ${maxLanes} connections to server "${config.id}" are in use (gateway.maxLanes)`
         yield* log.warning(limit, { server: config.id })
         return yield* new LimitReached({ limit })
       }
       yield* close(oldest)
     })
 
-    const openLane = Effect.fnUntraced(function* (key: LaneKey) {
+    const openLane = Effect.fnUntraced(function* (key: LaneKey, owner: Owner | undefined) {
       const found = open.get(key.id)
       if (found !== undefined) return found
-      yield* makeRoom
+      yield* makeRoom(owner)
       const pin = yield* Scope.fork(scope)
       const upstream = yield* Scope.provide(connect(key), pin)
       // Another caller of the lane may have been faster; the LayerMap has given both the same connection.
@@ -162,7 +175,7 @@ export const start = (
         yield* Scope.close(pin, Exit.void)
         return raced
       }
-      const lane: OpenLane = { key, pin, upstream, inUse: 0, lastUsed: yield* Clock.currentTimeMillis }
+      const lane: OpenLane = { key, owner, pin, upstream, inUse: 0, lastUsed: yield* Clock.currentTimeMillis }
       open.set(key.id, lane)
       return lane
     })
@@ -180,7 +193,7 @@ export const start = (
         connection: (caller) => {
           const key = keyFor(caller)
           if (key === undefined) return Effect.succeed(shared)
-          return Effect.map(openLane(key), (found) => {
+          return Effect.map(openLane(key, ownerOf(caller)), (found) => {
             lane = found
             lane.inUse++
             return lane.upstream
@@ -206,7 +219,9 @@ export const start = (
       begin,
       join: (caller) => {
         const key = keyFor(caller)
-        return key === undefined ? Effect.succeed(shared) : Effect.map(openLane(key), ({ upstream }) => upstream)
+        return key === undefined
+          ? Effect.succeed(shared)
+          : Effect.map(openLane(key, ownerOf(caller)), ({ upstream }) => upstream)
       },
       release: Effect.fnUntraced(function* (session) {
         yield* Effect.forkIn(shared.forget(session), scope)

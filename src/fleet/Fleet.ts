@@ -18,6 +18,7 @@ import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import { expose, Metrics } from "../observability/Metrics.ts"
 import type { Platform } from "../upstream/Connection.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { EraVerdicts } from "../upstream/EraVerdicts.ts"
 import type { LaneEvent, Upstream } from "../upstream/Upstream.ts"
 import * as Changeover from "./Changeover.ts"
@@ -140,7 +141,7 @@ export const layer = (initial: GatewayConfig): Layer.Layer<Fleet, never, Platfor
       const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.forEach([...changeover.alive], (deployment) => deployment.sweep(now), { discard: true })
       )
-      yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(SWEEP)))
+      yield* Vital.fork("The sweep over idle connections", Effect.repeat(sweep, Schedule.spaced(SWEEP)))
 
       const applying = yield* Semaphore.make(1)
 

@@ -25,5 +25,17 @@ export const families = {
     help: "Calls that wait for their clients to answer what a server asked.",
     type: "gauge",
     labels: []
+  },
+  queued: {
+    name: "mcp_proxy_queued_calls",
+    help: "Calls that wait for their turn, for their servers or their owners have as many as they may.",
+    type: "gauge",
+    labels: []
+  },
+  buffered: {
+    name: "mcp_proxy_buffered_bytes",
+    help: "Bytes of all that is held because somebody has not yet sent or read the rest; at most MCP_BUFFER_BYTES.",
+    type: "gauge",
+    labels: []
   }
 } as const satisfies Record<string, Family>

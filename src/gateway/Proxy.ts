@@ -15,6 +15,7 @@ import {
   BadParams,
   Cancelled,
   HeaderMismatch,
+  type LimitReached,
   MissingCapability,
   type ProxyError,
   UnknownMethod
@@ -24,6 +25,7 @@ import * as Json from "../domain/Json.ts"
 import * as ParamHeaders from "../domain/ParamHeaders.ts"
 import { CODE } from "../domain/Protocol.ts"
 import * as ResourceUri from "../domain/ResourceUri.ts"
+import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import type { Entry } from "../domain/View.ts"
 import * as Translate from "../domain/Translate.ts"
@@ -32,6 +34,7 @@ import { Fleet } from "../fleet/Fleet.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
 import { CurrentSpan, Tracing } from "../observability/Tracing.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Behaviour } from "./Behaviour.ts"
 import * as CallMetrics from "./CallMetrics.ts"
@@ -41,6 +44,7 @@ import * as Conclusions from "./Conclusions.ts"
 import * as Discover from "./Discover.ts"
 import type { Conclusion, Exchange, Rename } from "./Exchange.ts"
 import * as InputRequired from "./InputRequired.ts"
+import { Admission, Limits } from "./Limits.ts"
 import * as Lists from "./Lists.ts"
 import * as Outbound from "./Outbound.ts"
 import { Parking } from "./Parking.ts"
@@ -93,6 +97,7 @@ const make = Effect.gen(function* () {
   const audit = yield* Audit
   const tracer = yield* Tracing
   const parking = yield* Parking
+  const limits = yield* Limits
   const fleet = yield* Fleet
   const catalog = yield* Catalog
   const { listWait } = yield* Behaviour
@@ -106,6 +111,24 @@ const make = Effect.gen(function* () {
 
   const renamer = ({ endpoint }: Exchange["requester"], server: ServerId): Rename =>
     catalog.scheme(endpoint).uris === "prefixed" ? (uri) => ResourceUri.toPublic(server, uri) : undefined
+
+  let known: { readonly of: GatewayConfig; readonly servers: ReadonlyMap<ServerId, ServerConfig> } | undefined
+  /** A server as it is configured now, whatever its connection was opened with. */
+  const configOf = (server: ServerId): ServerConfig | undefined => {
+    const config = fleet.config()
+    if (known?.of !== config) known = { of: config, servers: new Map(config.servers.map((one) => [one.id, one])) }
+    return known.servers.get(server)
+  }
+
+  /** Gives a call its place once its turn has come. It is left when the call ends. */
+  const admit = (exchange: Exchange, server: ServerId): Effect.Effect<void, LimitReached> => {
+    const config = configOf(server)
+    if (config === undefined) return Effect.void
+    const admission = limits.enter(config, exchange.requester.owner, CallRecord.sizeOf(exchange.request))
+    if (!(admission instanceof Admission)) return Effect.fail(admission)
+    exchange.admission = admission
+    return admission.place.isWaiting ? limits.turn(admission, config) : Effect.void
+  }
 
   const borrow = Effect.fnUntraced(function* ({ logLevel, requester, session }: Exchange, server: ServerId) {
     const upstream = yield* fleet.borrow(server, requester.caller)
@@ -143,6 +166,7 @@ const make = Effect.gen(function* () {
     exchange.server = server
     exchange.tool = tool?.original
     if (exchange.era === "modern" && tool !== undefined) yield* requireMirrored(headers, tool, request)
+    yield* admit(exchange, server)
     const upstream = yield* borrow(exchange, server)
     const rename = renamer(requester, server)
     const own = overrides["uri"]
@@ -265,12 +289,13 @@ const make = Effect.gen(function* () {
         : Effect.andThen(log.debug(`${request.method} failed: ${how.detail}`, { outcome }), recorded)
     })
 
-  yield* Effect.sync(() => {
+  const reassure = Effect.sync(() => {
     for (const [exchange, seconds] of unanswered) {
       if (seconds >= SILENT_SECONDS) exchange.reassure()
       unanswered.set(exchange, seconds + 1)
     }
-  }).pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
+  })
+  yield* Vital.fork("The watch over unanswered calls", Effect.repeat(reassure, Schedule.spaced("1 second")))
 
   return Proxy.of({
     idle: FiberSet.awaitEmpty(calls),
@@ -283,12 +308,13 @@ const make = Effect.gen(function* () {
         const { span } = exchange
         const call = handle(exchange).pipe(
           Effect.scoped,
-          Effect.onExit((exit) =>
-            Effect.flatMap(conclusionOf(exchange, exit), (conclusion) => {
+          Effect.onExit((exit) => {
+            exchange.admission?.leave()
+            return Effect.flatMap(conclusionOf(exchange, exit), (conclusion) => {
               unanswered.delete(exchange)
               return record(exchange, started, exit, exchange.ended(conclusion))
             })
-          ),
+          }),
           // The client has been told, and so has the trail.
           Effect.ignore,
           Effect.annotateLogs({ principal: requester.caller.principal.displayName, request: request.requestId })
@@ -299,7 +325,5 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<Proxy, never, Audit | Fleet | Catalog | Parking | RootKey | Sessions> = Layer.effect(
-  Proxy,
-  make
-)
+export const layer: Layer.Layer<Proxy, never, Audit | Fleet | Catalog | Limits | Parking | RootKey | Sessions> =
+  Layer.effect(Proxy, make)

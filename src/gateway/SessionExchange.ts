@@ -9,22 +9,20 @@ import { isSince, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import type { Span } from "../observability/Tracing.ts"
 import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
-import { type Conclusion, type Exchange, isWanted, progressFor, published, type Rename } from "./Exchange.ts"
+import type { Admission } from "./Limits.ts"
+import { aside, type Conclusion, type Exchange, isWanted, progressFor, published, type Rename } from "./Exchange.ts"
 import { mayBeAsked } from "./Questions.ts"
 import type { ReplyChannel } from "./ReplyChannel.ts"
 import type { Session } from "./Session.ts"
 
-/**
- * Puts a question to a client by `emit`, and waits for the answer that it POSTs. If whoever asked loses interest, the
- * client is told.
- */
-export const askClient = (
-  session: Session,
+/** Puts a question to a call's client, and waits for the answer that it POSTs. If whoever asked loses interest, it is told. */
+const askClient = (
+  exchange: SessionExchange,
   question: Frame.Frame,
-  emit: (message: Uint8Array) => boolean,
   toServer: (message: Uint8Array) => void
 ): Effect.Effect<Answer> =>
   Effect.suspend(() => {
+    const { channel, session } = exchange
     if (!mayBeAsked(session.caller.capabilities, question)) {
       return Effect.succeed(unanswerable(`The client did not declare what ${question.method} needs`))
     }
@@ -41,15 +39,16 @@ export const askClient = (
       progress: toServer,
       token: token === undefined ? undefined : question.bytes.subarray(token.start, token.end)
     })
-    if (!emit(Json.join(Json.splice(question.bytes, edits)))) {
+    if (!channel.emit(Json.join(Json.splice(question.bytes, edits)))) {
       session.questions.delete(id)
-      return Effect.succeed(unanswerable("The client accepts no event stream, so it cannot be asked"))
+      const why = channel.whyNoStream ?? "its call is over"
+      return Effect.succeed(unanswerable(`The client cannot be asked: ${why}`))
     }
-    return Deferred.await(answer).pipe(
+    return aside(exchange, Deferred.await(answer)).pipe(
       Effect.onInterrupt(() =>
         Effect.sync(() => {
           const params = { requestId: id, reason: "the server withdrew it" }
-          emit(Json.encode({ jsonrpc: "2.0", method: "notifications/cancelled", params }))
+          channel.emit(Json.encode({ jsonrpc: "2.0", method: "notifications/cancelled", params }))
         })
       ),
       Effect.ensuring(Effect.sync(() => session.questions.delete(id)))
@@ -65,7 +64,8 @@ export class SessionExchange implements Exchange {
   tool: string | undefined
   answer: Frame.Frame | undefined
   span: Span | undefined
-  private readonly channel: ReplyChannel
+  admission: Admission | undefined
+  readonly channel: ReplyChannel
 
   constructor(session: Session, request: Request, channel: ReplyChannel, headers: Headers) {
     this.headers = headers
@@ -92,7 +92,7 @@ export class SessionExchange implements Exchange {
           if (progress !== undefined) channel.emit(progress)
         } else if (isWanted(frame, session.logLevel)) channel.emit(published(frame, rename))
       },
-      ask: (question) => askClient(session, question, (message) => channel.emit(message), toServer),
+      ask: (question) => askClient(this, question, toServer),
       polling: (retryMillis) => {
         // Clients of older revisions do not know that they are to come back.
         if (isSince(channel.revision, "2025-11-25")) channel.stream()?.dismiss(retryMillis)

@@ -113,7 +113,7 @@ export const logger = (name: LoggerName) => {
       Effect.logWithLevel(level)(message, ...(cause === undefined ? [] : [cause])).pipe(
         Effect.annotateLogs({ ...fields, logger: name })
       )
-  return { debug: at("Debug"), info: at("Info"), warning: at("Warn"), error: at("Error") }
+  return { debug: at("Debug"), info: at("Info"), warning: at("Warn"), error: at("Error"), critical: at("Fatal") }
 }
 
 const render = (message: unknown): string => {

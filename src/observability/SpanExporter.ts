@@ -10,6 +10,7 @@ import * as OtlpResource from "effect/observability/OtlpResource"
 import { OtlpSerialization } from "effect/observability/OtlpSerialization"
 import type * as OtlpTracer from "effect/observability/OtlpTracer"
 import { logger } from "./Logging.ts"
+import * as Vital from "./Vital.ts"
 import { SpanQueue } from "./SpanQueue.ts"
 import { families } from "./TelemetryMetrics.ts"
 import type { Kind, Span } from "./Tracing.ts"
@@ -154,7 +155,7 @@ export const make: (
         )
       )
     )
-    yield* Effect.forkScoped(serve)
+    yield* Vital.fork("The export of traces", serve)
 
     return {
       queue,

@@ -4,7 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Breaker from "../domain/Breaker.ts"
 import type * as Catalogue from "../domain/Catalogue.ts"
-import { CallTimeout, OutcomeUnknown, UpstreamDown, UpstreamRefused } from "../domain/Errors.ts"
+import { AnswerDropped, CallTimeout, OutcomeUnknown, UpstreamDown, UpstreamRefused } from "../domain/Errors.ts"
 import { isRepeatable } from "../domain/Repeatable.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import { classify } from "../domain/UpstreamFailure.ts"
@@ -44,10 +44,11 @@ export const judge = (error: RpcError): Breaker.Why | "alive" | "credentials" | 
       return error.limit === "maxCallTime" ? "nothing" : { failure: "timeout", reason: "it did not answer in time" }
     case "ConnectionLost":
       return error.ending === "closed" ? "nothing" : { failure: classify(error), reason: error.reason }
+    case "AnswerRefused":
+      return "alive"
     case "MessageRefused": {
-      const { answered, reason, status } = error
+      const { reason, status } = error
       const failure = classify(error)
-      if (answered === true) return "alive"
       if (status === undefined || failure === "rate-limit") return "nothing"
       if (status === 401) return "credentials"
       return status >= 500 ? { failure, reason } : "alive"
@@ -173,9 +174,10 @@ export const make = <L extends Line>(options: Calling<L>) => {
         }
         return yield* unlessRepeatable(new OutcomeUnknown({ server, reason, failure }))
       }
+      case "AnswerRefused":
+        return yield* new AnswerDropped({ server, reason: error.reason })
       case "MessageRefused": {
-        const { answered = false, reason, retryAfterMillis } = error
-        if (answered) return yield* new UpstreamRefused({ server, reason, answered })
+        const { reason, retryAfterMillis } = error
         const failure = error.status === undefined ? {} : { failure: classify(error) }
         if (!isUndecided(error)) {
           return yield* new UpstreamRefused({ server, reason, ...failure, ...retryAfter(retryAfterMillis) })

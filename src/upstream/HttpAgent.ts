@@ -4,7 +4,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type * as Undici from "undici"
-import { ConnectionLost, MessageRefused, type TransportError } from "./Transport.ts"
+import type { ByteBudget } from "../domain/ByteBudget.ts"
+import { Buffers, MaxMessage } from "./Bounds.ts"
+import { type AnswerRefused, ConnectionLost, MessageRefused, type TransportError } from "./Transport.ts"
 
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "DELETE"
@@ -21,7 +23,7 @@ export interface ResponseHead {
 /** Takes a response as it comes in; called in order. What `data` returns, if anything, ends the response as its failure. */
 export interface ResponseSink {
   readonly head: (head: ResponseHead) => void
-  readonly data: (chunk: Uint8Array) => MessageRefused | undefined
+  readonly data: (chunk: Uint8Array) => AnswerRefused | undefined
 }
 
 const CONNECT_TIMEOUT = 10_000
@@ -40,7 +42,7 @@ const dispatch = (
   dispatcher: Undici.Dispatcher,
   request: HttpRequest,
   sink: ResponseSink
-): Effect.Effect<string | undefined, ConnectionLost | MessageRefused> =>
+): Effect.Effect<string | undefined, ConnectionLost | AnswerRefused> =>
   Effect.callback((resume) => {
     let controller: Undici.Dispatcher.DispatchController | undefined
     let location: string | undefined
@@ -105,7 +107,12 @@ const follow = (
 /** `exchange` sends a request and resumes when the response has ended. Interruption closes the request's connection. */
 export class HttpAgent extends Context.Service<
   HttpAgent,
-  { readonly exchange: (request: HttpRequest, sink: ResponseSink) => Effect.Effect<void, TransportError> }
+  {
+    readonly exchange: (request: HttpRequest, sink: ResponseSink) => Effect.Effect<void, TransportError>
+    /** The largest answer, and what it is counted towards while it comes in. */
+    readonly maxMessage: number
+    readonly buffers: ByteBudget
+  }
 >()("mcp-proxy/upstream/HttpAgent") {
   static readonly layer: Layer.Layer<HttpAgent> = Layer.effect(
     HttpAgent,
@@ -126,6 +133,8 @@ export class HttpAgent extends Context.Service<
         Effect.cached
       )
       return HttpAgent.of({
+        maxMessage: yield* MaxMessage,
+        buffers: yield* Buffers,
         exchange: (request, sink) => Effect.flatMap(dispatcher, (agent) => follow(agent, request, sink, 0))
       })
     })

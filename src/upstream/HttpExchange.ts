@@ -1,17 +1,20 @@
 /** One HTTP exchange of a transport: every message of the answer handed on as it arrives, and what was left to say. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { Holding } from "../domain/ByteBudget.ts"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import * as RetryAfter from "../domain/RetryAfter.ts"
 import { seconds } from "../domain/UpstreamStatus.ts"
+import * as Bounds from "./Bounds.ts"
 import * as EventStream from "./EventStream.ts"
 import type { HttpAgent, HttpRequest, ResponseHead } from "./HttpAgent.ts"
-import { MAX_MESSAGE, MessageRefused, type TransportError } from "./Transport.ts"
+import { AnswerRefused, MessageRefused, type TransportError } from "./Transport.ts"
 
 export interface Listener {
   readonly head: (head: ResponseHead) => void
-  readonly message: (bytes: Uint8Array) => void
+  /** False: it is none after all, but part of what the server says instead of messages. */
+  readonly message: (bytes: Uint8Array) => boolean | void
   /** An event of another type than `message` (HTTP+SSE's `endpoint`). */
   readonly event: (type: string, data: string) => void
 }
@@ -67,6 +70,11 @@ export const run = (
     let reader: EventStream.EventStreamReader | undefined
     const chunks: Array<Uint8Array> = []
     let length = 0
+    const { buffers, maxMessage } = agent
+    const sent = request.body?.length ?? 0
+    const held = new Holding(buffers)
+    if (!held.add(sent)) return Effect.fail(new MessageRefused({ reason: Bounds.noRoom(buffers) }))
+    const noRoom = () => new AnswerRefused({ reason: Bounds.noRoom(buffers) })
     const sink = {
       head: (head: ResponseHead): void => {
         status = head.status
@@ -76,6 +84,7 @@ export const run = (
         listener.head(head)
         if (status !== 200 || !type.startsWith("text/event-stream")) return
         reader = EventStream.make(
+          maxMessage,
           ({ data, event, id }) => {
             if (id !== undefined && id !== "") lastEventId = id
             if (event !== undefined && event !== "message") listener.event(event, data)
@@ -86,13 +95,16 @@ export const run = (
           }
         )
       },
-      data: (chunk: Uint8Array): MessageRefused | undefined => {
-        if (reader !== undefined) return reader.feed(chunk)
+      data: (chunk: Uint8Array): AnswerRefused | undefined => {
+        if (reader !== undefined) {
+          const refused = reader.feed(chunk)
+          return refused ?? (held.become(sent + reader.heldBytes()) ? undefined : noRoom())
+        }
         length += chunk.length
+        if (length > maxMessage) return new AnswerRefused({ reason: Bounds.tooLarge("an answer", maxMessage) })
+        if (!held.add(chunk.length)) return noRoom()
         chunks.push(chunk)
-        return length <= MAX_MESSAGE
-          ? undefined
-          : new MessageRefused({ reason: `an answer is larger than the limit of ${MAX_MESSAGE} bytes`, answered: true })
+        return undefined
       }
     }
     // A stream that broke is like one that ended, if it can be taken up again.
@@ -102,20 +114,24 @@ export const run = (
         () => Effect.void
       )
     )
-    return Effect.map(exchanged, () => {
+    const outcome = Effect.map(exchanged, () => {
       const body = Json.join(chunks)
       const messages = isJson && body.length > 0 ? messagesOf(body, status) : []
-      for (const message of messages) listener.message(message)
+      const taken = messages.filter((message) => listener.message(message) !== false)
       return {
         status,
         streamed: reader !== undefined,
         lastEventId,
         retryMillis,
         retryAfter,
-        excerpt: messages.length > 0 ? "" : excerptOf(body),
+        excerpt: taken.length > 0 ? "" : excerptOf(body),
         body
       }
     })
+    return Effect.ensuring(
+      outcome,
+      Effect.sync(() => held.release())
+    )
   })
 
 const refusalText = ({ excerpt, status }: Outcome, wait: number | undefined): string => {

@@ -3,8 +3,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Redacted from "effect/Redacted"
+import * as Frame from "../domain/Frame.ts"
 import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
+import * as Attached from "./Attached.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import {
@@ -21,6 +23,10 @@ const MAX_RESUMPTIONS = 5
 
 const FIRST_DELAY_MILLIS = 1000
 const MAX_DELAY_MILLIS = 30_000
+
+/** Many servers say with 400 what 404 is for: that they do not know the session (the official examples among them). */
+const SAYS_EXPIRED =
+  /\b(?:no|not|invalid|unknown|expired|missing)\b[^.]{0,40}\bsession\b|\bsession\b[^.]{0,40}\b(?:not found|not exist|expired|invalid|terminated|unknown)\b/iu
 
 const SESSION_ID = /^[\x21-\x7e]{1,4096}$/u
 
@@ -49,17 +55,42 @@ export const open =
         ...more
       })
 
-      const listener = (request: number | undefined, heard: () => void): HttpExchange.Listener => ({
-        head: (head) => {
-          const given = head.header(HEADER.sessionId)
-          if (session === undefined && given !== undefined && SESSION_ID.test(given)) session = given
-        },
-        message: (bytes) => {
-          heard()
-          receiver.message(bytes, request)
-        },
-        event: () => {}
-      })
+      /**
+       * Why the session is over, and nothing was done, if a response says so. 404 does whatever is in it (2025-11-25,
+       * basic/transports, §Session Management); 400 in these words, where it does not answer the request itself.
+       */
+      const expiry = (outcome: HttpExchange.Outcome): SessionExpired | undefined => {
+        if (session === undefined) return undefined
+        if (outcome.status === 404) return new SessionExpired()
+        return outcome.status === 400 && SAYS_EXPIRED.test(outcome.excerpt)
+          ? new SessionExpired({ reason: `it ended the session: ${outcome.excerpt}` })
+          : undefined
+      }
+
+      /** Is it neither of the session nor an answer, but an error of the transport's that borrows the form of one? */
+      const isOfTransport = (status: number, bytes: Uint8Array, request: number | undefined): boolean => {
+        if (session === undefined || (status !== 404 && status !== 400)) return false
+        const frame = Frame.read(bytes)
+        return status === 404 || !Frame.isFrame(frame) || frame.id !== request
+      }
+
+      const listener = (request: number | undefined, heard: () => void): HttpExchange.Listener => {
+        let status = 0
+        return {
+          head: (head) => {
+            status = head.status
+            const given = head.header(HEADER.sessionId)
+            if (session === undefined && given !== undefined && SESSION_ID.test(given)) session = given
+          },
+          message: (bytes) => {
+            if (isOfTransport(status, bytes, request)) return false
+            heard()
+            receiver.message(bytes, request)
+            return true
+          },
+          event: () => {}
+        }
+      }
 
       const post = (body: Uint8Array, request: number | undefined, more?: MessageHeaders) =>
         HttpExchange.run(
@@ -94,9 +125,8 @@ export const open =
       /** What is wrong with an answer, if anything is. */
       const check = (outcome: HttpExchange.Outcome): Effect.Effect<HttpExchange.Outcome, TransportError> => {
         if (outcome.status < 400) return Effect.succeed(outcome)
-        return outcome.status === 404 && session !== undefined
-          ? Effect.fail(new SessionExpired())
-          : HttpExchange.refuse(outcome)
+        const expired = expiry(outcome)
+        return expired === undefined ? HttpExchange.refuse(outcome) : Effect.fail(expired)
       }
 
       const unanswered = new ConnectionLost({ reason: "the answering stream ended without the answer", unsent: false })
@@ -140,7 +170,8 @@ export const open =
             if (!receiver.isOpen(request)) return Effect.void
             return outcome.streamed ? resume(request, outcome) : Effect.fail(unanswered)
           }),
-          Effect.catch((error) => Effect.sync(() => receiver.failed(request, unreachable(error))))
+          Effect.catch((error) => Effect.sync(() => receiver.failed(request, unreachable(error)))),
+          (conversation) => Attached.guard(conversation, (why) => Effect.sync(() => receiver.failed(request, why)))
         )
 
       /** The stream for what no request accounts for. Servers need not have one (405). */
@@ -151,7 +182,7 @@ export const open =
           const outcome = yield* get(lastEventId, undefined, () => (silent = 0)).pipe(
             Effect.catch(() => Effect.undefined)
           )
-          if (outcome !== undefined && outcome.status === 404 && session !== undefined) {
+          if (outcome !== undefined && expiry(outcome) !== undefined) {
             receiver.expired()
             return
           }
@@ -181,7 +212,8 @@ export const open =
         unsent: () => false,
         agreed: (agreed) => {
           revision = agreed
-          return Effect.asVoid(FiberMap.run(streams, "standing", standing))
+          const attached = Attached.guard(standing, (why) => Effect.sync(() => receiver.unreachable(why)))
+          return Effect.asVoid(FiberMap.run(streams, "standing", attached))
         },
         lost: Effect.never
       }

@@ -51,6 +51,7 @@ export const supervise = <R>({ longest, policy, run, setStatus, wake }: Lifecycl
     let step = yield* Schedule.toStep(policy)
     let attempt = 0
     let lastChance = false
+    let isRenewal = false
     yield* setStatus(Status.starting)
 
     const anew = Effect.fnUntraced(function* () {
@@ -74,11 +75,16 @@ export const supervise = <R>({ longest, policy, run, setStatus, wake }: Lifecycl
       const ended = yield* Effect.result(run(onReady))
       const now = yield* Clock.currentTimeMillis
       if (Result.isSuccess(ended)) {
+        isRenewal = true
         yield* setStatus(Status.starting)
         continue
       }
       const { reason, retryAfterMillis } = ended.failure
       const failure = classify(ended.failure)
+      // A server that has just forgotten us may have begun anew itself: it is asked once more before it counts as gone.
+      const isForgiven = isRenewal && readyAt === undefined && failure !== "credentials" && failure !== "rate-limit"
+      isRenewal = false
+      if (isForgiven) continue
       if (readyAt !== undefined && now - readyAt >= Duration.toMillis(STABLE)) yield* anew()
       if (failure === "rate-limit") {
         yield* backOff(Duration.millis(retryAfterMillis ?? RATE_LIMIT_REST), failure, reason)

@@ -5,6 +5,7 @@ import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { HEADER, isModernError, type ModernRevision } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
+import * as Attached from "./Attached.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { headersOf } from "./HttpTransport.ts"
@@ -55,7 +56,8 @@ export const open =
               if (error._tag === "ConnectionLost" && error.unsent) receiver.unreachable(error)
               receiver.failed(request, error)
             })
-          )
+          ),
+          (conversation) => Attached.guard(conversation, (why) => Effect.sync(() => receiver.failed(request, why)))
         )
 
       const transport: Transport = {

@@ -10,6 +10,7 @@ import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE, isModernRevision, META } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
+import * as Attached from "./Attached.ts"
 import {
   ConnectionLost,
   lostWith,
@@ -97,6 +98,8 @@ export interface Rpc {
   readonly agreed: (revision: string) => Effect.Effect<void>
   /** Fails when nothing can be sent on the connection any more; never succeeds. In most cases all that was in flight is lost with it. */
   readonly lost: Effect.Effect<never, ConnectionLost>
+  /** Gives the connection up for lost. */
+  readonly lose: (why: ConnectionLost) => Effect.Effect<void>
   /** The same, at this moment. */
   readonly isLost: () => boolean
   /** Succeeds when the server has ended the session. What is in flight may still be answered. */
@@ -259,7 +262,11 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
       },
       junk: unrelated.fault,
       isOpen: (request) => pending.has(request),
-      failed: (request, error) => void settle(request, Exit.fail(error)),
+      failed: (request, error) => {
+        // Whoever made the request, all others are to have a new session too.
+        if (error._tag === "SessionExpired") Deferred.doneUnsafe(expired, Exit.void)
+        settle(request, Exit.fail(error))
+      },
       polling: (request, retryMillis) => callOf(request)?.handlers?.polling(retryMillis),
       expired: () => void Deferred.doneUnsafe(expired, Exit.void),
       unreachable: (error) => {
@@ -275,10 +282,9 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
       for (const id of pending.keys()) settle(id, Exit.fail(lostWith(ended, transport.unsent(id))))
       Deferred.doneUnsafe(lost, Exit.fail(ended))
     }
-    yield* transport.lost.pipe(
-      Effect.catch((error) => Effect.sync(() => end(error))),
-      Effect.forkScoped
-    )
+    const expire = Effect.asVoid(Deferred.succeed(expired, undefined))
+    const lose = (why: ConnectionLost) => Effect.sync(() => end(why))
+    yield* Attached.fork(Effect.catch(transport.lost, lose), lose)
     yield* Effect.addFinalizer(() =>
       Effect.sync(() =>
         end(new ConnectionLost({ reason: "the connection was closed", unsent: false, ending: "closed" }))
@@ -303,7 +309,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
         return cancel(id, "timeout")
       })
 
-    yield* Effect.suspend(() => {
+    const sweep = Effect.suspend(() => {
       tick++
       // Whoever waits for a person's answer is not silent, and takes no time over it.
       if (asking > 0) {
@@ -329,7 +335,8 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
         Effect.andThen(look({ now: tick, heardAt, calls, gaveUp })),
         Effect.map((hung) => (hung === undefined ? undefined : end(hung)))
       )
-    }).pipe(Effect.repeat(Schedule.spaced(TICK_MILLIS)), Effect.forkScoped)
+    })
+    yield* Attached.fork(Effect.repeat(sweep, Schedule.spaced(TICK_MILLIS)), lose)
 
     const ask = (encode: (id: number) => Uint8Array, asked: Asked) =>
       Effect.suspend(() => {
@@ -358,16 +365,17 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
         look = Vigil.make(vigil, scope, receiver.expired)
       },
       listen: (encode, heard, headers) => ask(encode, { heard, headers, isPatient: true }),
-      notify: (message) => transport.send(message),
+      notify: (message) => Effect.tapErrorTag(transport.send(message), "SessionExpired", () => expire),
       calls: () => [...pending.values()].flatMap(({ handlers }) => handlers ?? []),
       agreed: (revision) => {
         isModern = isModernRevision(revision)
         return transport.agreed(revision)
       },
+      lose,
       lost: Deferred.await(lost),
       isLost: () => isLost,
       expired: Deferred.await(expired),
-      expire: Effect.asVoid(Deferred.succeed(expired, undefined))
+      expire
     }
     return rpc
   })

@@ -6,6 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
+import * as Attached from "./Attached.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { headersOf } from "./HttpTransport.ts"
@@ -25,7 +26,7 @@ export const open =
       const endpoint = yield* Deferred.make<URL, MessageRefused>()
       let revision: string | undefined
 
-      yield* HttpExchange.run(
+      const listen = HttpExchange.run(
         agent,
         { method: "GET", url, headers: { ...own, accept: "text/event-stream" } },
         {
@@ -48,9 +49,9 @@ export const open =
             ? Effect.fail(new ConnectionLost({ reason: "it ended its event stream", unsent: false }))
             : HttpExchange.refuse(outcome)
         ),
-        Effect.catch((error) => Deferred.fail(lost, asLost(error))),
-        Effect.forkScoped
+        Effect.catch((error) => Deferred.fail(lost, asLost(error)))
       )
+      yield* Attached.fork(listen, (why) => Deferred.fail(lost, why))
       const target = yield* Effect.raceFirst(Deferred.await(endpoint), Deferred.await(lost))
 
       const transport: Transport = {

@@ -18,6 +18,8 @@ import type { ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
 import { logger } from "../observability/Logging.ts"
 import { counter } from "../observability/Metrics.ts"
+import * as Vital from "../observability/Vital.ts"
+import * as Attached from "./Attached.ts"
 import * as Calling from "./Calling.ts"
 import * as Connection from "./Connection.ts"
 import { EraVerdicts } from "./EraVerdicts.ts"
@@ -37,8 +39,8 @@ import { Watched } from "./Watched.ts"
 
 const log = logger("upstream")
 
-/** How long the calls in flight on an expired session may go on before it is closed under them. */
-const EXPIRED_GRACE = Duration.seconds(10)
+/** How long a call whose session has expired waits for the next one. */
+const RENEWAL = Duration.seconds(10)
 
 /** How long a modern server is given to say whether it tells of changes, before its lists are fetched all the same. */
 const LISTENING_PATIENCE = Duration.seconds(2)
@@ -162,6 +164,7 @@ export const layer = ({
         lane,
         publish,
         calls: () => current?.rpc.calls() ?? [],
+        lose: (why) => current?.rpc.lose(why) ?? Effect.void,
         note: (text) => note("questions", text),
         refresh: (kinds) =>
           offers
@@ -288,8 +291,7 @@ export const layer = ({
             const calls = () => connection?.rpc.calls().length ?? 0
             if (calls() === 0 || Exit.hasInterrupts(exit)) return Scope.close(own, exit)
             const idle = Effect.suspend(() => (calls() === 0 ? Effect.void : Effect.sleep(100))).pipe(
-              Effect.repeat({ while: () => calls() > 0 }),
-              Exit.isSuccess(exit) ? Effect.timeoutOption(EXPIRED_GRACE) : Effect.asSome
+              Effect.repeat({ while: () => calls() > 0 })
             )
             return Effect.forkIn(Effect.ensuring(idle, Scope.close(own, exit)), scope, { startImmediately: true })
           }
@@ -301,7 +303,11 @@ export const layer = ({
       } else {
         const policy = RestartPolicy.of(config.restart, defaults.restartDelay)
         const longest = RestartPolicy.longest(config.restart)
-        yield* Effect.forkScoped(Lifecycle.supervise({ policy, longest, run, setStatus, wake }))
+        const guarded = (onReady: Effect.Effect<void>) => Attached.guard(run(onReady), Effect.fail)
+        yield* Vital.fork(
+          `The supervision of ${server}`,
+          Lifecycle.supervise({ policy, longest, run: guarded, setStatus, wake })
+        )
       }
       yield* Effect.addFinalizer(() => update({ status: Status.stopped }))
 
@@ -343,10 +349,11 @@ export const layer = ({
         tools: () => SubscriptionRef.getUnsafe(state).catalogue.lists.tools,
         refreshTools: Effect.ignore(Effect.timeout(offers.refresh(["tools"]), config.callTimeout)),
         connected,
+        // Also where it takes more than one attempt to have it.
         renewed: (gone) =>
-          Effect.andThen(
-            until(() => current !== gone),
-            ready
+          until((now) => isOver(now) || isAnother(now, gone)).pipe(
+            Effect.timeoutOption(RENEWAL),
+            Effect.andThen(ready)
           ),
         returned: (gone) =>
           gone.rpc.isLost()

@@ -29,9 +29,16 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("Connec
 /** The server turned this message down; it acted on nothing. The connection stands. */
 export class MessageRefused extends Schema.TaggedError<MessageRefused>()("MessageRefused", {
   reason: Schema.String,
-  /** True where it did act on it, and its answer cannot be taken. */
-  answered: Schema.optionalKey(Schema.Boolean),
   ...evidence
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** The answer was not taken: it is too large, or there is no room for it. The server did act on the message. */
+export class AnswerRefused extends Schema.TaggedError<AnswerRefused>()("AnswerRefused", {
+  reason: Schema.String
 }) {
   override get message(): string {
     return this.reason
@@ -47,7 +54,7 @@ export class SessionExpired extends Schema.TaggedError<SessionExpired>()("Sessio
   }
 }
 
-export type TransportError = ConnectionLost | MessageRefused | SessionExpired
+export type TransportError = ConnectionLost | MessageRefused | AnswerRefused | SessionExpired
 
 /** What is known of a failure beside its words. */
 export const evidenceOf = ({
@@ -114,6 +121,3 @@ export interface Transport {
 
 /** Opens a transport to one server. */
 export type Open<R> = (receiver: Receiver) => Effect.Effect<Transport, TransportError, R | Scope.Scope>
-
-/** The largest message that is carried, in bytes. A larger one fails by itself, not the connection. */
-export const MAX_MESSAGE = 64 * 1024 * 1024

@@ -4,7 +4,14 @@ import type * as Effect from "effect/Effect"
 import type * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Hint } from "../domain/Caching.ts"
 import type * as Catalogue from "../domain/Catalogue.ts"
-import type { CallTimeout, LimitReached, OutcomeUnknown, UpstreamDown, UpstreamRefused } from "../domain/Errors.ts"
+import type {
+  AnswerDropped,
+  CallTimeout,
+  LimitReached,
+  OutcomeUnknown,
+  UpstreamDown,
+  UpstreamRefused
+} from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
 import type { Lane } from "../domain/Lane.ts"
 import type { Capabilities, Era, LogLevel } from "../domain/Protocol.ts"
@@ -74,7 +81,7 @@ export interface LaneEvent {
   readonly event: UpstreamEvent
 }
 
-export type UpstreamError = UpstreamDown | UpstreamRefused | OutcomeUnknown | CallTimeout | LimitReached
+export type UpstreamError = UpstreamDown | UpstreamRefused | OutcomeUnknown | AnswerDropped | CallTimeout | LimitReached
 
 /** A server that is down is a status, never a failed build: the layer of an Upstream cannot fail. */
 export class Upstream extends Context.Service<

@@ -40,6 +40,8 @@ const VALUES: Readonly<Record<string, ReadonlyArray<unknown>>> = {
   callTimeout: ["5 minutes"],
   maxCallTime: ["2 hours"],
   startTimeout: ["30 s"],
+  maxConcurrentCalls: [1],
+  maxQueuedCalls: [0],
   ping: ["30 s", false, true],
   pingTimeout: ["5 s"],
   breaker: [true, false, { failures: 3 }, { rest: "1 minute" }],

@@ -32,14 +32,14 @@ describe("what a client is told", () => {
     ],
     [new Errors.UpstreamRefused({ server: "fs", reason: "401" }), 1502, 'Server "fs" did not take the call: 401'],
     [
-      new Errors.UpstreamRefused({ server: "fs", reason: "too large", answered: true }),
-      1502,
-      'Server "fs" answered the call, which cannot be passed on: too large'
-    ],
-    [
       new Errors.BadAnswer({ server: "fs", reason: "two results" }),
       1502,
       'Server "fs" answered what MCP does not allow: two results'
+    ],
+    [
+      new Errors.AnswerDropped({ server: "fs", reason: "too large" }),
+      1502,
+      'Server "fs" did the call, but its answer was dropped: too large'
     ],
     [new Errors.UpstreamDown({ server: "fs", status: "failed: no" }), 1503, 'Server "fs" is failed: no'],
     [

@@ -32,7 +32,7 @@ describe("a fleet", () => {
       yield* settle
       assert.deepStrictEqual(yield* states, ["a backing_off", "b ready"])
       assert.deepStrictEqual(family(yield* text, "mcp_proxy_upstream_failures_total"), { "a crash": 1 })
-      yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust("2 seconds")
       yield* settle
       assert.deepStrictEqual(yield* states, ["a ready", "b ready"])
       assert.deepStrictEqual(yield* restarts, { a: 1, b: 0 })

@@ -1,6 +1,8 @@
 /** What the gateway holds for its clients, as measured. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { memoryFleet } from "../support/memoryFleet.ts"
 import { arrived, memoryGateway, person, rulesOf } from "../support/memoryGateway.ts"
 import { family } from "../support/scrape.ts"
@@ -33,5 +35,29 @@ describe("sessions and streams", () => {
         yield* gateway.ask(ANN, undefined, { method: "DELETE", headers: client.headers })
         assert.strictEqual(family(gateway.metrics(), "mcp_proxy_sessions")[""], 0)
       }).pipe(Effect.scoped)
+  )
+})
+
+describe("calls that wait for their turn", () => {
+  it.effect("are counted as long as they wait, and the bytes of all as long as they are under way", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const one = { offer: { tools: ["read"] }, calls: { concurrent: 1, queued: 9 }, gate: Deferred.await(gate) }
+      const gateway = yield* memoryGateway(memoryFleet({ files: one }), rulesOf({ "*": { allowed_tools: ["*"] } }))
+      const now = (name: string) => family(gateway.metrics(), name)[""] ?? NaN
+      const client = yield* gateway.begin(ANN)
+      assert.deepStrictEqual([now("mcp_proxy_queued_calls"), now("mcp_proxy_buffered_bytes")], [0, 0])
+      const calls = yield* Effect.forkScoped(
+        Effect.all([client.call("tools/call", { name: "read" }), client.call("tools/call", { name: "read" })], {
+          concurrency: "unbounded"
+        })
+      )
+      yield* arrived(() => now("mcp_proxy_queued_calls") === 1)
+      assert.isAbove(now("mcp_proxy_buffered_bytes"), 0)
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(calls)
+      assert.strictEqual(now("mcp_proxy_queued_calls"), 0)
+      yield* arrived(() => now("mcp_proxy_buffered_bytes") === 0)
+    }).pipe(Effect.scoped)
   )
 })

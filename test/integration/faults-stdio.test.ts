@@ -168,7 +168,7 @@ describe("a stdio server that", () => {
       const error = yield* Effect.flip(call(connected, "big", { bytes: 65 * 1024 * 1024 }))
       assert.match(
         error.message,
-        /Server "raw" answered the call, which cannot be passed on: a message of \d+ bytes is larger than the limit of 67108864/u
+        /Server "raw" did the call, but its answer was dropped: a message of \d+ bytes is larger than the limit of 67108864/u
       )
       assert.strictEqual(textOf(yield* call(connected, "pid")), pid, "it is still the same process")
       yield* stopped(proxy)

@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Catalogue from "../../src/domain/Catalogue.ts"
 import { downWith } from "../../src/domain/Errors.ts"
+import type { QueueBounds } from "../../src/domain/FairQueue.ts"
 import * as Frame from "../../src/domain/Frame.ts"
 import * as Json from "../../src/domain/Json.ts"
 import * as Lane from "../../src/domain/Lane.ts"
@@ -35,6 +36,8 @@ export interface MemoryServer {
   readonly raw?: Raw
   /** Further members of the items of that name. */
   readonly more?: Readonly<Record<string, object>>
+  /** How many calls it is given at a time, and how many may wait for that. */
+  readonly calls?: QueueBounds
   readonly play?: (request: MemoryRequest, handlers: CallHandlers) => Effect.Effect<object, UpstreamError>
 }
 
@@ -68,8 +71,8 @@ const EVERYTHING = {
   logging: {}
 }
 
-const config = (id: ServerId): ServerConfig =>
-  makeServer({ id, transport: { _tag: "Unusable", reason: "there is nothing behind it" } })
+const config = (id: ServerId, { calls }: MemoryServer): ServerConfig =>
+  makeServer({ id, calls, transport: { _tag: "Unusable", reason: "there is nothing behind it" } })
 
 const DOWN: UpstreamStatus = {
   _tag: "Failed",
@@ -131,7 +134,7 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
     const state = Effect.runSync(SubscriptionRef.make(stateFor(servers[name]!, shelf)))
     states.set(name, state)
     return {
-      config: config(ServerId.make(name)),
+      config: config(ServerId.make(name), servers[name]!),
       lane: Lane.shared,
       state,
       restraint: new Restraint(false),
@@ -172,10 +175,11 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
   }
   const upstreams = new Map(Object.keys(servers).map((name) => [name, upstreamOf(name)]))
   const gateway: GatewayConfig = {
-    servers: Object.keys(servers).map((name) => config(ServerId.make(name))),
+    servers: Object.entries(servers).map(([name, server]) => config(ServerId.make(name), server)),
     naming,
     pageSize: 1000,
     maxLanes: undefined,
+    maxLanesPerUser: undefined,
     laneIdle: Duration.minutes(15)
   }
   return {

@@ -26,7 +26,7 @@ import * as Server from "../../src/http/Server.ts"
 import { RootKey } from "../../src/keys/RootKey.ts"
 import * as Metrics from "../../src/observability/Metrics.ts"
 import { layerMemory, type Store } from "../../src/storage/Store.ts"
-import { memoryFleet } from "./memoryFleet.ts"
+import { memoryFleet, type MemoryServer } from "./memoryFleet.ts"
 import { goodRequest } from "./oauth.ts"
 export { goodRequest }
 
@@ -44,6 +44,11 @@ export interface ServedOptions {
   readonly rules?: AccessRules
   /** What a scraper of /metrics may show. */
   readonly metricsToken?: string
+  readonly stallTime?: Duration.Duration
+  /** What is behind it. */
+  readonly servers?: Readonly<Record<string, MemoryServer>>
+  /** How much there may be of anything. */
+  readonly bounds?: Layer.Layer<never>
 }
 
 export interface Answer {
@@ -73,12 +78,17 @@ export const json = (value: unknown): Asked => ({
   body: JSON.stringify(value)
 })
 
-/** A proxy before two servers, `github` and `files`, until the scope closes. */
+const SERVERS: Readonly<Record<string, MemoryServer>> = {
+  github: { offer: { tools: ["search"] } },
+  files: { offer: { tools: ["read"] } }
+}
+
+/** A proxy before two servers, `github` and `files`, or others, until the scope closes. */
 export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
   const { baseUrl = BASE, pathPrefix = "", provider = Demo.layer, rules = EVERYONE } = options
   const url = PublicUrl.make(baseUrl, pathPrefix)
   const policy = yield* AccessPolicy.fromRules(rules)
-  const fleet = memoryFleet({ github: { offer: { tools: ["search"] } }, files: { offer: { tools: ["read"] } } })
+  const fleet = memoryFleet(options.servers ?? SERVERS)
   const services = SignInServices.layer({
     url,
     accessTokenLifetime: Duration.hours(1),
@@ -94,6 +104,7 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
     allowedOrigins: [],
     trustedProxies: [],
     metricsToken: Option.map(Option.fromUndefinedOr(options.metricsToken), (token) => Redacted.make(token)),
+    shutdownDelay: Duration.zero,
     shutdownGrace: Duration.seconds(1)
   }
   const address = { host: "127.0.0.1", port: 0, baseUrl, pathPrefix }
@@ -112,7 +123,13 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
           Metrics.layer
         )
       ),
-      Layer.provideMerge(Listener.layer({ host: "127.0.0.1", port: 0, wait: false }))
+      Layer.provide(options.bounds ?? Layer.empty),
+      Layer.provideMerge(
+        Listener.layer(
+          { _tag: "Address", host: "127.0.0.1", port: 0, wait: false },
+          options.stallTime ?? Duration.minutes(1)
+        )
+      )
     )
   )
   const listening = Context.get(context, HttpServer).address

@@ -173,6 +173,28 @@ describe("a server", () => {
 })
 
 describe("a server that was given up", () => {
+  it.effect("whose new beginning fails is given one more try at once, and then counts as gone", () =>
+    Effect.gen(function* () {
+      const server = yield* supervised()
+      yield* server.ready
+      yield* server.renew
+      assert.strictEqual(server.runs(), 2)
+      yield* server.crash("not now")
+      assert.strictEqual(server.runs(), 3)
+      yield* server.crash("nor now")
+      assert.deepStrictEqual(yield* server.statuses, [
+        "Starting",
+        "Ready",
+        "Starting",
+        "BackingOff 1 until 1 s: nor now"
+      ])
+      yield* server.wait("1 second")
+      yield* server.ready
+      yield* server.crash("it crashed")
+      assert.strictEqual(server.runs(), 4, "a crash of one that was up has no such try")
+    })
+  )
+
   it.effect("gets one more try when somebody wants it, and one only", () =>
     Effect.gen(function* () {
       const server = yield* supervised()

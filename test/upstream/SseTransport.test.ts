@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { ByteBudget } from "../../src/domain/ByteBudget.ts"
 import type { Remote } from "../../src/domain/ServerConfig.ts"
 import { HttpAgent, type HttpRequest } from "../../src/upstream/HttpAgent.ts"
 import * as SseTransport from "../../src/upstream/SseTransport.ts"
@@ -20,6 +21,8 @@ const receiver = {
 const agent = () => {
   const requests: Array<HttpRequest> = []
   const service: HttpAgent["Service"] = {
+    maxMessage: 1024,
+    buffers: new ByteBudget(1024),
     exchange: (request, sink) =>
       Effect.suspend(() => {
         requests.push(request)
