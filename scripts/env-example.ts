@@ -29,7 +29,8 @@ const HEADINGS: Readonly<Record<keyof typeof groups, string>> = {
   upstream: "Upstream servers",
   fleet: "Changed configurations",
   storage: "State",
-  log: "Log"
+  log: "Log",
+  otel: "OpenTelemetry"
 }
 
 /** A text as comment lines. */

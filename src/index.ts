@@ -68,3 +68,5 @@ export { Draining } from "./http/Draining.ts"
 export { Rate } from "./http/OwnerRate.ts"
 export * as SlowReaders from "./http/SlowReaders.ts"
 export * as Routes from "./http/Routes.ts"
+/** What is measured, for `/metrics` and Effect's exporters: provide `Metrics.layer` to the gateway and its routes. */
+export * as Metrics from "./observability/Metrics.ts"

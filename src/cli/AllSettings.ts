@@ -16,6 +16,7 @@ import * as HttpSettings from "../http/HttpSettings.ts"
 import * as OwnerRate from "../http/OwnerRate.ts"
 import * as KeySource from "../keys/KeySource.ts"
 import * as Logging from "../observability/Logging.ts"
+import * as OtelSettings from "../observability/OtelSettings.ts"
 import * as Settings from "../settings/Settings.ts"
 import * as DataDirectory from "../storage/DataDirectory.ts"
 import * as Bounds from "../upstream/Bounds.ts"
@@ -41,7 +42,8 @@ export const groups = {
   upstream: RestartPolicy.settings,
   fleet: FleetSettings.settings,
   storage: DataDirectory.settings,
-  log: Logging.settings
+  log: Logging.settings,
+  otel: OtelSettings.settings
 }
 
 /** What they are called. */

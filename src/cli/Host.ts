@@ -7,6 +7,7 @@ import * as Path from "effect/Path"
 import * as AccessPolicy from "../access/AccessPolicy.ts"
 import * as Audit from "../access/Audit.ts"
 import * as AuditTrail from "../access/AuditTrail.ts"
+import * as Outgoing from "../auth/providers/Outgoing.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import { ByteBudget } from "../domain/ByteBudget.ts"
 import { Drain } from "../fleet/FleetSettings.ts"
@@ -18,6 +19,9 @@ import { SessionBounds } from "../gateway/Sessions.ts"
 import { Rate } from "../http/OwnerRate.ts"
 import * as KeySource from "../keys/KeySource.ts"
 import { RootKey } from "../keys/RootKey.ts"
+import * as Metrics from "../observability/Metrics.ts"
+import * as ProcessMetrics from "../observability/ProcessMetrics.ts"
+import * as Telemetry from "../observability/Telemetry.ts"
 import { DataDirectory, type DataDirectoryError } from "../storage/DataDirectory.ts"
 import * as SqliteStore from "../storage/SqliteStore.ts"
 import * as Store from "../storage/Store.ts"
@@ -73,6 +77,12 @@ export const audit = (settings: AllSettings): Layer.Layer<Audit.Audit, DataDirec
         )
       ).pipe(Layer.provide(DataDirectory.layer(settings.storage.dataDirectory)), Layer.provide(NodeServices.layer))
     : Audit.layerNone
+
+/** What is seen from outside of all that runs within; telemetry is delivered to its end once that has ended. */
+export const observed = ({ log, otel }: AllSettings) =>
+  Layer.merge(ProcessMetrics.layer, Telemetry.layer({ settings: otel, log, client: Outgoing.layer })).pipe(
+    Layer.provideMerge(Metrics.layer)
+  )
 
 /** Keys and state that end with the process, for commands that serve nobody. */
 export const ephemeral = Layer.merge(RootKey.layerRandom, Store.layerMemory)

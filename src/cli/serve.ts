@@ -134,8 +134,11 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
   const running = afterwards.pipe(Effect.andThen(Effect.forkScoped(summarize)), Effect.andThen(ended))
   // Whoever reads the log may stop doing so; that must not end the proxy.
   yield* Effect.sync(Terminal.mayBeClosed)
-  return yield* Effect.scoped(Effect.provide(running, server)).pipe(Vital.untilLost, (program) =>
-    Uncaught.guard(program, ({ cause }) => log.critical("An error that nobody caught", {}, Cause.die(cause)))
+  return yield* Effect.scoped(Effect.provide(running, server)).pipe(
+    Vital.untilLost,
+    (program) =>
+      Uncaught.guard(program, ({ cause }) => log.critical("An error that nobody caught", {}, Cause.die(cause))),
+    Effect.provide(Host.observed(settings))
   )
 })
 

@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import type { Outcome } from "./AuditRecord.ts"
 import { CODE } from "./Protocol.ts"
-import { FAILURE_CLASSES } from "./UpstreamFailure.ts"
+import { FAILURE_CLASSES, type FailureClass } from "./UpstreamFailure.ts"
 import * as Status from "./UpstreamStatus.ts"
 
 const hint = (nearest: ReadonlyArray<string>): string =>
@@ -281,5 +281,21 @@ export const outcome = (error: ProxyError): Outcome => {
       return "unavailable"
     case "CallTimeout":
       return "timeout"
+  }
+}
+
+/** What was wrong with the server, of a failure that speaks of one. */
+export const failureOf = (error: ProxyError): FailureClass | undefined => {
+  switch (error._tag) {
+    case "UpstreamDown":
+    case "UpstreamRefused":
+    case "OutcomeUnknown":
+      return error.failure
+    case "CallTimeout":
+      return "timeout"
+    case "BadAnswer":
+      return "protocol"
+    default:
+      return undefined
   }
 }

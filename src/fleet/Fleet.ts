@@ -16,12 +16,14 @@ import { type LimitReached, UpstreamDown } from "../domain/Errors.ts"
 import type * as Lane from "../domain/Lane.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
+import { expose, Metrics } from "../observability/Metrics.ts"
 import type { Platform } from "../upstream/Connection.ts"
 import * as Vital from "../observability/Vital.ts"
 import type { EraVerdicts } from "../upstream/EraVerdicts.ts"
 import type { LaneEvent, Upstream } from "../upstream/Upstream.ts"
 import * as Changeover from "./Changeover.ts"
 import * as Deployment from "./Deployment.ts"
+import * as FleetMetrics from "./FleetMetrics.ts"
 
 export class Fleet extends Context.Service<
   Fleet,
@@ -142,6 +144,16 @@ export const layer = (initial: GatewayConfig): Layer.Layer<Fleet, never, Platfor
       yield* Vital.fork("The sweep over idle connections", Effect.repeat(sweep, Schedule.spaced(SWEEP)))
 
       const applying = yield* Semaphore.make(1)
+
+      const { only } = yield* Metrics
+      yield* only("server", (server) => slots.has(server as ServerId))
+      const clock = yield* Clock.Clock
+      const deployments = () => [...slots.values()].map(({ deployment }) => deployment)
+      yield* expose(FleetMetrics.families.status, () => FleetMetrics.statuses(deployments()))
+      yield* expose(FleetMetrics.families.circuit, () =>
+        FleetMetrics.circuits(deployments(), clock.currentTimeMillisUnsafe())
+      )
+      yield* expose(FleetMetrics.families.lanes, () => FleetMetrics.lanes([...changeover.alive]))
 
       return Fleet.of({
         config,

@@ -11,10 +11,12 @@ import { randomBytes } from "node:crypto"
 import type { ByteBudget, Holding } from "../domain/ByteBudget.ts"
 import type { Owner } from "../domain/Owner.ts"
 import { Quota, type QuotaBounds } from "../domain/Quota.ts"
+import { expose, type Sample } from "../observability/Metrics.ts"
 import * as Vital from "../observability/Vital.ts"
 import * as Setting from "../settings/Setting.ts"
 import { Buffers, MaxMessage } from "../upstream/Bounds.ts"
 import type { StreamName } from "./EventIds.ts"
+import * as GatewayMetrics from "./GatewayMetrics.ts"
 
 /** What is kept at most, of one stream and of all together, for those who come back; and for how long. */
 export const BOUNDS = {
@@ -282,6 +284,16 @@ export class EventLogs {
     return this.bytes
   }
 
+  /** How many of them somebody reads, and how many are kept for who may come back. */
+  get counts(): ReadonlyArray<Sample> {
+    let kept = 0
+    for (const log of this.logs.values()) if (log.idleSince !== undefined) kept++
+    return [
+      [["read"], this.logs.size - kept],
+      [["kept"], kept]
+    ]
+  }
+
   /** An event was added, for which there is room, or some were dropped. */
   count(bytes: number): void {
     this.bytes += bytes
@@ -368,6 +380,8 @@ export class Streams extends Context.Service<Streams, EventLogs>()("mcp-proxy/ga
         maxMessage: yield* MaxMessage,
         streams: yield* StreamBounds
       })
+      yield* expose(GatewayMetrics.families.streams, () => logs.counts)
+      yield* expose(GatewayMetrics.families.streamBytes, () => logs.heldBytes)
       const forget = buffers.onShortage((bytes) => logs.spare(bytes))
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {

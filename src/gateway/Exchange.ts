@@ -8,6 +8,7 @@ import { type Era, isAtLeast, isLogLevel, type LogLevel } from "../domain/Protoc
 import * as Rewrite from "../domain/Rewrite.ts"
 import * as Translate from "../domain/Translate.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import type { Span } from "../observability/Tracing.ts"
 import type { CallHandlers } from "../upstream/Rpc.ts"
 import type { Admission } from "./Limits.ts"
 import type { Requester } from "./Requester.ts"
@@ -31,11 +32,14 @@ export interface Exchange {
   readonly session: Session | undefined
   /** From which level on the client wants log messages; undefined: a legacy one all, a modern one none. */
   readonly logLevel: LogLevel | undefined
-  /** The headers that mirror arguments, which only modern clients send. */
-  readonly headers: Headers | undefined
-  /** The server that it is for, once that is found out; and what that answered. */
+  /** Those of the HTTP request that brought it. */
+  readonly headers: Headers
+  /** The server that it is for, once that is found out; that server's own name of the tool; and what it answered. */
   server: ServerId | undefined
+  tool: string | undefined
   answer: Frame.Frame | undefined
+  /** What it is traced by; undefined where tracing is off. */
+  span: Span | undefined
   /** Its place among the calls that are under way, once it has one. */
   admission: Admission | undefined
   /** What the server has to say meanwhile. `toServer` takes notifications for the server. */

@@ -8,8 +8,10 @@ import { type Bound, FairQueue, Place, type QueueBounds } from "../domain/FairQu
 import { LimitReached } from "../domain/Errors.ts"
 import type { Owner } from "../domain/Owner.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
+import { expose } from "../observability/Metrics.ts"
 import * as Setting from "../settings/Setting.ts"
 import * as Bounds from "../upstream/Bounds.ts"
+import * as GatewayMetrics from "./GatewayMetrics.ts"
 
 export const settings = {
   concurrent: Setting.integer({
@@ -77,6 +79,8 @@ export const layer: Layer.Layer<Limits> = Layer.effect(
     const perOwner = yield* PerOwner
     const buffers: ByteBudget = yield* Bounds.Buffers
     const queue = new FairQueue(perOwner)
+    yield* expose(GatewayMetrics.families.queued, () => queue.waiting)
+    yield* expose(GatewayMetrics.families.buffered, () => buffers.taken)
 
     const refused = (which: Bound, { calls, id }: ServerConfig): LimitReached => {
       const many =

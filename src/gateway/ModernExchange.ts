@@ -11,6 +11,7 @@ import type { Headers } from "../domain/Era.ts"
 import type * as Frame from "../domain/Frame.ts"
 import type { LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import type { Span } from "../observability/Tracing.ts"
 import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
 import * as Answers from "./Answers.ts"
 import type { Admission } from "./Limits.ts"
@@ -45,7 +46,9 @@ export class ModernExchange implements Exchange {
   readonly envelope: Envelope
   readonly headers: Headers
   server: ServerId | undefined
+  tool: string | undefined
   answer: Frame.Frame | undefined
+  span: Span | undefined
   admission: Admission | undefined
   /** The request that waits for the call at present; none while the client is to answer questions. */
   waiting: Waiting | undefined

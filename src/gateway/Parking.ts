@@ -20,11 +20,13 @@ import type * as Frame from "../domain/Frame.ts"
 import * as Seal from "../keys/Seal.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
+import { expose } from "../observability/Metrics.ts"
 import * as Vital from "../observability/Vital.ts"
 import * as Setting from "../settings/Setting.ts"
 import { Buffers, noRoom } from "../upstream/Bounds.ts"
 import { type Answer, unanswerable } from "../upstream/Rpc.ts"
 import { aside } from "./Exchange.ts"
+import * as GatewayMetrics from "./GatewayMetrics.ts"
 import * as InputRequired from "./InputRequired.ts"
 import type { ModernExchange } from "./ModernExchange.ts"
 import { mayBeAsked } from "./Questions.ts"
@@ -130,6 +132,7 @@ const make = Effect.gen(function* () {
   const process = randomUUID()
   const parked = new Map<string, Parked>()
   const byExchange = new WeakMap<ModernExchange, Parked>()
+  yield* expose(GatewayMetrics.families.parked, () => parked.size)
   yield* Effect.addFinalizer(() => Effect.sync(() => parked.forEach(({ exchange }) => exchange.forgotten())))
 
   const stateFor = Effect.fnUntraced(function* (

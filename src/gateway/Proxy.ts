@@ -33,10 +33,13 @@ import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
+import { CurrentSpan, Tracing } from "../observability/Tracing.ts"
 import * as Vital from "../observability/Vital.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Behaviour } from "./Behaviour.ts"
+import * as CallMetrics from "./CallMetrics.ts"
 import * as CallRecord from "./CallRecord.ts"
+import * as CallSpan from "./CallSpan.ts"
 import * as Conclusions from "./Conclusions.ts"
 import * as Discover from "./Discover.ts"
 import type { Conclusion, Exchange, Rename } from "./Exchange.ts"
@@ -92,6 +95,7 @@ const DONE = [Json.utf8("{}")]
 
 const make = Effect.gen(function* () {
   const audit = yield* Audit
+  const tracer = yield* Tracing
   const parking = yield* Parking
   const limits = yield* Limits
   const fleet = yield* Fleet
@@ -160,7 +164,8 @@ const make = Effect.gen(function* () {
   ): Effect.fn.Return<Conclusion, ProxyError, Scope.Scope> {
     const { headers, request, requester, session } = exchange
     exchange.server = server
-    if (headers !== undefined && tool !== undefined) yield* requireMirrored(headers, tool, request)
+    exchange.tool = tool?.original
+    if (exchange.era === "modern" && tool !== undefined) yield* requireMirrored(headers, tool, request)
     yield* admit(exchange, server)
     const upstream = yield* borrow(exchange, server)
     const rename = renamer(requester, server)
@@ -175,7 +180,9 @@ const make = Effect.gen(function* () {
     }
     const handlers = exchange.handlers(rename, (message) => void fork(upstream.notify(message)))
     const call = (more: Readonly<Record<string, unknown>>) =>
-      upstream.call(Outbound.outgoing(exchange, { ...overrides, ...more }), handlers)
+      CallSpan.asking(exchange, upstream, overrides["name"], (span) =>
+        upstream.call(Outbound.outgoing(exchange, { ...overrides, ...more }, span?.context), handlers)
+      )
     const answered = exchange.era === "legacy" ? yield* Rounds.play(server, call, handlers) : yield* call({})
     exchange.answer = answered.frame
     if (unknown !== undefined && saysUnknown(answered.frame)) return yield* unknown
@@ -255,21 +262,33 @@ const make = Effect.gen(function* () {
     )
   }
 
-  /** Puts into the audit trail how a request went. */
+  // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
+  const unanswered = new Map<Exchange, number>()
+  const metrics = yield* CallMetrics.make(() => unanswered.size)
+
+  /** Counts a request, and puts into the audit trail how it went; and into the log, for who looks closely, why it failed. */
   const record = (
     exchange: Exchange,
     started: number,
     exit: Exit.Exit<unknown, ProxyError>,
     bytesOut: number | undefined
   ): Effect.Effect<void> =>
-    CallRecord.isRecorded(exchange.request)
-      ? Effect.flatMap(Clock.currentTimeMillis, (ended) =>
-          audit.record(CallRecord.make({ exchange, started, ended, exit, bytesOut, argumentsOf: audit.argumentsOf }))
-        )
-      : Effect.void
+    Effect.flatMap(Clock.currentTimeMillis, (ended) => {
+      const { answer, request, server, tool } = exchange
+      const how = CallRecord.result(exit, answer)
+      const { outcome } = how
+      const failure = Exit.isSuccess(exit) ? undefined : CallRecord.failureOf(exit)
+      const millis = ended - started
+      metrics.finished({ server: server ?? how.server, method: request.method, tool, outcome, failure, millis })
+      if (exchange.span !== undefined) CallSpan.end(exchange.span, exchange, how)
+      if (!CallRecord.isRecorded(request)) return Effect.void
+      const { argumentsOf } = audit
+      const recorded = audit.record(CallRecord.make({ exchange, started, ended, exit, bytesOut, argumentsOf }, how))
+      return how.detail === undefined
+        ? recorded
+        : Effect.andThen(log.debug(`${request.method} failed: ${how.detail}`, { outcome }), recorded)
+    })
 
-  // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
-  const unanswered = new Map<Exchange, number>()
   const reassure = Effect.sync(() => {
     for (const [exchange, seconds] of unanswered) {
       if (seconds >= SILENT_SECONDS) exchange.reassure()
@@ -285,21 +304,22 @@ const make = Effect.gen(function* () {
       Effect.map(Clock.currentTimeMillis, (started) => {
         const { request, requester } = exchange
         unanswered.set(exchange, 0)
-        const fiber = fork(
-          handle(exchange).pipe(
-            Effect.scoped,
-            Effect.onExit((exit) => {
-              exchange.admission?.leave()
-              return Effect.flatMap(conclusionOf(exchange, exit), (conclusion) => {
-                unanswered.delete(exchange)
-                return record(exchange, started, exit, exchange.ended(conclusion))
-              })
-            }),
-            // The client has been told, and so has the trail.
-            Effect.ignore,
-            Effect.annotateLogs({ principal: requester.caller.principal.displayName, request: request.requestId })
-          )
+        if (tracer !== undefined && CallRecord.isRecorded(request)) exchange.span = CallSpan.begin(tracer, exchange)
+        const { span } = exchange
+        const call = handle(exchange).pipe(
+          Effect.scoped,
+          Effect.onExit((exit) => {
+            exchange.admission?.leave()
+            return Effect.flatMap(conclusionOf(exchange, exit), (conclusion) => {
+              unanswered.delete(exchange)
+              return record(exchange, started, exit, exchange.ended(conclusion))
+            })
+          }),
+          // The client has been told, and so has the trail.
+          Effect.ignore,
+          Effect.annotateLogs({ principal: requester.caller.principal.displayName, request: request.requestId })
         )
+        const fiber = fork(span === undefined ? call : Effect.provideService(call, CurrentSpan, span))
         if (fiber.pollUnsafe() === undefined) exchange.begun(() => fiber.interruptUnsafe())
       })
   })

@@ -2,10 +2,12 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Request } from "../domain/ClientMessage.ts"
+import type { Headers } from "../domain/Era.ts"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { isSince, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import type { Span } from "../observability/Tracing.ts"
 import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
 import type { Admission } from "./Limits.ts"
 import { aside, type Conclusion, type Exchange, isWanted, progressFor, published, type Rename } from "./Exchange.ts"
@@ -55,15 +57,18 @@ const askClient = (
 
 export class SessionExchange implements Exchange {
   readonly era = "legacy"
-  readonly headers = undefined
+  readonly headers: Headers
   readonly session: Session
   readonly request: Request
   server: ServerId | undefined
+  tool: string | undefined
   answer: Frame.Frame | undefined
+  span: Span | undefined
   admission: Admission | undefined
   readonly channel: ReplyChannel
 
-  constructor(session: Session, request: Request, channel: ReplyChannel) {
+  constructor(session: Session, request: Request, channel: ReplyChannel, headers: Headers) {
+    this.headers = headers
     this.session = session
     this.request = request
     this.channel = channel

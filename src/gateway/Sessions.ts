@@ -23,10 +23,12 @@ import { Fleet } from "../fleet/Fleet.ts"
 import * as Seal from "../keys/Seal.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
+import { expose } from "../observability/Metrics.ts"
 import * as Vital from "../observability/Vital.ts"
 import * as Setting from "../settings/Setting.ts"
 import { Store, type StoreError } from "../storage/Store.ts"
 import { Buffers } from "../upstream/Bounds.ts"
+import * as GatewayMetrics from "./GatewayMetrics.ts"
 import type { ClientName } from "./Requester.ts"
 import { Session } from "./Session.ts"
 
@@ -140,6 +142,7 @@ export class Sessions extends Context.Service<
       const bounds = yield* SessionBounds
       const held = new Quota(bounds)
       const sessions = new Map<string, Session>()
+      yield* expose(GatewayMetrics.families.sessions, () => sessions.size)
 
       const revived = yield* PubSub.unbounded<Session>()
 

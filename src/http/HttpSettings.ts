@@ -19,6 +19,9 @@ const RESERVED = new Set([
   "admin"
 ])
 
+/** Characters of a token that nobody guesses. */
+const MINIMUM_TOKEN = 16
+
 const decodeBaseUrl = (value: string): Result.Result<Option.Option<string>, string> => {
   const expected = "an absolute http:// or https:// URL without query or fragment"
   if (!URL.canParse(value)) return Result.fail(expected)
@@ -94,6 +97,11 @@ export const settings = {
     fallback: "",
     absent: [],
     decode: decodeNetworks
+  }),
+  metricsToken: Setting.secret({
+    name: "MCP_METRICS_TOKEN",
+    description: `A bearer token with which /metrics may be read from other machines: ${MINIMUM_TOKEN} characters or more. Without it, only from this machine and by administrators.`,
+    minimum: MINIMUM_TOKEN
   }),
   stallTime: Setting.duration({
     name: "MCP_STALL_TIME",

@@ -160,7 +160,7 @@ export const make = Effect.gen(function* () {
     }
     if (body._tag === "Request") {
       const channel = open(JSON.stringify(body.requestId))
-      yield* proxy.accept(new SessionExchange(session, body, channel))
+      yield* proxy.accept(new SessionExchange(session, body, channel, request.headers))
       return yield* reply(request, channel, body.id)
     }
     if (body._tag !== "Batch") {
@@ -177,7 +177,7 @@ export const make = Effect.gen(function* () {
     const answerable = body.messages.filter((one) => one._tag === "Request" || one._tag === "Refusal")
     const channel = open(null, answerable.length)
     for (const one of body.messages) {
-      if (one._tag === "Request") yield* proxy.accept(new SessionExchange(session, one, channel))
+      if (one._tag === "Request") yield* proxy.accept(new SessionExchange(session, one, channel, request.headers))
       else if (one._tag === "Refusal") channel.answer(Answers.failure(one.id, { code: one.code, message: one.reason }))
       else yield* take(session, one)
     }

@@ -9,6 +9,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerError from "effect/http/HttpServerError"
 import type * as IpNetwork from "effect/net/IpNetwork"
 import { Proxy } from "../gateway/Proxy.ts"
+import { Flush } from "../observability/Flush.ts"
 import { logger } from "../observability/Logging.ts"
 import { Draining } from "./Draining.ts"
 import { Listener } from "./Listener.ts"
@@ -38,6 +39,7 @@ const drain = ({ shutdownDelay: delay, shutdownGrace: grace }: ServerOptions) =>
     const draining = yield* Draining
     const proxy = yield* Proxy
     const listener = yield* Listener
+    const flush = yield* Flush
     yield* listener.serving
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
@@ -61,7 +63,7 @@ const drain = ({ shutdownDelay: delay, shutdownGrace: grace }: ServerOptions) =>
           yield* Effect.timeoutOption(listener.emptied, ANSWERING)
         }
         yield* draining.end
-        yield* listener.closed(Duration.seconds(1))
+        yield* Effect.all([listener.closed(Duration.seconds(1)), flush], { concurrency: "unbounded" })
       })
     )
   })

@@ -96,9 +96,11 @@ export const make = <L extends Line>(options: Calling<L>) => {
     })
 
   const request = (outgoing: Outgoing, { headersFor, peer, rpc }: L, handlers: CallHandlers, ticket: number) =>
-    Effect.suspend(() =>
-      rpc.request((id) => outgoing.encode(id, peer.era), handlers, headersFor(outgoing, tools()))
-    ).pipe(
+    Effect.suspend(() => {
+      const wanted = headersFor(outgoing, tools())
+      const headers = outgoing.headers === undefined ? wanted : { ...outgoing.headers, ...wanted }
+      return rpc.request((id) => outgoing.encode(id, peer.era), handlers, headers)
+    }).pipe(
       Effect.map((frame): Answered => {
         restraint.succeeded(ticket)
         refusals.answered()

@@ -9,7 +9,14 @@ import { type Remote, reveal } from "../domain/ServerConfig.ts"
 import * as Attached from "./Attached.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
-import { ConnectionLost, type Open, SessionExpired, type Transport, type TransportError } from "./Transport.ts"
+import {
+  ConnectionLost,
+  type MessageHeaders,
+  type Open,
+  SessionExpired,
+  type Transport,
+  type TransportError
+} from "./Transport.ts"
 
 /** How often in a row a stream that broke is taken up again without hearing anything on it. */
 const MAX_RESUMPTIONS = 5
@@ -85,13 +92,17 @@ export const open =
         }
       }
 
-      const post = (body: Uint8Array, request: number | undefined) =>
+      const post = (body: Uint8Array, request: number | undefined, more?: MessageHeaders) =>
         HttpExchange.run(
           agent,
           {
             method: "POST",
             url,
-            headers: headers({ "content-type": "application/json", accept: "application/json, text/event-stream" }),
+            headers: headers({
+              "content-type": "application/json",
+              accept: "application/json, text/event-stream",
+              ...more
+            }),
             body
           },
           listener(request, () => {})
@@ -152,8 +163,8 @@ export const open =
       }
 
       /** Sends a request and sees to its answer. */
-      const converse = (body: Uint8Array, request: number): Effect.Effect<void> =>
-        post(body, request).pipe(
+      const converse = (body: Uint8Array, request: number, more: MessageHeaders | undefined): Effect.Effect<void> =>
+        post(body, request, more).pipe(
           Effect.flatMap(check),
           Effect.flatMap((outcome) => {
             if (!receiver.isOpen(request)) return Effect.void
@@ -193,10 +204,10 @@ export const open =
 
       const transport: Transport = {
         forgettingCancels: false,
-        send: (message, request) =>
+        send: (message, request, more) =>
           request === undefined
             ? post(message, undefined).pipe(Effect.flatMap(check), Effect.mapError(unreachable), Effect.asVoid)
-            : Effect.asVoid(FiberMap.run(streams, request, converse(message, request))),
+            : Effect.asVoid(FiberMap.run(streams, request, converse(message, request, more))),
         forget: (request) => FiberMap.remove(streams, request),
         unsent: () => false,
         agreed: (agreed) => {

@@ -56,7 +56,7 @@ export const open =
 
       const transport: Transport = {
         forgettingCancels: false,
-        send: (message) =>
+        send: (message, _, more) =>
           HttpExchange.run(
             agent,
             {
@@ -65,6 +65,7 @@ export const open =
               headers: {
                 ...own,
                 "content-type": "application/json",
+                ...more,
                 ...(revision === undefined ? {} : { [HEADER.protocolVersion]: revision })
               },
               body: message

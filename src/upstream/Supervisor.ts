@@ -17,6 +17,7 @@ import { type Era, LOG_LEVELS, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
 import { logger } from "../observability/Logging.ts"
+import { counter } from "../observability/Metrics.ts"
 import * as Vital from "../observability/Vital.ts"
 import * as Attached from "./Attached.ts"
 import * as Calling from "./Calling.ts"
@@ -33,6 +34,7 @@ import * as Starting from "./Starting.ts"
 import { asLost, ConnectionLost } from "./Transport.ts"
 import * as Unsolicited from "./Unsolicited.ts"
 import { Upstream, type UpstreamEvent, type UpstreamState } from "./Upstream.ts"
+import * as UpstreamMetrics from "./UpstreamMetrics.ts"
 import { Watched } from "./Watched.ts"
 
 const log = logger("upstream")
@@ -106,6 +108,9 @@ export const layer = ({
       let isBack = false
       let level: LogLevel | undefined
       const server = config.id
+      const restarts = yield* counter(UpstreamMetrics.families.restarts)
+      const failures = yield* counter(UpstreamMetrics.families.failures)
+      restarts([server], 0)
       // What happens on the lanes of single sessions is everyday life; on the shared one it concerns everybody.
       const say = lane._tag === "Shared" ? log.info : log.debug
       const complain = lane._tag === "Shared" ? log.warning : log.debug
@@ -120,6 +125,8 @@ export const layer = ({
         yield* update({ status })
         const now = yield* Clock.currentTimeMillis
         const failure = Status.failureOf(status)
+        if (failure !== undefined) failures([server, failure])
+        if (status._tag === "BackingOff") restarts([server])
         const text = `${server} ${Status.describe(status, now)}`
         if (status._tag === "Failed") yield* log.error(text, { server, failure })
         // It carries no calls that would wake it where others have lanes of their own; what wakes it is their success.

@@ -20,6 +20,7 @@ import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import type { UpstreamStatus } from "../domain/UpstreamStatus.ts"
 import type { Restraint } from "./Restraint.ts"
 import type { CallHandlers } from "./Rpc.ts"
+import type { MessageHeaders } from "./Transport.ts"
 
 /** What a server said of itself, at initialize or in answer to server/discover. */
 export interface Peer {
@@ -38,6 +39,8 @@ export interface Outgoing {
   readonly target?: string | undefined
   /** Arguments of a tool as parsed, from which a modern server's Mcp-Param headers are made. */
   readonly arguments?: unknown
+  /** Headers that go with it where the transport has any. */
+  readonly headers?: MessageHeaders | undefined
   /** The whole message under our id. A modern server's has to bear the envelope in `_meta`. */
   readonly encode: (id: number, era: Era) => Uint8Array
 }

@@ -18,7 +18,7 @@ import type { UpstreamStatus } from "../../src/domain/UpstreamStatus.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
 import { Restraint } from "../../src/upstream/Restraint.ts"
 import type { CallHandlers } from "../../src/upstream/Rpc.ts"
-import type { LaneEvent, Upstream, UpstreamState } from "../../src/upstream/Upstream.ts"
+import type { LaneEvent, Upstream, UpstreamError, UpstreamState } from "../../src/upstream/Upstream.ts"
 
 export type Offer = Partial<Record<Catalogue.Kind, ReadonlyArray<string>>>
 
@@ -38,7 +38,7 @@ export interface MemoryServer {
   readonly more?: Readonly<Record<string, object>>
   /** How many calls it is given at a time, and how many may wait for that. */
   readonly calls?: QueueBounds
-  readonly play?: (request: MemoryRequest, handlers: CallHandlers) => Effect.Effect<object>
+  readonly play?: (request: MemoryRequest, handlers: CallHandlers) => Effect.Effect<object, UpstreamError>
 }
 
 /** What a request is answered with byte for byte: the whole response, under the id 1. */

@@ -1,4 +1,5 @@
 /** The whole gateway up to its HTTP endpoint, in this process, before a fleet in memory, for whoever the test says asks. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -20,6 +21,7 @@ import { Draining } from "../../src/http/Draining.ts"
 import * as Endpoints from "../../src/http/Endpoints.ts"
 import * as McpEndpoint from "../../src/http/McpEndpoint.ts"
 import { RootKey } from "../../src/keys/RootKey.ts"
+import * as Metrics from "../../src/observability/Metrics.ts"
 import * as Store from "../../src/storage/Store.ts"
 import type { MemoryFleet } from "./memoryFleet.ts"
 
@@ -242,10 +244,11 @@ export const memoryGateway = Effect.fnUntraced(function* (
         Layer.mergeAll(
           Layer.succeed(AccessPolicy.AccessPolicy, policy.service),
           Audit.layerMemory(records),
-          // The same for all of them, so that one gateway is the next process of another.
-          RootKey.layerText(Redacted.make("5".repeat(64))),
+          // The same for all of them, so that one gateway is the next process of another; and strong, for others are stretched.
+          RootKey.layerText(Redacted.make("0123456789abcdef".repeat(4))),
           store,
-          Draining.layer
+          Draining.layer,
+          Metrics.layer
         )
       ),
       Layer.provideMerge(bounds)
@@ -253,5 +256,6 @@ export const memoryGateway = Effect.fnUntraced(function* (
   )
   const made = yield* Effect.provide(make, gateway)
   const parking = yield* Effect.provide(Parking, gateway)
-  return { ...made, records, parked: parking.count, services: gateway, replace: policy.replace }
+  const metrics = () => Metrics.text(Context.get(gateway, Metrics.Metrics))
+  return { ...made, records, metrics, parked: parking.count, services: gateway, replace: policy.replace }
 })

@@ -24,9 +24,11 @@ import * as Listener from "../../src/http/Listener.ts"
 import * as Routes from "../../src/http/Routes.ts"
 import * as Server from "../../src/http/Server.ts"
 import { RootKey } from "../../src/keys/RootKey.ts"
+import * as Metrics from "../../src/observability/Metrics.ts"
 import { layerMemory, type Store } from "../../src/storage/Store.ts"
 import { memoryFleet, type MemoryServer } from "./memoryFleet.ts"
-export { goodRequest } from "./oauth.ts"
+import { goodRequest } from "./oauth.ts"
+export { goodRequest }
 
 export const BASE = "https://mcp.example.com"
 
@@ -40,6 +42,8 @@ export interface ServedOptions {
   /** What outlives the proxy; its own by default. */
   readonly surroundings?: Layer.Layer<Store | RootKey>
   readonly rules?: AccessRules
+  /** What a scraper of /metrics may show. */
+  readonly metricsToken?: string
   readonly stallTime?: Duration.Duration
   /** What is behind it. */
   readonly servers?: Readonly<Record<string, MemoryServer>>
@@ -99,6 +103,7 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
     allowedHosts: [],
     allowedOrigins: [],
     trustedProxies: [],
+    metricsToken: Option.map(Option.fromUndefinedOr(options.metricsToken), (token) => Redacted.make(token)),
     shutdownDelay: Duration.zero,
     shutdownGrace: Duration.seconds(1)
   }
@@ -114,7 +119,8 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
           Layer.succeed(AccessPolicy.AccessPolicy, policy.service),
           Audit.layerMemory([]),
           Draining.layer,
-          Layer.succeed(Address, address)
+          Layer.succeed(Address, address),
+          Metrics.layer
         )
       ),
       Layer.provide(options.bounds ?? Layer.empty),
@@ -223,3 +229,26 @@ export const openBrowser = (served: Served) => {
 
   return { cookies, send, begin, page, decide, signInAs }
 }
+
+const CALLBACK = "https://client.example/cb"
+
+/** Signs a person in through a new client; the client's id, and its tokens. */
+export const signedIn = Effect.fnUntraced(function* (served: Served, name: string) {
+  const browser = openBrowser(served)
+  const client = yield* served.register({ client_name: "Test", redirect_uris: [CALLBACK] })
+  const { query, verifier } = goodRequest(client.id, CALLBACK)
+  const { fields } = yield* browser.page(yield* browser.begin(query))
+  const back = yield* browser.signInAs(yield* browser.decide(fields, "allow"), name)
+  const exchanged = yield* served.ask(
+    "/token",
+    form({
+      grant_type: "authorization_code",
+      client_id: client.id,
+      code: locationOf(back).searchParams.get("code") ?? "",
+      code_verifier: verifier,
+      redirect_uri: CALLBACK
+    })
+  )
+  const tokens = JSON.parse(exchanged.body) as { readonly access_token: string; readonly refresh_token: string }
+  return { client: client.id, ...tokens }
+})
