@@ -103,29 +103,32 @@ const warm = async (
   const all = await lanes(running, upstream, 16, (address) => Messages.echo(address, 1000))
   const isOthers = role === "peer" || role === "sdk"
   const deadline = performance.now() + (isOthers ? millis : ownMillis)
-  let [made, succeeded, failures] = [0, 0, 0]
+  const count = { made: 0, succeeded: 0, failed: 0 }
+  const mayGoOn = (): boolean => count.failed === 0 && performance.now() < deadline
+  /** Makes so many calls; microseconds for each. */
   const block = async (size: number): Promise<number> => {
     const before = cpu(running.pid)
-    const start = made
-    while (made - start < size && failures === 0 && performance.now() < deadline) {
-      const { answered, failed } = await Load.run(all, { total: Math.min(250, size - (made - start)) })
-      made += answered
-      succeeded += answered - failed
-      failures += failed
+    const start = count.made
+    while (count.made - start < size && mayGoOn()) {
+      const { answered, failed } = await Load.run(all, { total: Math.min(250, size - (count.made - start)) })
+      count.made += answered
+      count.succeeded += answered - failed
+      count.failed += failed
     }
-    return cpuBetween(before, cpu(running.pid)) / Math.max(1, made - start)
+    return cpuBetween(before, cpu(running.pid)) / Math.max(1, count.made - start)
   }
   if (isOthers) await block(calls)
   else {
     let least = Number.POSITIVE_INFINITY
-    for (let steady = 0; failures === 0 && performance.now() < deadline && (made < calls || steady < STEADY_BLOCKS);) {
+    let steady = 0
+    while (mayGoOn() && (count.made < calls || steady < STEADY_BLOCKS)) {
       const cost = await block(BLOCK)
       steady = cost > least * (1 - GAIN) ? steady + 1 : 0
       least = Math.min(least, cost)
     }
   }
   close(all)
-  const problems = (await running.evidence?.check(succeeded)) ?? []
+  const problems = (await running.evidence?.check(count.succeeded)) ?? []
   if (problems.length > 0) throw new Error(problems.join("; "))
 }
 

@@ -90,8 +90,11 @@ const refusal = (code: Refusal["code"], reason: string, id: Uint8Array = NULL): 
   id
 })
 
-const readParams = (bytes: Uint8Array, span: Json.Span, values: Record<string, unknown>): Params | string => {
-  const all = Json.members(bytes, span.start) ?? []
+const readParams = (
+  bytes: Uint8Array,
+  all: ReadonlyArray<Json.Member>,
+  values: Record<string, unknown>
+): Params | string => {
   const ambiguity = JUDGED.ambiguity(all)
   if (ambiguity !== undefined) return `Ambiguous params: ${ambiguity}`
   const deep = all.find(
@@ -105,8 +108,10 @@ const readParams = (bytes: Uint8Array, span: Json.Span, values: Record<string, u
 }
 
 const readOne = (bytes: Uint8Array, span: Json.Span, value: unknown): ClientMessage | Refusal => {
-  const all = Predicate.isReadonlyObject(value) ? Json.members(bytes, span.start) : undefined
-  if (!Predicate.isReadonlyObject(value) || all === undefined) return refusal(-32600, "A message must be a JSON object")
+  const object = Predicate.isReadonlyObject(value) ? Json.objectAt(bytes, span.start, "params") : undefined
+  if (!Predicate.isReadonlyObject(value) || object === undefined)
+    return refusal(-32600, "A message must be a JSON object")
+  const { inner, members: all } = object
   const ids = all.filter(({ key }) => key === "id")
   const idSpan = ids[0]?.value
   const requestId = value["id"]
@@ -128,7 +133,7 @@ const readOne = (bytes: Uint8Array, span: Json.Span, value: unknown): ClientMess
     if (paramsSpan !== undefined) {
       if (!Predicate.isReadonlyObject(value["params"]))
         return refusal(-32600, `The member "params" must be an object`, id)
-      const read = readParams(bytes, paramsSpan, value["params"])
+      const read = readParams(bytes, inner?.members ?? [], value["params"])
       if (typeof read === "string") return refusal(-32600, read, id)
       params = read
     }
