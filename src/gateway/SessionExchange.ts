@@ -8,13 +8,15 @@ import { isSince, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
 import { type Conclusion, type Exchange, isWanted, progressFor, published, type Rename } from "./Exchange.ts"
+import * as InputRequired from "./InputRequired.ts"
+import { Bounds } from "./Parking.ts"
 import { mayBeAsked } from "./Questions.ts"
 import type { ReplyChannel } from "./ReplyChannel.ts"
 import type { Session } from "./Session.ts"
 
 /**
- * Puts a question to a client by `emit`, and waits for the answer that it POSTs. If whoever asked loses interest, the
- * client is told.
+ * Puts a question to a client by `emit`, and waits for the answer that it POSTs, as long as a modern client is waited for. If
+ * whoever asked loses interest, or it has taken too long, the client is told.
  */
 export const askClient = (
   session: Session,
@@ -46,10 +48,18 @@ export const askClient = (
     return Deferred.await(answer).pipe(
       Effect.onInterrupt(() =>
         Effect.sync(() => {
-          const params = { requestId: id, reason: "the server withdrew it" }
+          const params = { requestId: id, reason: "nobody waits for the answer any more" }
           emit(Json.encode({ jsonrpc: "2.0", method: "notifications/cancelled", params }))
         })
       ),
+      // Its client may have gone without a word, and the server waits for nobody but it.
+      (answered) =>
+        Effect.flatMap(Bounds, ({ time }) =>
+          Effect.timeoutOrElse(answered, {
+            duration: time,
+            orElse: () => Effect.succeed(InputRequired.cancelled(question.method))
+          })
+        ),
       Effect.ensuring(Effect.sync(() => session.questions.delete(id)))
     )
   })

@@ -96,6 +96,12 @@ export const open =
 
       /** Takes up a stream that ended before the answer came, as often as there is something to hear on it. */
       const resume = Effect.fnUntraced(function* (request: number, first: HttpExchange.Outcome) {
+        // The server has taken the request, so nothing that goes wrong now says that it did not act on it.
+        const unresumed = (error: TransportError) => {
+          if (error._tag === "SessionExpired") receiver.expired()
+          const reason = `its stream could not be taken up again: ${error.message}`
+          return new ConnectionLost({ reason, unsent: false })
+        }
         let { lastEventId, retryMillis } = first
         let silent = 0
         while (receiver.isOpen(request)) {
@@ -105,7 +111,8 @@ export const open =
           silent++
           const again = yield* get(lastEventId, request, () => (silent = 0)).pipe(
             Effect.flatMap(check),
-            Effect.catchTag("ConnectionLost", () => Effect.undefined)
+            Effect.catchTag("ConnectionLost", () => Effect.undefined),
+            Effect.mapError(unresumed)
           )
           lastEventId = again?.lastEventId ?? lastEventId
           retryMillis = again?.retryMillis ?? retryMillis

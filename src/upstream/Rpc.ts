@@ -230,7 +230,9 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
 
     const end = (error: ConnectionLost): void => {
       ended ??= error
-      for (const id of pending.keys()) settle(id, Exit.fail(ended))
+      // What was handed over before may have been acted on, whatever could not be sent since.
+      const lost = new ConnectionLost({ reason: ended.reason, unsent: false })
+      for (const id of pending.keys()) settle(id, Exit.fail(lost))
     }
     yield* transport.lost.pipe(
       Effect.catch((error) => Effect.sync(() => end(error))),

@@ -231,7 +231,8 @@ export const layer = ({
       /** Until the connection is lost (failure) or its session expires (success). */
       const run = (onReady: Effect.Effect<void>): Effect.Effect<void, ConnectionLost, Connection.Platform> =>
         Effect.acquireUseRelease(
-          Scope.make(),
+          // It ends with the supervision at the latest, whatever it waits for.
+          Scope.fork(scope),
           (own) =>
             start().pipe(
               Effect.timeoutOrElse({ duration: config.startTimeout, orElse: () => Effect.fail(notReady) }),

@@ -1,0 +1,144 @@
+/** What the operator wants: the configuration and the rules of a simulated world, and how they are changed. */
+import * as Duration from "effect/Duration"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as UsersFile from "../../src/access/UsersFile.ts"
+import type { AccessRules } from "../../src/domain/AccessRules.ts"
+import { type GatewayConfig, makeServer, type ServerConfig, type Transport } from "../../src/domain/ServerConfig.ts"
+import { ServerId } from "../../src/domain/ServerId.ts"
+import { type Change, PEOPLE, type ServerSetup, type Setup } from "./Step.ts"
+
+export const emailOf = (person: number): string => `${PEOPLE[person] ?? PEOPLE[0]}@example.com`
+
+interface Entry {
+  readonly setup: ServerSetup
+  isConfigured: boolean
+  version: number
+  reload: "overlap" | "replace"
+  readonly disabled: Set<string>
+}
+
+/** How long things take here. What a server plans to answer later it does well within the time that a call is given. */
+const CALL_TIMEOUT = Duration.seconds(10)
+const START_TIMEOUT = Duration.seconds(5)
+const RESTART = { maxAttempts: 3, delay: Duration.seconds(1), maxDelay: Duration.seconds(4) }
+const LANE_IDLE = Duration.seconds(20)
+
+const toggle = <A>(set: Set<A>, value: A): void => {
+  if (!set.delete(value)) set.add(value)
+}
+
+const transportOf = ({ setup: { name, transport }, version }: Entry): Transport => {
+  const text = Redacted.make(String(version))
+  return transport === "stdio"
+    ? { _tag: "Stdio", command: name, args: [], env: { VERSION: text }, cwd: undefined }
+    : { _tag: "Http", url: `http://${name}.example/mcp`, headers: { "x-version": text } }
+}
+
+export class Configured {
+  private readonly setup: Setup
+  private entries: Array<Entry>
+  private naming: GatewayConfig["naming"]
+  private readonly denied: ReadonlyArray<Set<string>> = PEOPLE.map(() => new Set())
+
+  constructor(setup: Setup) {
+    this.setup = setup
+    this.naming = setup.naming
+    this.entries = setup.servers.map((server) => ({
+      setup: server,
+      isConfigured: server.isConfigured,
+      version: 1,
+      reload: server.reload,
+      disabled: new Set()
+    }))
+  }
+
+  private entry(server: string): Entry | undefined {
+    return this.entries.find(({ setup }) => setup.name === server)
+  }
+
+  change(change: Change): void {
+    const entry = "server" in change ? this.entry(change.server) : undefined
+    switch (change._tag) {
+      case "Rebuild":
+        if (entry !== undefined) entry.version++
+        return
+      case "Filter":
+        if (entry !== undefined) toggle(entry.disabled, change.tool)
+        return
+      case "Toggle":
+        if (entry !== undefined) entry.isConfigured = !entry.isConfigured
+        return
+      case "Mode":
+        if (entry !== undefined) entry.reload = entry.reload === "overlap" ? "replace" : "overlap"
+        return
+      case "Reorder":
+        this.entries = [...this.entries.slice(1), ...this.entries.slice(0, 1)]
+        return
+      case "Naming":
+        this.naming = this.naming === "auto" ? "always" : "auto"
+        return
+      case "Nothing":
+    }
+  }
+
+  isConfigured(server: string): boolean {
+    return this.entry(server)?.isConfigured === true
+  }
+
+  /** The version that a server is to run under; undefined: it is not to run. */
+  version(server: string): string | undefined {
+    const entry = this.entry(server)
+    return entry?.isConfigured === true ? String(entry.version) : undefined
+  }
+
+  reload(server: string): "overlap" | "replace" | undefined {
+    return this.entry(server)?.reload
+  }
+
+  private server(entry: Entry): ServerConfig {
+    const { setup } = entry
+    return makeServer({
+      id: ServerId.make(setup.name),
+      transport: transportOf(entry),
+      era: setup.isAsked ? "auto" : setup.era,
+      isolation: setup.isolation,
+      disabledTools: [...entry.disabled],
+      callTimeout: CALL_TIMEOUT,
+      startTimeout: START_TIMEOUT,
+      restart: RESTART,
+      reload: entry.reload
+    })
+  }
+
+  config(): GatewayConfig {
+    return {
+      servers: this.entries.filter(({ isConfigured }) => isConfigured).map((entry) => this.server(entry)),
+      naming: this.naming,
+      pageSize: 1000,
+      maxLanes: this.setup.maxLanes,
+      laneIdle: LANE_IDLE
+    }
+  }
+
+  /** Allows what was denied, or denies it. */
+  rule(person: number, server: string, tool: string): void {
+    const denied = this.denied[person]
+    if (denied !== undefined) toggle(denied, `${server}/${tool}`)
+  }
+
+  isDenied(person: number, server: string, tool: string): boolean {
+    return this.denied[person]?.has(`${server}/${tool}`) === true
+  }
+
+  rules(): AccessRules {
+    const entries = this.denied.map(
+      (denied, person) => [emailOf(person), { allowed_tools: ["*"], denied_tools: [...denied] }] as const
+    )
+    return {
+      file: Result.getOrThrow(UsersFile.read(JSON.stringify(Object.fromEntries(entries)))),
+      emails: new Set(),
+      domains: new Set()
+    }
+  }
+}

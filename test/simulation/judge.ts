@@ -1,0 +1,111 @@
+/** Was it right how a call ended? */
+import { isOffered } from "../../src/domain/Catalogue.ts"
+import { Fleet } from "../../src/fleet/Fleet.ts"
+import type { Call, Outcome } from "./Ledger.ts"
+import { CLIENTS } from "./Step.ts"
+import type { Excuse, World } from "./World.ts"
+
+/** Is the caller not allowed to make such a call at this moment? */
+export const isDenied = (world: World, person: number, server: string, tool: string): boolean => {
+  const { servers } = world.instance.get(Fleet).config()
+  const filters = servers.find(({ id }) => id === server)
+  return (
+    world.configured.isDenied(person, server, tool) || (filters !== undefined && !isOffered(tool, filters))
+  )
+}
+
+interface Facts {
+  readonly call: Call
+  /** How often it was begun. */
+  readonly begun: number
+  readonly has: (...any: ReadonlyArray<Excuse>) => boolean
+}
+
+const resultFault = (world: World, { begun, call, has }: Facts, text: string): string | undefined => {
+  if (begun !== 1) return `has a result, and was carried out ${begun} times`
+  if (call.plan._tag === "Error") return "has a result although its server answered with an error"
+  const said = JSON.parse(text) as { readonly tag: string; readonly tool: string; readonly server: string }
+  if (said.tag !== call.tag) return `has the result of ${said.tag}`
+  if (said.server !== call.server && !has("names")) return `was carried out by ${said.server}`
+  if (said.tool !== call.tool && !has("names")) return `was carried out as ${said.tool}`
+  const [execution] = world.executions(call.tag)
+  return execution?.state === "answered" ? undefined : `has a result, and is ${execution?.state}`
+}
+
+/** What an error has to be true of: whether its server may have been reached, and why it was given. */
+const errorFault = (world: World, { begun, call, has }: Facts, code: number, message: string): string | undefined => {
+  const untouched = (reason: boolean): string | undefined => {
+    if (begun > 0) return `was carried out ${begun} times, and answered that it did not get through`
+    return reason ? undefined : "failed for no reason"
+  }
+  const maybe = (reason: boolean): string | undefined => (reason ? undefined : "failed for no reason")
+  const { plan } = call
+  if (message.startsWith("requestState:")) return maybe(plan._tag === "Ask")
+  if (message.includes("asked something that was not answered")) {
+    const isAskable = CLIENTS[call.client]?.isAskable === true
+    const isLate = message.includes("not within")
+    return maybe(plan._tag === "Ask" && (isLate || !isAskable || call.replies.includes("error")))
+  }
+  switch (code) {
+    case -31999:
+      return plan._tag === "Error" && begun === 1 ? undefined : "was answered with an error that nobody made"
+    case -32602: {
+      const estate = world.estates.get(call.server)
+      const mayBeUnknown = call.isDenied !== false || call.tool === "extra" || !world.configured.isConfigured(call.server)
+      return untouched(mayBeUnknown || estate === undefined || has("server", "names"))
+    }
+    case 1429:
+      return untouched(world.schedule.setup.maxLanes < 64)
+    case 1499:
+      return maybe(call.unwanted !== undefined || has("gateway"))
+    case 1502:
+      if (message.startsWith("Outcome unknown")) return maybe(plan._tag === "Crash" || has("server", "gateway"))
+      return untouched(has("server"))
+    case 1503:
+      return untouched(has("server", "gateway"))
+    case 1504:
+      return maybe(plan._tag === "Never" || plan._tag === "Held" || plan._tag === "Ask" || has("server"))
+    default:
+      return "failed in a way that nobody foresaw"
+  }
+}
+
+const fault = (world: World, facts: Facts, outcome: Outcome): string | undefined => {
+  const { call, has } = facts
+  switch (outcome._tag) {
+    case "Result":
+      return resultFault(world, facts, outcome.text)
+    case "Error":
+      return errorFault(world, facts, outcome.code, outcome.message)
+    case "Refused":
+      return has("gateway", "session") ? undefined : "was turned away for no reason"
+    case "Cut":
+      return has("gateway", "session") || call.unwanted !== undefined ? undefined : "was cut off for no reason"
+    case "Left":
+      return undefined
+  }
+}
+
+const show = (outcome: Outcome): string =>
+  outcome._tag === "Error"
+    ? `${outcome.code} ${outcome.message}`
+    : outcome._tag === "Refused"
+      ? `Refused ${outcome.status}`
+      : outcome._tag
+
+/** Holds the end of a call against all that is known of it. */
+export const judge = (world: World, call: Call): void => {
+  const { outcome } = call
+  if (outcome === undefined) return
+  const excuses = world.excuses.get(call)
+  const facts: Facts = {
+    call,
+    // A modern server that asks has not begun yet: it is called again with the answers.
+    begun: world.executions(call.tag).filter(({ state }) => state !== "asking").length,
+    has: (...any) => any.some((one) => excuses?.has(one) === true)
+  }
+  const found = fault(world, facts, outcome)
+  if (found !== undefined) {
+    world.violate("calls end as they should", `${call.tag} (${CLIENTS[call.client]?.name}, ${call.server}) ${found}: ${show(outcome)}`)
+  }
+}
