@@ -11,12 +11,11 @@ export interface Surroundings {
   /** Sends a request; gives how to close its connection. `refused` is called where nobody takes it. */
   readonly connect: (client: string, asked: Asked, hearer: Hearer & { readonly refused: () => void }) => () => void
   readonly after: (millis: number, act: () => void) => void
+  readonly now: () => number
   /** Something is not as it must be. */
   readonly violate: (invariant: string, text: string) => void
   /** What a tool is called here at present. */
   readonly nameOf: (server: string, tool: string) => string
-  /** What may be listed for that person now. */
-  readonly mayList: (person: number) => ReadonlySet<string>
   readonly listed: (client: number, names: ReadonlyArray<string>) => void
 }
 

@@ -73,6 +73,11 @@ export class Ledger {
     if (call.begun > this.restedAt || !this.isHeard()) call.isDoubtful = true
   }
 
+  /** What was said since all was at rest may not have been heard. */
+  doubt(): void {
+    for (const call of this.calls.values()) if ((call.unwanted ?? 0) > this.restedAt) call.isDoubtful = true
+  }
+
   end(call: Call, outcome: Outcome): void {
     // Who has left hears nothing more, and who was cut off may yet take it up again.
     if (call.outcome !== undefined && call.outcome._tag !== "Left" && call.outcome._tag !== "Cut") return

@@ -11,6 +11,9 @@ const RETRY_MILLIS = 1000
 /** How often a stream is taken up again before the answer is given up. */
 const MAX_ATTEMPTS = 4
 
+/** A session that has not been used for so long, in milliseconds, may be forgotten. */
+const LEAST_IDLE = (24 * 60 - 15) * 60_000
+
 interface Sent {
   readonly id: number
   readonly session: string
@@ -38,6 +41,7 @@ export class LegacyClient implements Client {
   private sent: Array<Sent> = []
   private questions: Array<Question> = []
   private lastId = 0
+  private lastUsed = 0
 
   constructor(index: number, setup: ClientSetup, world: Surroundings) {
     this.index = index
@@ -90,6 +94,7 @@ export class LegacyClient implements Client {
     this.post({ id: ++this.lastId, method: "initialize", params }, reading, () => {
       this.isBeginning = false
       this.session = reading.headers["mcp-session-id"]
+      this.lastUsed = this.world.now()
       if (this.session !== undefined) this.tell({ method: "notifications/initialized" })
     })
   }
@@ -103,8 +108,11 @@ export class LegacyClient implements Client {
 
   /** A session that is gone is told by 404. */
   private noteStatus(status: number, session: string | undefined): void {
-    if (status !== 404 || session === undefined || session !== this.session) return
-    this.world.violate("sessions last", `${this.setup.name} was told that there is no such session`)
+    if (status === 0 || session === undefined || session !== this.session) return
+    const idle = this.world.now() - this.lastUsed
+    this.lastUsed = this.world.now()
+    if (status !== 404) return
+    if (idle < LEAST_IDLE) this.world.violate("sessions last", `${this.setup.name} was told that there is no such session`)
     this.session = undefined
   }
 
@@ -176,7 +184,10 @@ export class LegacyClient implements Client {
     this.noteStatus(reading.status, one.session)
     const { call } = one
     if (reading.status >= 400) {
-      if (call !== undefined) this.world.ledger.end(call, { _tag: "Refused", status: reading.status, message: "" })
+      const isForgotten = reading.status === 404 && one.session !== this.session
+      if (call !== undefined) {
+        this.world.ledger.end(call, isForgotten ? { _tag: "Cut" } : { _tag: "Refused", status: reading.status, message: "" })
+      }
       return
     }
     if (one.lastEventId !== undefined && one.attempts < MAX_ATTEMPTS) {

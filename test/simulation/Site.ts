@@ -209,10 +209,10 @@ export class Site {
     const message =
       request.body === undefined ? undefined : (JSON.parse(Buffer.from(request.body).toString()) as Message)
     if (estate.isMissing || estate.busy > 0) {
-      // It does not hear that a call is wanted no more: that it goes on then is nobody's fault.
-      if (message?.method === "notifications/cancelled") {
-        this.sessions.get(request.headers["mcp-session-id"] ?? "")?.speaker.heard(message)
-      }
+      // It does not hear that a call, or a session, is wanted no more: that it goes on then is nobody's fault.
+      const id = request.headers["mcp-session-id"] ?? ""
+      if (message?.method === "notifications/cancelled") this.sessions.get(id)?.speaker.heard(message)
+      if (request.method === "DELETE") this.sessions.delete(id)
       if (estate.isMissing) return wire.break("ECONNREFUSED", true)
       estate.busy--
       return wire.answer(503, "busy")

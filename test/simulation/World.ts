@@ -53,7 +53,7 @@ export interface Mutant {
 }
 
 /** Anything that could excuse that a call has no result. */
-export type Excuse = "server" | "gateway" | "session" | "names" | "limits"
+export type Excuse = "server" | "gateway" | "session" | "names" | "time"
 
 /** A server under one version of its configuration. */
 const versionOf = ({ id, transport }: ServerConfig): string => {
@@ -66,6 +66,9 @@ const versionOf = ({ id, transport }: ServerConfig): string => {
 const ROOT_KEY = "0123456789abcdef".repeat(4)
 
 const PRINCIPALS = PEOPLE.map((_, index) => person(emailOf(index)))
+
+/** After so many turns of promises it is seen whether something is enciphered. */
+const MICROTASKS = 5
 
 /** A turn of the platform's own, in which promises go on. */
 const platformTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -235,6 +238,7 @@ export class World {
   stop(isForGood = false): void {
     if (!this.isUp) return
     this.excuseAll("gateway")
+    this.ledger.doubt()
     this.instance.stop(() => {
       this.isRestarting = !isForGood
       this.excuseAll("gateway")
@@ -245,6 +249,7 @@ export class World {
   kill(): void {
     if (this.instance.isOver) return
     this.excuseAll("gateway")
+    this.ledger.doubt()
     this.instance.kill()
     this.cut()
     // Who watches over its children ends them; its sessions elsewhere nobody will ever use again.
@@ -330,9 +335,9 @@ export class World {
       principal: PRINCIPALS[who] ?? person(emailOf(who)),
       connect: (client, asked, hearer) => this.connect(client, asked, hearer),
       after: (millis, act) => void this.timeline.after(millis, act),
+      now: () => this.timeline.now,
       violate: this.violate,
       nameOf: (server, tool) => this.nameOf(server, tool),
-      mayList: () => new Set(),
       listed: () => {}
     }
   }
@@ -392,28 +397,40 @@ export class World {
       return
     }
     for (;;) {
+      this.rest()
+      await platformTurn()
+      if (!this.instance.turns.areWaiting) return
+    }
+  }
+
+  /** The same but for what goes on in promises. */
+  private rest(): void {
+    do {
       this.instance.turns.run(Infinity)
       if (this.isRestarting) this.restart()
-      const uses = this.cipher.uses()
-      if (uses !== this.cipherUses) {
-        this.cipherUses = uses
-        await platformTurn()
-      } else if (!this.network.deliver() && !this.timeline.fireNext(this.timeline.now) && !this.instance.turns.areWaiting) {
-        return
-      }
-    }
+    } while (this.network.deliver() || this.timeline.fireNext(this.timeline.now) || this.instance.turns.areWaiting)
   }
 
   async pass(millis: number): Promise<void> {
     const until = this.timeline.now + millis
-    while (this.timeline.fireNext(until)) await this.settle()
+    while (this.timeline.fireNext(until)) await this.lightly()
     this.timeline.now = until
+    await this.settle()
   }
 
   async jump(millis: number): Promise<void> {
     this.timeline.now += millis
     const until = this.timeline.now
-    while (this.timeline.fireNext(until)) await this.settle()
+    while (this.timeline.fireNext(until)) await this.lightly()
+    await this.settle()
+  }
+
+  /** Whatever a timer brings about. Promises are waited for only where there may be some. */
+  private async lightly(): Promise<void> {
+    this.rest()
+    for (let hop = 0; hop < MICROTASKS && !this.instance.turns.areWaiting; hop++) await undefined
+    if (this.instance.turns.areWaiting || this.cipher.uses() !== this.cipherUses) await this.settle()
+    this.cipherUses = this.cipher.uses()
   }
 
   // What goes wrong for good reason.
