@@ -220,6 +220,8 @@ const make = Effect.gen(function* () {
         yield* log.warning(`${exchange.server} asked something, but ${bound}`)
         return unanswerable(`Nobody can be asked: ${bound}`)
       }
+      // The place is taken at once: others may ask before this question is put.
+      placeOf(exchange)
       const key = exchange.nextQuestion()
       const answer = Deferred.makeUnsafe<Answer>()
       exchange.questions.set(key, { frame: question, answer })

@@ -15,6 +15,8 @@ interface Entry {
   isConfigured: boolean
   version: number
   reload: "overlap" | "replace"
+  /** How it was to be reloaded when it last became what it is. */
+  became: "overlap" | "replace"
   readonly disabled: Set<string>
 }
 
@@ -49,6 +51,7 @@ export class Configured {
       isConfigured: server.isConfigured,
       version: 1,
       reload: server.reload,
+      became: server.reload,
       disabled: new Set()
     }))
   }
@@ -61,13 +64,17 @@ export class Configured {
     const entry = "server" in change ? this.entry(change.server) : undefined
     switch (change._tag) {
       case "Rebuild":
-        if (entry !== undefined) entry.version++
+        if (entry === undefined) return
+        entry.version++
+        entry.became = entry.reload
         return
       case "Filter":
         if (entry !== undefined) toggle(entry.disabled, change.tool)
         return
       case "Toggle":
-        if (entry !== undefined) entry.isConfigured = !entry.isConfigured
+        if (entry === undefined) return
+        entry.isConfigured = !entry.isConfigured
+        entry.became = entry.reload
         return
       case "Mode":
         if (entry !== undefined) entry.reload = entry.reload === "overlap" ? "replace" : "overlap"
@@ -92,8 +99,9 @@ export class Configured {
     return entry?.isConfigured === true ? String(entry.version) : undefined
   }
 
-  reload(server: string): "overlap" | "replace" | undefined {
-    return this.entry(server)?.reload
+  /** Was the change to what it is now to find nothing else of it running? */
+  isAlone(server: string): boolean {
+    return this.entry(server)?.became === "replace"
   }
 
   private server(entry: Entry): ServerConfig {

@@ -27,6 +27,8 @@ export interface Call {
   unwanted: number | undefined
   /** It said so too early to be sure that it was understood. */
   isDoubtful: boolean
+  /** Its session had not been used for as long as sessions last. */
+  isForgotten: boolean
   readonly replies: Array<Reply>
   outcome: Outcome | undefined
   ended: number | undefined
@@ -58,6 +60,7 @@ export class Ledger {
       begun: this.step(),
       unwanted: undefined,
       isDoubtful: false,
+      isForgotten: false,
       replies: [],
       outcome: undefined,
       ended: undefined
@@ -66,11 +69,15 @@ export class Ledger {
     return made
   }
 
-  /** Its client lets the proxy know that it wants it no more. */
-  giveUp(call: Call): void {
+  /** Its client lets the proxy know that it wants it no more; its request was sent at that step. */
+  giveUp(call: Call, sent: number): void {
     call.unwanted ??= this.step()
-    // What overtakes its call is heard by nobody, and so is what is said to a proxy that stops.
-    if (call.begun > this.restedAt || !this.isHeard()) call.isDoubtful = true
+    // What overtakes its request is heard by nobody, and so is what is said to a proxy that stops.
+    if (sent > this.restedAt || !this.isHeard()) call.isDoubtful = true
+  }
+
+  now(): number {
+    return this.step()
   }
 
   /** What was said since all was at rest may not have been heard. */

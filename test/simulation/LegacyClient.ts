@@ -110,7 +110,7 @@ export class LegacyClient implements Client {
   private noteStatus(status: number, session: string | undefined): void {
     if (status === 0 || session === undefined || session !== this.session) return
     const idle = this.world.now() - this.lastUsed
-    this.lastUsed = this.world.now()
+    if (status < 400) this.lastUsed = this.world.now()
     if (status !== 404) return
     if (idle < LEAST_IDLE) this.world.violate("sessions last", `${this.setup.name} was told that there is no such session`)
     this.session = undefined
@@ -120,7 +120,7 @@ export class LegacyClient implements Client {
     const { session } = this
     if (session === undefined) return
     this.connect({ method: "DELETE", headers: { "mcp-session-id": session } }, new Reading(() => {}), () => {})
-    for (const { call } of this.sent) if (call !== undefined) this.world.ledger.giveUp(call)
+    for (const { call } of this.sent) if (call !== undefined) this.world.ledger.giveUp(call, call.begun)
     this.session = undefined
     this.questions = []
   }
@@ -184,10 +184,9 @@ export class LegacyClient implements Client {
     this.noteStatus(reading.status, one.session)
     const { call } = one
     if (reading.status >= 400) {
-      const isForgotten = reading.status === 404 && one.session !== this.session
-      if (call !== undefined) {
-        this.world.ledger.end(call, isForgotten ? { _tag: "Cut" } : { _tag: "Refused", status: reading.status, message: "" })
-      }
+      if (call === undefined) return
+      call.isForgotten = reading.status === 404 && one.session !== this.session
+      this.world.ledger.end(call, { _tag: "Refused", status: reading.status, message: "" })
       return
     }
     if (one.lastEventId !== undefined && one.attempts < MAX_ATTEMPTS) {
@@ -249,7 +248,7 @@ export class LegacyClient implements Client {
   cancel(nth: number): void {
     const one = pick(this.open(), nth)
     if (one === undefined || one.session !== this.session) return
-    this.world.ledger.giveUp(one.call)
+    this.world.ledger.giveUp(one.call, one.call.begun)
     this.tell({ method: "notifications/cancelled", params: { requestId: one.id } })
   }
 

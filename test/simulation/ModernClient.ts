@@ -9,6 +9,8 @@ const META = "io.modelcontextprotocol"
 interface Sent {
   readonly id: number
   readonly call: Call | undefined
+  /** The step at which it was sent. */
+  readonly sent: number
   answers: number
   close: (() => void) | undefined
 }
@@ -66,7 +68,7 @@ export class ModernClient implements Client {
     one.close = undefined
     close?.()
     if (close === undefined || one.call === undefined || one.answers > 0) return
-    this.world.ledger.giveUp(one.call)
+    this.world.ledger.giveUp(one.call, one.sent)
     this.world.ledger.end(one.call, { _tag: "Left" })
   }
 
@@ -78,6 +80,7 @@ export class ModernClient implements Client {
     const one: Sent = {
       id: ++this.lastId,
       call: hearing.call,
+      sent: this.world.ledger.now(),
       answers: 0,
       close: undefined
     }

@@ -14,6 +14,7 @@ class Wire {
   readonly name: string
   readonly version: string
   isOpen = true
+  what = ""
   /** What to do when the client closes it. */
   onAbort: () => void = () => {}
   private hasHead = false
@@ -152,9 +153,9 @@ export class Site {
     this.network = network
   }
 
-  /** The exchanges that are open. */
-  get open(): number {
-    return [...this.wires].filter(({ isOpen }) => isOpen).length
+  /** The exchanges that are open, by what they are for. */
+  get open(): ReadonlyArray<string> {
+    return [...this.wires].filter(({ isOpen }) => isOpen).map(({ what }) => what)
   }
 
   /** Takes an exchange on. `cut` is told how to cut it off without a word, as when the client's process is gone. */
@@ -163,6 +164,7 @@ export class Site {
       const version = request.headers["x-version"] ?? ""
       const wire = new Wire(`${this.estate.setup.name} ${++this.numbers}`, version, this.network, sink, resume)
       this.wires.add(wire)
+      wire.what = `${request.method} ${request.body === undefined ? "" : Buffer.from(request.body).toString().slice(0, 200)}`
       const abort = (): void => {
         this.wires.delete(wire)
         wire.leave()
@@ -181,8 +183,11 @@ export class Site {
       if (this.estate.setup.era === "modern") wire.onAbort()
     }
     this.wires.clear()
-    if (this.estate.setup.isResumable) return
-    // Nobody will hear how these end, and so they are none of anybody's business any more.
+    if (!this.estate.setup.isResumable) this.abandon()
+  }
+
+  /** Nobody will hear how what it is working on ends, and so that is nobody's business any more. */
+  private abandon(): void {
     for (const execution of this.estate.open()) execution.isReachable = () => false
   }
 
@@ -213,6 +218,8 @@ export class Site {
       const id = request.headers["mcp-session-id"] ?? ""
       if (message?.method === "notifications/cancelled") this.sessions.get(id)?.speaker.heard(message)
       if (request.method === "DELETE") this.sessions.delete(id)
+      // A stream that is not taken up again is given up.
+      if (request.headers["last-event-id"] !== undefined) this.abandon()
       if (estate.isMissing) return wire.break("ECONNREFUSED", true)
       estate.busy--
       return wire.answer(503, "busy")

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as AccessPolicy from "../../src/access/AccessPolicy.ts"
 import * as Audit from "../../src/access/Audit.ts"
 import type { AuditRecord } from "../../src/domain/AuditRecord.ts"
@@ -65,6 +65,18 @@ const versionOf = ({ id, transport }: ServerConfig): string => {
 /** Strong enough to be taken as it is. */
 const ROOT_KEY = "0123456789abcdef".repeat(4)
 
+/** A process that is over starts no others. */
+const unless = (isOver: () => boolean, spawner: Layer.Layer<ChildProcessSpawner>): Layer.Layer<ChildProcessSpawner> =>
+  Layer.effect(
+    ChildProcessSpawner,
+    Effect.map(ChildProcessSpawner, (inner) =>
+      ChildProcessSpawner.of({
+        ...inner,
+        spawn: (command) => Effect.suspend(() => (isOver() ? Effect.never : inner.spawn(command)))
+      })
+    )
+  ).pipe(Layer.provide(spawner))
+
 const PRINCIPALS = PEOPLE.map((_, index) => person(emailOf(index)))
 
 /** After so many turns of promises it is seen whether something is enciphered. */
@@ -103,6 +115,7 @@ export class World {
   private isRestarting = false
   /** The step at which names or permissions changed last. */
   private changedAt = -1
+  private readonly disturbedAt = new Map<string, number>()
   private coming: GatewayConfig["servers"] = []
   private readonly onEnd: (world: World, call: Call) => void
 
@@ -124,7 +137,7 @@ export class World {
     this.configured = new Configured(setup)
     this.estates = new Map(setup.servers.map((server) => [server.name, new Estate(server, this.timeline)]))
     for (const [name, estate] of this.estates) {
-      estate.onCrash = () => this.excuseAll("server", ({ server }) => server === name)
+      estate.onCrash = () => this.disturb(name)
     }
     this.sites = new Map([...this.estates].map(([name, estate]) => [name, new Site(estate, this.network)]))
     const programs = [...this.estates].map(([name, estate]) => [name, this.program(estate)] as const)
@@ -203,7 +216,8 @@ export class World {
     this.cuts = new Set()
     const { cuts, mutant } = this
     const { setup } = this.schedule
-    const spawner = this.processes.layer
+    let isOver = (): boolean => false
+    const spawner = unless(() => isOver(), this.processes.layer)
     const instance = new Instance({
       config: this.configured.config(),
       lasting: this.lasting,
@@ -211,6 +225,7 @@ export class World {
       spawner: mutant?.spawner?.(spawner) ?? spawner,
       agent: {
         exchange: (request, sink) => {
+          if (isOver()) return Effect.never
           const site = this.sites.get(request.url.hostname.replace(/\.example$/u, ""))
           if (site === undefined) return Effect.die(new Error(`there is nobody at ${request.url.href}`))
           return site.exchange(request, sink, (abort) => cuts.add(abort))
@@ -222,6 +237,7 @@ export class World {
       fleet: (inner) => oversight.over(mutant?.fleet?.(inner) ?? inner),
       gateway: (inner) => mutant?.gateway?.(inner) ?? inner
     })
+    isOver = () => instance.isOver
     return [instance, oversight]
   }
 
@@ -439,6 +455,8 @@ export class World {
   isSound(server: string): boolean {
     const estate = this.estates.get(server)
     if (estate === undefined || !this.isUp) return false
+    // What has just happened to it need not have been noticed yet.
+    if ((this.disturbedAt.get(server) ?? -1) > this.ledger.restedAt) return false
     if (estate.isMute || estate.isMissing || estate.slowness > 0 || estate.busy > 0) return false
     const wanted = this.configured.config().servers.find(({ id }) => id === server)
     const shared = this.instance.get(Fleet).shared(ServerId.make(server))
@@ -460,6 +478,12 @@ export class World {
   /** Every call that is under way is excused, or every one that meets a condition. */
   excuseAll(excuse: Excuse, which: (call: Call) => boolean = () => true): void {
     for (const call of this.ledger.all()) if (call.outcome === undefined && which(call)) this.excuse(call, excuse)
+  }
+
+  /** Something happens to a server that its calls need not survive. */
+  disturb(server: string): void {
+    this.disturbedAt.set(server, this.step)
+    this.excuseAll("server", (call) => call.server === server)
   }
 
   /** Calls to servers that are not sound are excused. */

@@ -33,7 +33,7 @@ const replacedAlone: Invariant = ({ configured, processes }) => {
     running.set(command, versions.add(String(env["VERSION"])))
   }
   for (const [command, versions] of running) {
-    if (versions.size > 1 && configured.reload(command) === "replace") {
+    if (versions.size > 1 && configured.isAlone(command)) {
       return `${command} runs as versions ${[...versions].join(" and ")} at once`
     }
   }
@@ -96,7 +96,8 @@ export const atEnd = (world: World): void => {
     }
     const wrong = running.find(({ env }) => env["VERSION"] !== version)
     if (wrong !== undefined) world.violate("nothing is left", `${name} runs as version ${String(wrong.env["VERSION"])}, not ${version}`)
-    left(`exchanges with ${name} are open`, (world.sites.get(name)?.open ?? 0) - 1)
+    const open = world.sites.get(name)?.open ?? []
+    if (open.length > 1) world.violate("nothing is left", `exchanges with ${name} are open: ${open.join(", ")}`)
   }
 }
 
@@ -107,5 +108,7 @@ export const afterwards = ({ instance, processes, sites, violate }: World): void
   if (instance.clock.sleeping > 0) violate("nothing is left", `${instance.clock.sleeping} timers of a proxy that has ended`)
   const running = processes.running().length
   if (running > 0) violate("nothing is left", `${running} processes of a proxy that has ended`)
-  for (const [name, site] of sites) if (site.open > 0) violate("nothing is left", `${site.open} exchanges with ${name}`)
+  for (const [name, { open }] of sites) {
+    if (open.length > 0) violate("nothing is left", `exchanges with ${name} are open: ${open.join(", ")}`)
+  }
 }

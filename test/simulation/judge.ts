@@ -59,6 +59,8 @@ const errorFault = (world: World, { begun, call, has }: Facts, code: number, mes
     case 1499:
       return maybe(call.unwanted !== undefined || has("gateway"))
     case 1502:
+      // What was said on a stream is kept for a while only.
+      if (message.includes("too much time has passed")) return maybe(has("time", "gateway"))
       if (message.startsWith("Outcome unknown")) return maybe(plan._tag === "Crash" || has("server", "gateway"))
       return untouched(has("server"))
     case 1503:
@@ -78,7 +80,7 @@ const fault = (world: World, facts: Facts, outcome: Outcome): string | undefined
     case "Error":
       return errorFault(world, facts, outcome.code, outcome.message)
     case "Refused":
-      return has("gateway", "session") ? undefined : "was turned away for no reason"
+      return has("gateway", "session") || call.isForgotten ? undefined : "was turned away for no reason"
     case "Cut":
       return has("gateway", "session") || call.unwanted !== undefined ? undefined : "was cut off for no reason"
     case "Left":

@@ -63,7 +63,7 @@ const act = (world: World, event: Event): void => {
       return answer?.()
     }
     case "Exit": {
-      world.excuseAll("server", (call) => call.server === event.server)
+      world.disturb(event.server)
       site?.reset()
       const running = world.processes.running().filter(({ command }) => command === event.server)
       return pick(running, event.nth)?.exit(1)
@@ -79,6 +79,7 @@ const act = (world: World, event: Event): void => {
     case "Relist":
       return estate?.relist()
     case "Expire":
+      // Where nobody need notice, nobody may: only what is in flight is excused.
       world.excuseAll("server", (call) => call.server === event.server)
       return site?.expire()
     case "Busy":
@@ -94,8 +95,10 @@ const act = (world: World, event: Event): void => {
       return world.stop()
     case "Kill":
       return world.kill()
-    case "Pass":
     case "Jump":
+      if (event.millis > 10 * MINUTE) world.excuseAll("time")
+      return undefined
+    case "Pass":
       return undefined
   }
 }

@@ -218,8 +218,8 @@ export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, ru
         Layer.mergeAll(
           Layer.succeed(AccessPolicy.AccessPolicy, policy.service),
           Audit.layerMemory(records),
-          // The same for all of them, so that one gateway is the next process of another.
-          RootKey.layerText(Redacted.make("5".repeat(64))),
+          // The same for all of them, so that one gateway is the next process of another; strong, so that none stretches it.
+          RootKey.layerText(Redacted.make("0123456789abcdef".repeat(4))),
           Store.layerMemory,
           Draining.layer
         )
