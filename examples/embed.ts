@@ -31,7 +31,8 @@ import {
   RootKey,
   Routes,
   ServerId,
-  Store
+  Store,
+  Vital
 } from "mcp-proxy-server"
 import { createServer } from "node:http"
 
@@ -55,6 +56,7 @@ const config: GatewayConfig = {
   naming: "auto",
   pageSize: 1000,
   maxLanes: undefined,
+  maxLanesPerUser: undefined,
   laneIdle: Duration.minutes(15)
 }
 
@@ -113,4 +115,5 @@ const program = Effect.gen(function* () {
   yield* Console.log(`POST /ai/mcp tools/list: ${result.tools.map(({ name }) => name).join(", ")}`)
 })
 
-program.pipe(Effect.provide(Layer.merge(App, FetchHttpClient.layer)), NodeRuntime.runMain)
+// Should a part of the gateway die for good, the program fails with it, and may make of that what it likes.
+program.pipe(Effect.provide(Layer.merge(App, FetchHttpClient.layer)), Vital.untilLost, NodeRuntime.runMain)

@@ -1,12 +1,11 @@
-/** Fills the tables of docs/configuration.md from the sources; with --check, compares. */
+/** Fills the tables of the documents from the sources; with --check, compares. */
 import { readFileSync } from "node:fs"
+import { families } from "../src/cli/AllMetrics.ts"
 import { groups } from "../src/cli/AllSettings.ts"
 import { KNOWN_KEYS, type Treatment } from "../src/config/KnownKeys.ts"
 import * as JsonSchema from "../src/config/JsonSchema.ts"
 import { settle } from "./generated.ts"
 import { isMain } from "./isMain.ts"
-
-const PATH = "docs/configuration.md"
 
 const cell = (text: string): string => text.replaceAll("|", "\\|")
 
@@ -69,21 +68,37 @@ const knownKeys = (): string =>
     })
   )
 
-const SECTIONS: Readonly<Record<string, () => string>> = {
-  settings,
-  server: () => keys("Server"),
-  gateway: () => keys("Gateway"),
-  "known keys": knownKeys
+const metrics = (): string =>
+  table(
+    ["metric", "type", "labels", "meaning"],
+    families.map(({ help, labels, name, type }) => [code(name), type, labels.map(code).join(", "), help])
+  )
+
+type Sections = Readonly<Record<string, () => string>>
+
+/** By document. */
+const DOCUMENTS: Readonly<Record<string, Sections>> = {
+  "docs/configuration.md": {
+    settings,
+    server: () => keys("Server"),
+    gateway: () => keys("Gateway"),
+    "known keys": knownKeys
+  },
+  "docs/observability.md": { metrics }
 }
 
 /** The document with every marked section as the sources have it. */
-export const filled = (document: string): string =>
-  Object.entries(SECTIONS).reduce((text, [name, make]) => {
+const filled = (path: string, document: string, sections: Sections): string =>
+  Object.entries(sections).reduce((text, [name, make]) => {
     const [begin, end] = [`<!-- begin: ${name} -->`, `<!-- end: ${name} -->`]
     const from = text.indexOf(begin)
     const to = text.indexOf(end)
-    if (from < 0 || to < from) throw new Error(`${PATH} has no section "${name}"`)
+    if (from < 0 || to < from) throw new Error(`${path} has no section "${name}"`)
     return `${text.slice(0, from + begin.length)}\n\n${make()}\n\n${text.slice(to)}`
   }, document)
 
-if (isMain(import.meta)) settle(PATH, filled(readFileSync(PATH, "utf8")), "npm run docs")
+if (isMain(import.meta)) {
+  for (const [path, sections] of Object.entries(DOCUMENTS)) {
+    settle(path, filled(path, readFileSync(path, "utf8"), sections), "npm run docs")
+  }
+}

@@ -21,10 +21,16 @@ const HEADINGS: Readonly<Record<keyof typeof groups, string>> = {
   audit: "Who did what",
   gateway: "Gateway",
   parking: "Calls that wait for answers",
+  rate: "How often one owner may ask",
+  calls: "Calls of one owner",
+  sessions: "Sessions in memory",
+  streams: "Event streams",
+  bounds: "Sizes",
   upstream: "Upstream servers",
   fleet: "Changed configurations",
   storage: "State",
-  log: "Log"
+  log: "Log",
+  otel: "OpenTelemetry"
 }
 
 /** A text as comment lines. */

@@ -24,6 +24,8 @@ export * as Permissions from "./domain/Permissions.ts"
 export type { AccessRules } from "./domain/AccessRules.ts"
 /** The one secret, and what is sealed with it. */
 export { RootKey } from "./keys/RootKey.ts"
+/** What should live for ever in here, and what becomes of a program of which a part does not: `Vital.untilLost`. */
+export * as Vital from "./observability/Vital.ts"
 /** Small durable state: the service, and its layers in memory and on SQLite. */
 export * as Store from "./storage/Store.ts"
 export * as SqliteStore from "./storage/SqliteStore.ts"
@@ -31,6 +33,7 @@ export * as SqliteStore from "./storage/SqliteStore.ts"
 export { type Peer, Upstream, type UpstreamError, type UpstreamEvent, type UpstreamState } from "./upstream/Upstream.ts"
 /** What the servers were found to speak; over a `Store`. */
 export { EraVerdicts } from "./upstream/EraVerdicts.ts"
+export { Restraint } from "./upstream/Restraint.ts"
 export * as Supervisor from "./upstream/Supervisor.ts"
 export { HttpAgent } from "./upstream/HttpAgent.ts"
 export { Reaper } from "./upstream/Reaper.ts"
@@ -41,7 +44,12 @@ export * as Catalog from "./fleet/Catalog.ts"
 export * as Gateway from "./gateway/Gateway.ts"
 export { Behaviour } from "./gateway/Behaviour.ts"
 export { Proxy } from "./gateway/Proxy.ts"
-export { Sessions } from "./gateway/Sessions.ts"
+export { SessionBounds, Sessions } from "./gateway/Sessions.ts"
+/** How much there may be of anything: references with defaults, in place of which others may be provided. */
+export * as Bounds from "./upstream/Bounds.ts"
+export { ByteBudget } from "./domain/ByteBudget.ts"
+export { PerOwner } from "./gateway/Limits.ts"
+export { StreamBounds } from "./gateway/EventLog.ts"
 /** Sign-in: who is calling, who says so, and the authorization server between them. */
 export { Gatekeeper } from "./auth/Gatekeeper.ts"
 export {
@@ -57,4 +65,8 @@ export * as SignInServices from "./auth/SignInServices.ts"
 /** The HTTP side. */
 export { Address, type AddressOptions } from "./http/Address.ts"
 export { Draining } from "./http/Draining.ts"
+export { Rate } from "./http/OwnerRate.ts"
+export * as SlowReaders from "./http/SlowReaders.ts"
 export * as Routes from "./http/Routes.ts"
+/** What is measured, for `/metrics` and Effect's exporters: provide `Metrics.layer` to the gateway and its routes. */
+export * as Metrics from "./observability/Metrics.ts"

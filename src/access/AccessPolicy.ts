@@ -13,6 +13,7 @@ import type * as Permissions from "../domain/Permissions.ts"
 import type { Principal } from "../domain/Principal.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { Values } from "../settings/Settings.ts"
 import type { settings } from "./AccessSettings.ts"
 import * as Summary from "./Summary.ts"
@@ -155,7 +156,7 @@ export const layer = (
     Effect.gen(function* () {
       const { rules, source, text } = yield* UsersSource.load(values, dataDirectory)
       const current = yield* SubscriptionRef.make(policy(1, rules, source.path))
-      yield* Effect.forkScoped(follow(values, source.path, text, current))
+      yield* Vital.fork(`Following ${source.path}`, follow(values, source.path, text, current))
       return service(current)
     })
   )

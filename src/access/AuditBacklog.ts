@@ -41,10 +41,16 @@ export class Backlog {
   private number = 1
   private size = 0
   private dropped = 0
+  private all = 0
 
   /** Records that are not on disk, a note of lost ones among them. */
   get waiting(): number {
     return this.records.length + (this.gap === undefined ? 0 : 1)
+  }
+
+  /** Records that it was given since the start, those that found no room among them. */
+  get given(): number {
+    return this.all
   }
 
   /** Records that found no room, since the start. */
@@ -54,6 +60,7 @@ export class Backlog {
 
   /** Takes a record, or counts it as lost; `now` in epoch milliseconds. */
   add(record: AuditRecord, now: number): void {
+    this.all++
     if (this.records.length >= Backlog.CAPACITY) {
       this.dropped++
       this.gap ??= { lost: 0, from: now, to: now }

@@ -10,9 +10,12 @@ import { randomUUID } from "node:crypto"
 import type { AuditRecord } from "../domain/AuditRecord.ts"
 import { masking } from "../domain/Masking.ts"
 import { logger } from "../observability/Logging.ts"
+import { expose } from "../observability/Metrics.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { Values } from "../settings/Settings.ts"
 import { Audit } from "./Audit.ts"
 import { Backlog } from "./AuditBacklog.ts"
+import * as AuditMetrics from "./AuditMetrics.ts"
 import type { settings } from "./AuditSettings.ts"
 import { AuditThread, type Thread } from "./AuditThread.ts"
 import type { Reply } from "./AuditWorker.ts"
@@ -50,6 +53,9 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
   const file = Option.getOrUndefined(settings.path)
   const place = { run: randomUUID(), database, file }
   const backlog = new Backlog()
+  yield* expose(AuditMetrics.families.records, () => backlog.given)
+  yield* expose(AuditMetrics.families.waiting, () => backlog.waiting)
+  yield* expose(AuditMetrics.families.lost, () => backlog.lost)
   const arrived = Latch.makeUnsafe(false)
   const ending = Latch.makeUnsafe(false)
   const empty = Latch.makeUnsafe(true)
@@ -122,9 +128,9 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
     Effect.ignore
   )
 
-  yield* life.pipe(
-    Effect.repeat(Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("30 seconds")])),
-    Effect.forkScoped
+  yield* Vital.fork(
+    "Writing the audit trail",
+    Effect.repeat(life, Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("30 seconds")]))
   )
   yield* Effect.addFinalizer(() =>
     ending.open.pipe(

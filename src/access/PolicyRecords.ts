@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import * as Vital from "../observability/Vital.ts"
 import { AccessPolicy } from "./AccessPolicy.ts"
 import { Audit } from "./Audit.ts"
 
@@ -10,11 +11,13 @@ export const layer: Layer.Layer<never, never, AccessPolicy | Audit> = Layer.effe
   Effect.gen(function* () {
     const audit = yield* Audit
     const policy = yield* AccessPolicy
-    yield* policy.changes.pipe(
-      // The one in force at the start is no change.
-      Stream.drop(1),
-      Stream.runForEach(({ summary }) => audit.record({ kind: "policy", outcome: "ok", detail: summary.text })),
-      Effect.forkScoped
-    )
+    // The one in force at the start is no change.
+    let last = policy.version()
+    const follow = Stream.runForEach(policy.changes, ({ summary, version }) => {
+      if (version === last) return Effect.void
+      last = version
+      return audit.record({ kind: "policy", outcome: "ok", detail: summary.text })
+    })
+    yield* Vital.fork("Recording changes of the policy", follow)
   })
 )

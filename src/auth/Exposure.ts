@@ -43,6 +43,8 @@ export interface Wanted {
   readonly baseUrl: Option.Option<string>
   readonly pathPrefix: string
   readonly port: number
+  /** The address of a socket that was handed over, which counts in place of host and port; a Unix socket has no port. */
+  readonly handed: { readonly host: string; readonly port: number | undefined } | undefined
   readonly isLoopback: (host: string) => boolean
   readonly providers: Values<typeof ProviderSettings.settings>
   readonly keys: Values<typeof KeySource.settings>
@@ -106,8 +108,12 @@ const samePath = ({ baseUrl, pathPrefix }: Wanted): ReadonlyArray<string> =>
       ]
     : []
 
-const openWithoutSignIn = (host: string, what: string): string =>
-  `MCP_HOST=${host} lets others reach a proxy that has ${what}. Leave MCP_HOST unset, or, in a container or where whoever reaches it may use every tool, set MCP_ALLOW_INSECURE=true.`
+const openWithoutSignIn = (host: string, what: string, isHanded: boolean): string => {
+  const [cause, remedy] = isHanded
+    ? [`The socket that was handed over, on ${host},`, "Have it listen on 127.0.0.1 (ListenStream=)"]
+    : [`MCP_HOST=${host}`, "Leave MCP_HOST unset"]
+  return `${cause} lets others reach a proxy that has ${what}. ${remedy}, or, in a container or where whoever reaches it may use every tool, set MCP_ALLOW_INSECURE=true.`
+}
 
 const lifetimes = ({ accessTokenTtl, refreshTokenTtl }: Values<typeof settings>): ReadonlyArray<string> => [
   ...(Duration.isLessThan(accessTokenTtl, Duration.seconds(1))
@@ -124,6 +130,14 @@ const unused = (chosen: string, wanted: Wanted): ReadonlyArray<string> =>
       `Not used: ${variables}, for MCP_AUTH_PROVIDER is ${chosen}. Unset them, or set MCP_AUTH_PROVIDER=${name}.`
   )
 
+const localUrl = ({ handed, port }: Wanted): string => {
+  const known = handed === undefined ? port : handed.port
+  return known === undefined ? "http://localhost" : `http://localhost:${known}`
+}
+
+const hostOf = ({ handed, host }: Wanted, fallback: string): string =>
+  handed === undefined ? Option.getOrElse(host, () => fallback) : handed.host
+
 /** `none` and `demo`: whoever reaches the proxy may use it. */
 const withoutProof = (
   chosen: "none" | "demo",
@@ -134,11 +148,11 @@ const withoutProof = (
     chosen === "none"
       ? "no sign-in (MCP_AUTH_PROVIDER=none)"
       : "a sign-in that asks for no proof (MCP_AUTH_PROVIDER=demo)"
-  const host = Option.getOrElse(wanted.host, () => "127.0.0.1")
+  const host = hostOf(wanted, "127.0.0.1")
   const isOpen = !wanted.isLoopback(host)
   const keys = KeySource.choose(wanted.keys, Option.none())
   const problems = [
-    ...(isOpen && !values.allowInsecure ? [openWithoutSignIn(host, what)] : []),
+    ...(isOpen && !values.allowInsecure ? [openWithoutSignIn(host, what, wanted.handed !== undefined)] : []),
     ...samePath(wanted),
     ...(chosen === "demo" ? lifetimes(values) : []),
     ...(Result.isFailure(keys) ? [keys.failure] : [])
@@ -147,7 +161,7 @@ const withoutProof = (
   const head = chosen === "none" ? "No sign-in" : "Sign-in asks for no proof, so anyone can be anybody"
   return Result.succeed({
     host,
-    baseUrl: Option.getOrElse(wanted.baseUrl, () => `http://localhost:${wanted.port}`),
+    baseUrl: Option.getOrElse(wanted.baseUrl, () => localUrl(wanted)),
     mode: chosen === "none" ? { _tag: "None" } : { _tag: "SignIn", provider: { _tag: "Demo" } },
     keys: keys.success,
     warnings: [
@@ -184,7 +198,7 @@ const withProvider = (
   const baseUrl = wanted.baseUrl.value
   const isLocal = wanted.isLoopback(new URL(baseUrl).hostname)
   return Result.succeed({
-    host: Option.getOrElse(wanted.host, () => "0.0.0.0"),
+    host: hostOf(wanted, "0.0.0.0"),
     baseUrl,
     mode: { _tag: "SignIn", provider: provider.success },
     keys: keys.success,

@@ -2,8 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import type { Principal } from "../domain/Principal.ts"
 import { Listens } from "../gateway/Listens.ts"
 import { Sessions } from "../gateway/Sessions.ts"
+import * as Vital from "../observability/Vital.ts"
 import { Revocations } from "./server/Revocations.ts"
 
 /** Runs for as long as sign-in does. */
@@ -12,14 +14,18 @@ export const layer: Layer.Layer<never, never, Revocations | Listens | Sessions> 
     const revocations = yield* Revocations
     const sessions = yield* Sessions
     const listens = yield* Listens
-    const end = (grantId: string): Effect.Effect<void> =>
-      Effect.sync(() => {
-        listens.end(({ caller }) => caller.principal.grantId === grantId)
-        for (const { caller, standingStreams } of sessions.all()) {
-          if (caller.principal.grantId !== grantId) continue
-          for (const stream of standingStreams) stream.finish()
-        }
-      })
-    yield* Effect.forkScoped(Stream.runForEach(revocations.revoked, end))
+    const isRevoked = ({ grantId }: Principal): boolean => grantId !== undefined && revocations.isRevoked(grantId)
+    const end = Effect.sync(() => {
+      listens.end(({ caller }) => isRevoked(caller.principal))
+      for (const { caller, standingStreams } of sessions.all()) {
+        if (isRevoked(caller.principal)) for (const stream of standingStreams) stream.finish()
+      }
+    })
+    // What was taken back while it was not looked for is found at the beginning.
+    const hints = Stream.merge(Stream.make(""), revocations.revoked)
+    yield* Vital.fork(
+      "Ending the streams of revoked grants",
+      Stream.runForEach(hints, () => end)
+    )
   })
 )

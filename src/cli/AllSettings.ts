@@ -8,12 +8,18 @@ import * as ProviderSettings from "../auth/ProviderSettings.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import * as FleetSettings from "../fleet/FleetSettings.ts"
 import * as Behaviour from "../gateway/Behaviour.ts"
+import * as EventLog from "../gateway/EventLog.ts"
+import * as Limits from "../gateway/Limits.ts"
 import * as Parking from "../gateway/Parking.ts"
+import * as Sessions from "../gateway/Sessions.ts"
 import * as HttpSettings from "../http/HttpSettings.ts"
+import * as OwnerRate from "../http/OwnerRate.ts"
 import * as KeySource from "../keys/KeySource.ts"
 import * as Logging from "../observability/Logging.ts"
+import * as OtelSettings from "../observability/OtelSettings.ts"
 import * as Settings from "../settings/Settings.ts"
 import * as DataDirectory from "../storage/DataDirectory.ts"
+import * as Bounds from "../upstream/Bounds.ts"
 import * as RestartPolicy from "../upstream/RestartPolicy.ts"
 
 /** By room, in the order in which they are documented. */
@@ -28,10 +34,16 @@ export const groups = {
   audit: AuditSettings.settings,
   gateway: Behaviour.settings,
   parking: Parking.settings,
+  rate: OwnerRate.settings,
+  calls: Limits.settings,
+  sessions: Sessions.settings,
+  streams: EventLog.settings,
+  bounds: Bounds.settings,
   upstream: RestartPolicy.settings,
   fleet: FleetSettings.settings,
   storage: DataDirectory.settings,
-  log: Logging.settings
+  log: Logging.settings,
+  otel: OtelSettings.settings
 }
 
 /** What they are called. */

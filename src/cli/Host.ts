@@ -7,19 +7,41 @@ import * as Path from "effect/Path"
 import * as AccessPolicy from "../access/AccessPolicy.ts"
 import * as Audit from "../access/Audit.ts"
 import * as AuditTrail from "../access/AuditTrail.ts"
+import * as Outgoing from "../auth/providers/Outgoing.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
+import { ByteBudget } from "../domain/ByteBudget.ts"
 import { Drain } from "../fleet/FleetSettings.ts"
 import { Behaviour } from "../gateway/Behaviour.ts"
+import { StreamBounds } from "../gateway/EventLog.ts"
+import * as Limits from "../gateway/Limits.ts"
 import * as Parking from "../gateway/Parking.ts"
+import { SessionBounds } from "../gateway/Sessions.ts"
+import { Rate } from "../http/OwnerRate.ts"
 import * as KeySource from "../keys/KeySource.ts"
 import { RootKey } from "../keys/RootKey.ts"
+import * as Metrics from "../observability/Metrics.ts"
+import * as ProcessMetrics from "../observability/ProcessMetrics.ts"
+import * as Telemetry from "../observability/Telemetry.ts"
 import { DataDirectory, type DataDirectoryError } from "../storage/DataDirectory.ts"
 import * as SqliteStore from "../storage/SqliteStore.ts"
 import * as Store from "../storage/Store.ts"
+import { Buffers, MaxMessage } from "../upstream/Bounds.ts"
 import { HttpAgent } from "../upstream/HttpAgent.ts"
 import { Reaper } from "../upstream/Reaper.ts"
 import * as Supervisor from "../upstream/Supervisor.ts"
 import type { AllSettings } from "./AllSettings.ts"
+
+/** How much there may be of anything. */
+export const bounds = ({ bounds, calls, parking, rate, sessions, streams }: AllSettings) =>
+  Layer.mergeAll(
+    Layer.succeed(MaxMessage, bounds.maxMessage),
+    Layer.sync(Buffers, () => new ByteBudget(bounds.bufferBytes)),
+    Layer.succeed(Limits.PerOwner, calls),
+    Layer.succeed(SessionBounds, sessions),
+    Layer.succeed(StreamBounds, streams),
+    Layer.succeed(Parking.Bounds, parking),
+    Layer.succeed(Rate, rate)
+  )
 
 /** How upstream servers are run; `listWait` is how long a first list waits for them. */
 export const platform = (settings: AllSettings, listWait: Duration.Duration) =>
@@ -28,9 +50,8 @@ export const platform = (settings: AllSettings, listWait: Duration.Duration) =>
     Reaper.layer,
     Layer.succeed(Supervisor.Defaults, { restartDelay: settings.upstream.restartDelay }),
     Layer.succeed(Behaviour, { listWait }),
-    Layer.succeed(Parking.Bounds, settings.parking),
     Layer.succeed(Drain, settings.fleet.drain)
-  ).pipe(Layer.provideMerge(NodeServices.layer))
+  ).pipe(Layer.provideMerge(bounds(settings)), Layer.provideMerge(NodeServices.layer))
 
 /** State in the data directory, and keys: there too, unless the settings have them from elsewhere. */
 export const durable = (settings: AllSettings, keys: KeySource.KeySource) =>
@@ -56,6 +77,12 @@ export const audit = (settings: AllSettings): Layer.Layer<Audit.Audit, DataDirec
         )
       ).pipe(Layer.provide(DataDirectory.layer(settings.storage.dataDirectory)), Layer.provide(NodeServices.layer))
     : Audit.layerNone
+
+/** What is seen from outside of all that runs within; telemetry is delivered to its end once that has ended. */
+export const observed = ({ log, otel }: AllSettings) =>
+  Layer.merge(ProcessMetrics.layer, Telemetry.layer({ settings: otel, log, client: Outgoing.layer })).pipe(
+    Layer.provideMerge(Metrics.layer)
+  )
 
 /** Keys and state that end with the process, for commands that serve nobody. */
 export const ephemeral = Layer.merge(RootKey.layerRandom, Store.layerMemory)

@@ -82,11 +82,12 @@ const connect = Effect.gen(function* () {
     const channel = new ReplyChannel({
       logs: streams,
       session: session.key,
+      owner: session.owner,
       request: String(id),
       revision: session.caller.revision,
       acceptsStream: true
     })
-    yield* proxy.accept(new SessionExchange(session, body, channel))
+    yield* proxy.accept(new SessionExchange(session, body, channel, {}))
     const reply = yield* channel.reply
     const answer = yield* Deferred.make<Message>()
     const take = (message: Message) =>

@@ -16,7 +16,9 @@ export const stderr: Sink = sink(process.stderr)
 
 /** From now on, whoever reads our output may stop reading, as `head` does: the rest is for nobody, and no error. */
 export const mayBeClosed = (): void => {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error
-  })
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error
+    })
+  }
 }

@@ -114,7 +114,7 @@ const attempt = Effect.fnUntraced(function* ({ afterwards, provider, settings }:
     keys: KeySource.file,
     provider: provider(address),
     access: AccessPolicy.layerEveryone,
-    waitForPort: false,
+    place: { _tag: "Address", host: address.host, port, wait: false },
     afterwards: afterwards(address, settings)
   })
 })

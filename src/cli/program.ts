@@ -12,6 +12,7 @@ import * as Settings from "../settings/Settings.ts"
 import { root } from "./root.ts"
 import { untilToldOtherwise } from "./signals.ts"
 import * as Terminal from "./Terminal.ts"
+import * as Uncaught from "./Uncaught.ts"
 
 /** What a failure is to a person: its message; a defect's trace, for it is ours. */
 const complain = (cause: Cause.Cause<unknown>) =>
@@ -38,6 +39,7 @@ const isShowHelp = (error: unknown): boolean =>
 /** Runs a program as the whole of this process. */
 export const run = <E>(program: Effect.Effect<void, E, Layer.Success<typeof platform>>): void =>
   program.pipe(
+    Uncaught.guard,
     Effect.tapCause((cause) => (isReported(cause) ? Effect.void : complain(cause))),
     untilToldOtherwise,
     Effect.provide(platform),

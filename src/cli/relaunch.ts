@@ -39,14 +39,29 @@ const findPlatform = (): string | undefined => {
   return undefined
 }
 
+/** The processes that others take for this program: itself, and the wrapper that runs it, if there is one. */
+export const processes = (): ReadonlyArray<number> =>
+  // Set by ourselves: no setting.
+  // @effect-diagnostics-next-line processEnv:off
+  process.env[WRAPPER_VARIABLE] === undefined ? [process.pid] : [process.pid, process.ppid]
+
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"] as const
+
+/** The sockets that are handed over to us (sd_listen_fds(3)), for the program: the same descriptors. No more than anyone has. */
+const handedOver = (): ReadonlyArray<number> => {
+  const { LISTEN_FDS, LISTEN_PID } = process.env
+  const count = LISTEN_PID === String(process.pid) ? Number(LISTEN_FDS) : 0
+  return Array.from({ length: count > 0 && count <= 16 ? count : 0 }, (_, index) => 3 + index)
+}
 
 const run = (node: string, args: ReadonlyArray<string>): void => {
   const script = process.argv[1] ?? fileURLToPath(import.meta.url)
+  const sockets = handedOver()
+  const pipe = 3 + sockets.length
   const child = spawn(node, [...process.execArgv, script, ...args], {
-    // The fourth descriptor ends with us, however we end: by SIGKILL, too.
-    stdio: ["inherit", "inherit", "inherit", "pipe"],
-    env: { ...process.env, [WRAPPER_VARIABLE]: "3" }
+    // The last descriptor ends with us, however we end: by SIGKILL, too.
+    stdio: ["inherit", "inherit", "inherit", ...sockets, "pipe"],
+    env: { ...process.env, [WRAPPER_VARIABLE]: String(pipe) }
   })
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal))
   child.on("error", (error) => {
@@ -55,7 +70,8 @@ const run = (node: string, args: ReadonlyArray<string>): void => {
   })
   child.on("exit", (code, signal) => {
     process.exitCode = signal === null ? (code ?? 1) : 128 + constants.signals[signal]
-    child.stdio[3]?.destroy()
+    const ending = child.stdio[pipe]
+    if (ending !== null && ending !== undefined) ending.destroy()
   })
 }
 

@@ -1,4 +1,5 @@
 /** `serve`: run the proxy until it is told to stop. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -29,15 +30,21 @@ import * as ClientLines from "../http/ClientLines.ts"
 import { Draining } from "../http/Draining.ts"
 import { isLoopback } from "../http/Guard.ts"
 import * as Listener from "../http/Listener.ts"
+import * as SocketActivation from "../http/SocketActivation.ts"
 import type { KeySource } from "../keys/KeySource.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 import { DESCRIPTION } from "../observability/Version.ts"
 import * as Remnants from "../settings/Remnants.ts"
 import { SettingsError } from "../settings/Settings.ts"
+import * as Bounds from "../upstream/Bounds.ts"
 import * as AllSettings from "./AllSettings.ts"
 import * as Host from "./Host.ts"
+import { processes } from "./relaunch.ts"
 import * as Served from "./Served.ts"
 import { hangups } from "./signals.ts"
+import * as Terminal from "./Terminal.ts"
+import * as Uncaught from "./Uncaught.ts"
 
 const log = logger("main")
 
@@ -62,9 +69,13 @@ const summarize = Effect.gen(function* () {
   yield* log.info(`${ready.length} of ${states.length} servers are ready, with ${tools} tools`)
 })
 
-const announce = Effect.fnUntraced(function* (address: AddressOptions) {
+const announce = Effect.fnUntraced(function* (address: AddressOptions, place: Listener.Place) {
   const url = endpointUrl(address)
-  yield* log.info(`MCP Proxy Server ${DESCRIPTION} serves ${url} (listening on ${address.host}:${address.port})`)
+  const where = place._tag === "Address" ? `${place.host}:${place.port}` : SocketActivation.show(place.socket)
+  yield* log.info(`MCP Proxy Server ${DESCRIPTION} serves ${url} (listening on ${where})`)
+  if (place._tag === "Handed") {
+    yield* log.info("The socket was handed over (LISTEN_FDS), so MCP_HOST and MCP_PORT are not used")
+  }
   yield* log.info(`Claude Code: ${ClientLines.claudeCode(url)}`)
   yield* log.info(`Other clients: ${ClientLines.json(url)}`)
 })
@@ -100,13 +111,12 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
   /** Who signs people in; undefined: nobody, everyone may come. */
   readonly provider: Layer.Layer<IdentityProvider> | undefined
   readonly access: Layer.Layer<AccessPolicy, E2>
-  /** Wait for a busy port, as after a restart. */
-  readonly waitForPort: boolean
+  readonly place: Listener.Place
   /** How other configurations are put into force; undefined: never. */
   readonly reload?: Layer.Layer<Reload.Reload, never, Audit | Fleet | FileSystem.FileSystem | Path.Path>
   readonly afterwards: Effect.Effect<void, E, R>
 }) {
-  const { access, address, afterwards, config, keys, provider, reload, settings, waitForPort } = options
+  const { access, address, afterwards, config, keys, place, provider, reload, settings } = options
   // The socket first: where it cannot be had, nothing else need be started.
   const server = Layer.merge(Served.layer(settings, address, provider), KeyChange.layer).pipe(
     Layer.provideMerge(reload ?? Layer.empty),
@@ -115,42 +125,64 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
     Layer.provide(Host.durable(settings, keys)),
     Layer.provide(Host.platform(settings, settings.gateway.listWait)),
     Layer.provide(Layer.merge(Draining.layer, Layer.succeed(Address, address))),
-    Layer.provide(Listener.layer({ host: address.host, port: address.port, wait: waitForPort }))
+    Layer.provide(Listener.layer(place, settings.http.stallTime))
   )
   const ended = Effect.flatMap(
     Reload.optional,
     Option.match({ onNone: () => Effect.never, onSome: (found) => found.ended })
   )
   const running = afterwards.pipe(Effect.andThen(Effect.forkScoped(summarize)), Effect.andThen(ended))
-  return yield* Effect.scoped(Effect.provide(running, server))
+  // Whoever reads the log may stop doing so; that must not end the proxy.
+  yield* Effect.sync(Terminal.mayBeClosed)
+  return yield* Effect.scoped(Effect.provide(running, server)).pipe(
+    Vital.untilLost,
+    (program) =>
+      Uncaught.guard(program, ({ cause }) => log.critical("An error that nobody caught", {}, Cause.die(cause))),
+    Effect.provide(Host.observed(settings))
+  )
 })
 
+/** Where a socket that was handed over can be reached. Whoever may open the file of a Unix socket is on this machine. */
+const addressOf = ({ address }: SocketActivation.HandedSocket) =>
+  address._tag === "Inet" ? address : { host: "localhost", port: undefined }
+
 /** What the settings come to; or all that is wrong with them. */
-const decide = ({ auth, http, keys, providers }: AllSettings.AllSettings) =>
-  Result.mapError(
-    Exposure.decide(auth, {
-      host: http.host,
-      baseUrl: http.baseUrl,
-      pathPrefix: http.pathPrefix,
-      port: http.port,
-      isLoopback,
-      providers,
-      keys
-    }),
-    (problems) => new SettingsError({ problems })
-  )
+const decide = (
+  { auth, bounds, http, keys, providers }: AllSettings.AllSettings,
+  handed: Option.Option<SocketActivation.HandedSocket>
+): Result.Result<Exposure.Exposure, SettingsError> => {
+  const decided = Exposure.decide(auth, {
+    host: http.host,
+    baseUrl: http.baseUrl,
+    pathPrefix: http.pathPrefix,
+    port: http.port,
+    handed: Option.getOrUndefined(Option.map(handed, addressOf)),
+    isLoopback,
+    providers,
+    keys
+  })
+  const further = Bounds.problems(bounds)
+  if (Result.isFailure(decided)) return Result.fail(new SettingsError({ problems: [...decided.failure, ...further] }))
+  return further.length > 0 ? Result.fail(new SettingsError({ problems: further })) : Result.succeed(decided.success)
+}
 
 /** Runs until interrupted. Fails where the environment or the configuration file cannot be meant. */
 export const serve = Effect.fnUntraced(function* (settings: AllSettings.AllSettings) {
-  const { baseUrl, host, keys, mode, warnings } = yield* Effect.fromResult(decide(settings))
+  const handed = yield* SocketActivation.take(processes())
+  const { baseUrl, host, keys, mode, warnings } = yield* Effect.fromResult(decide(settings, handed))
   for (const warning of yield* Remnants.warnings) yield* log.warning(warning)
   const loaded = yield* Host.loadConfig(settings)
   yield* ConfigFile.logRemarks(loaded)
   if (settings.config.strict) yield* ConfigFile.requireAll(loaded.path, loaded)
-  const address: AddressOptions = { host, port: settings.http.port, baseUrl, pathPrefix: settings.http.pathPrefix }
+  const { pathPrefix, port } = settings.http
+  const address: AddressOptions = { host, port, baseUrl, pathPrefix }
+  const place: Listener.Place = Option.match(handed, {
+    onNone: () => ({ _tag: "Address", host, port, wait: true }),
+    onSome: (socket) => ({ _tag: "Handed", socket })
+  })
   const said = [...warnings, ...(mode._tag === "None" ? MachineCredentials.unused(settings.machines) : [])]
   const afterwards = Effect.forEach(said, (warning) => log.warning(warning), { discard: true }).pipe(
-    Effect.andThen(announce(address)),
+    Effect.andThen(announce(address, place)),
     Effect.andThen(mode._tag === "None" ? Effect.void : announceSignIn(address, mode.provider))
   )
   const access = Host.access(settings)
@@ -173,7 +205,7 @@ export const serve = Effect.fnUntraced(function* (settings: AllSettings.AllSetti
     keys,
     provider,
     access,
-    waitForPort: true,
+    place,
     reload,
     afterwards
   })

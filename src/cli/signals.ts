@@ -1,4 +1,4 @@
-/** What comes from outside the program's own logic: signals, the wrapper's end, and errors that nobody caught. */
+/** What comes from outside the program's own logic: signals, and the wrapper's end. */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
@@ -50,17 +50,6 @@ const toldToStop = Effect.callback<void>((resume) => {
   })
 })
 
-/** Dies of an error that nobody caught, so that finalizers run before the process ends. */
-const uncaught = Effect.callback<never>((resume) => {
-  const die = (error: unknown) => resume(Effect.die(error))
-  process.on("uncaughtException", die)
-  process.on("unhandledRejection", die)
-  return Effect.sync(() => {
-    process.off("uncaughtException", die)
-    process.off("unhandledRejection", die)
-  })
-})
-
 /** Ctrl-C at a terminal reaches us and our wrapper, which passes it on: what comes so soon after is the same key press. */
 const ECHO_MILLIS = 300
 
@@ -90,6 +79,6 @@ const impatience = Effect.acquireRelease(
     })
 )
 
-/** Runs a program until it ends, is told to stop, or something is thrown that nobody catches. */
+/** Runs a program until it ends, or is told to stop. */
 export const untilToldOtherwise = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A | void, E, R> =>
-  Effect.scoped(Effect.andThen(impatience, Effect.raceFirst(program, Effect.raceFirst(toldToStop, uncaught))))
+  Effect.scoped(Effect.andThen(impatience, Effect.raceFirst(program, toldToStop)))

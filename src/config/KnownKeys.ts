@@ -140,7 +140,7 @@ const OTHERS: Readonly<Record<string, Treatment | ReadonlyArray<Treatment>>> = {
   customUserVars: ignored("it asks for values in another program; name variables"),
   serverInstructions: ignored("a server's own instructions are passed on"),
   prompts: ignored("prompts are not filtered"),
-  longRunning: ignored("a call may last as long as its server reports progress"),
+  longRunning: ignored("a call may last as long as its server reports progress, up to maxCallTime"),
   requiresOAuth: planned(upstreamSignIn),
   default_tools_approval_mode: ignored(clientSide),
   name: ignored(display),

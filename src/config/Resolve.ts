@@ -94,6 +94,7 @@ export const resolve = ({ duplicates, lineOf, value: file }: JsonDocument, envir
     naming: section.naming ?? "auto",
     pageSize: section.pageSize ?? 1000,
     maxLanes: section.maxLanes,
+    maxLanesPerUser: section.maxLanesPerUser,
     laneIdle: duration(section.laneIdle ?? "15 minutes")
   }
   return {

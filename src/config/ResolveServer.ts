@@ -5,9 +5,11 @@ import * as Redacted from "effect/Redacted"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as BreakerOptions from "../domain/Breaker.ts"
 import * as DurationText from "../domain/Duration.ts"
-import { Restart, ServerEntry } from "../domain/GatewayConfig.ts"
+import { Breaker, Restart, ServerEntry } from "../domain/GatewayConfig.ts"
 import {
+  DEFAULT_CALLS,
   makeServer,
   type RestartOptions,
   type ServerConfig,
@@ -102,6 +104,35 @@ const contradiction = (entry: ServerEntry, kind: Kind): readonly [Path, string] 
   return undefined
 }
 
+/** What is looked at once a second cannot be finer than that. */
+const LEAST = Duration.seconds(1)
+
+/** Durations that a server cannot be watched by. */
+const unfitDurations = (entry: ServerEntry): ReadonlyArray<readonly [Path, string]> => {
+  const { breaker, callTimeout, maxCallTime, ping, pingTimeout } = entry
+  const rest = typeof breaker === "object" ? breaker.rest : undefined
+  const short = (
+    path: Path,
+    text: string | boolean | undefined,
+    remedy: string
+  ): ReadonlyArray<readonly [Path, string]> =>
+    typeof text === "string" && Duration.isLessThan(duration(text), LEAST)
+      ? [[path, `must be at least 1 s${remedy}`]]
+      : []
+  const isContradictory =
+    callTimeout !== undefined &&
+    maxCallTime !== undefined &&
+    Duration.isLessThan(duration(maxCallTime), duration(callTimeout))
+  return [
+    ...short(["ping"], ping, "; false switches pings off"),
+    ...short(["pingTimeout"], pingTimeout, ""),
+    ...short(["breaker", "rest"], rest, '; "breaker": false switches it off'),
+    ...(isContradictory
+      ? [[["maxCallTime"], `is less than callTimeout (${callTimeout}), which could never be reached`] as const]
+      : [])
+  ]
+}
+
 const isHttpUrl = (url: string): boolean => URL.canParse(url) && /^https?:$/u.test(new URL(url).protocol)
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/u
@@ -119,6 +150,15 @@ const restartOf = ({ restart }: ServerEntry): ServerConfig["restart"] => {
   if (restart.delay !== undefined) options.delay = duration(restart.delay)
   if (restart.maxDelay !== undefined) options.maxDelay = duration(restart.maxDelay)
   return options
+}
+
+const breakerOf = ({ breaker }: ServerEntry): ServerConfig["breaker"] | undefined => {
+  if (typeof breaker !== "object") return breaker === false ? false : undefined
+  const { failures, restMillis } = BreakerOptions.DEFAULTS
+  return {
+    failures: breaker.failures ?? failures,
+    restMillis: breaker.rest === undefined ? restMillis : Duration.toMillis(duration(breaker.rest))
+  }
 }
 
 /** The transport of a valid entry; `fail` is told what makes it unusable. */
@@ -151,8 +191,17 @@ const transportOf = (
   return { _tag: kind === "sse" ? "Sse" : "Http", url: text(url, "url"), headers: redact(entry.headers) }
 }
 
-const unknownRestartKeys = (restart: unknown): ReadonlyArray<string> =>
-  Predicate.isReadonlyObject(restart) ? Object.keys(restart).filter((key) => !Object.hasOwn(Restart.fields, key)) : []
+/** Our keys that take an object with keys of its own. */
+const NESTED = { restart: Restart, breaker: Breaker }
+
+const unknownNestedKeys = (entry: Readonly<Record<string, unknown>>): ReadonlyArray<readonly [Path, string]> =>
+  Object.entries(NESTED).flatMap(([key, { fields }]) => {
+    const value = entry[key]
+    const keys = Predicate.isReadonlyObject(value) ? Object.keys(value) : []
+    return keys
+      .filter((inner) => !Object.hasOwn(fields, inner))
+      .map((inner) => [[key, inner], unknownKey(inner, Object.keys(fields))] as const)
+  })
 
 /** Resolves the entry at `base`. A disabled one is not looked into, so its variables may be missing. */
 export const resolveServer = (
@@ -174,9 +223,7 @@ export const resolveServer = (
   const remarks = {
     unknownKeys: [
       ...translated.unknown.map((key) => at([key], unknownKey(key, Object.keys(KNOWN_KEYS)))),
-      ...unknownRestartKeys(translated.entry["restart"]).map((key) =>
-        at(["restart", key], unknownKey(key, Object.keys(Restart.fields)))
-      )
+      ...unknownNestedKeys(translated.entry).map(([path, message]) => at(path, message))
     ],
     notes: translated.notes.map(({ key, note }) => at([key], `has no effect: ${note}`))
   }
@@ -200,6 +247,9 @@ export const resolveServer = (
   const contradicted = isClear ? contradiction(entry, kind) : undefined
   if (contradicted !== undefined) return { ...nothing, ...remarks, problems: [complain(contradicted)] }
 
+  const unfit = unfitDurations(entry)
+  if (unfit.length > 0) return { ...nothing, ...remarks, problems: unfit.map(complain) }
+
   const serverProblems = found.missing.map(complain)
   const transport = transportOf(entry, kind, found, environment, (path, message) => {
     const isKnown = found.missing.some(([missing]) => missing[0] === path[0]) || (!isClear && REACH.has(path[0]))
@@ -217,7 +267,16 @@ export const resolveServer = (
       enabledTools: texts("enabledTools"),
       disabledTools: texts("disabledTools"),
       callTimeout: optionalDuration(entry.callTimeout),
+      maxCallTime: optionalDuration(entry.maxCallTime),
       startTimeout: optionalDuration(entry.startTimeout),
+      ping: typeof entry.ping === "string" ? duration(entry.ping) : entry.ping === false ? false : undefined,
+      pingTimeout: optionalDuration(entry.pingTimeout),
+      breaker: breakerOf(entry),
+      retryIdempotent: entry.retryIdempotent,
+      calls: {
+        concurrent: entry.maxConcurrentCalls ?? DEFAULT_CALLS.concurrent,
+        queued: entry.maxQueuedCalls ?? DEFAULT_CALLS.queued
+      },
       restart: restartOf(entry),
       reload: entry.reload ?? (kind === "stdio" ? "replace" : "overlap"),
       description: entry.description === undefined ? undefined : textAt(found, entry.description, ["description"])

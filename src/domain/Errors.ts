@@ -2,6 +2,8 @@
 import * as Schema from "effect/Schema"
 import type { Outcome } from "./AuditRecord.ts"
 import { CODE } from "./Protocol.ts"
+import { FAILURE_CLASSES, type FailureClass } from "./UpstreamFailure.ts"
+import * as Status from "./UpstreamStatus.ts"
 
 const hint = (nearest: ReadonlyArray<string>): string =>
   nearest.length === 0 ? "" : `. Did you mean ${nearest.map((name) => JSON.stringify(name)).join(", ")}?`
@@ -49,43 +51,77 @@ export class BadParams extends Schema.TaggedError<BadParams>()("BadParams", {
   }
 }
 
-/** The server that the call is for is not running; the call did not reach it. */
+/** The class of what is wrong with the server, where that is known. */
+const failure = Schema.optionalKey(Schema.Literals(FAILURE_CLASSES))
+
+/** How long there is no use in calling again, in milliseconds. */
+const retryAfterMillis = Schema.optionalKey(Schema.Finite)
+
+/** The server that the call is for is not running, or is not to be called at present; the call did not reach it. */
 export class UpstreamDown extends Schema.TaggedError<UpstreamDown>()("UpstreamDown", {
   server: Schema.String,
-  status: Schema.String
+  status: Schema.String,
+  failure,
+  retryAfterMillis
 }) {
   override get message(): string {
     return `Server "${this.server}" is ${this.status}`
   }
 }
 
+/** What a call to a server in this state is answered with, at `now` (epoch milliseconds). */
+export const downWith = (server: string, status: Status.UpstreamStatus, now: number): UpstreamDown => {
+  const failed = Status.failureOf(status)
+  const wait = Status.retryAfterMillis(status, now)
+  return new UpstreamDown({
+    server,
+    status: Status.describe(status, now),
+    ...(failed === undefined ? {} : { failure: failed }),
+    ...(wait === undefined ? {} : { retryAfterMillis: wait })
+  })
+}
+
 /** The server, or what stands before it, turned the call down before acting on it. */
 export class UpstreamRefused extends Schema.TaggedError<UpstreamRefused>()("UpstreamRefused", {
   server: Schema.String,
-  reason: Schema.String
+  reason: Schema.String,
+  failure,
+  retryAfterMillis
 }) {
   override get message(): string {
     return `Server "${this.server}" did not take the call: ${this.reason}`
   }
 }
 
-/** The connection broke while the call was under way: whether the server acted on it is not known. */
+/** The server went away, or failed, while the call was under way: whether it acted on it is not known. */
 export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
   server: Schema.String,
-  reason: Schema.String
+  reason: Schema.String,
+  /** True where the connection stands, and the server failed over this call alone. */
+  stands: Schema.optionalKey(Schema.Boolean),
+  failure
 }) {
   override get message(): string {
-    return `Outcome unknown: server "${this.server}" went away during the call (${this.reason})`
+    const how = this.stands === true ? "failed" : this.failure === "timeout" ? "hung" : "went away"
+    return `Outcome unknown: server "${this.server}" ${how} during the call (${this.reason})`
   }
 }
 
-/** The server did not answer in time; it was told to cancel. */
+/** The server did not answer in time. */
 export class CallTimeout extends Schema.TaggedError<CallTimeout>()("CallTimeout", {
   server: Schema.String,
-  seconds: Schema.Finite
+  seconds: Schema.Finite,
+  /** The setting that the call ran into. */
+  limit: Schema.Literals(["callTimeout", "maxCallTime"]),
+  /** Was it certainly never handed to the server? Elsewhere it was told to cancel, and may have acted before. */
+  unsent: Schema.Boolean
 }) {
   override get message(): string {
-    return `Server "${this.server}" did not answer within ${this.seconds} s; the call was cancelled (mcpServers.${this.server}.callTimeout)`
+    const { limit, seconds, server, unsent } = this
+    const setting = `(mcpServers.${server}.${limit})`
+    if (unsent) return `Server "${server}" did not read the call within ${seconds} s; it was not sent ${setting}`
+    const what = limit === "callTimeout" ? "did not answer" : "was not done"
+    return `Outcome unknown: server "${server}" ${what} within ${seconds} s; the call was cancelled ${setting}`
   }
 }
 
@@ -96,6 +132,16 @@ export class BadAnswer extends Schema.TaggedError<BadAnswer>()("BadAnswer", {
 }) {
   override get message(): string {
     return `Server "${this.server}" answered what MCP does not allow: ${this.reason}`
+  }
+}
+
+/** The server did the call, and answered; the answer was larger than what we take, or there was no room for it. */
+export class AnswerDropped extends Schema.TaggedError<AnswerDropped>()("AnswerDropped", {
+  server: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `Server "${this.server}" did the call, but its answer was dropped: ${this.reason}`
   }
 }
 
@@ -127,7 +173,7 @@ export class MissingCapability extends Schema.TaggedError<MissingCapability>()("
   }
 }
 
-/** A bound of ours is reached; the call did not reach its server. */
+/** A bound of ours is reached; the call did not reach its server. The text names the setting. */
 export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
   limit: Schema.String
 }) {
@@ -154,6 +200,7 @@ export type ProxyError =
   | OutcomeUnknown
   | CallTimeout
   | BadAnswer
+  | AnswerDropped
   | NotAnswered
   | MissingCapability
   | HeaderMismatch
@@ -166,6 +213,10 @@ export interface Verdict {
   readonly message: string
   readonly data?: unknown
 }
+
+/** When to come back, for clients that know how to. */
+const later = ({ retryAfterMillis }: UpstreamDown | UpstreamRefused): Pick<Verdict, "data"> =>
+  retryAfterMillis === undefined ? {} : { data: { retryAfterMillis } }
 
 /** The one mapping; a failure without a case does not compile. */
 export const verdict = (error: ProxyError): Verdict => {
@@ -183,8 +234,8 @@ export const verdict = (error: ProxyError): Verdict => {
     case "Cancelled":
       return { code: 1499, message: error.message }
     case "OutcomeUnknown":
-      return { code: 1502, message: error.message }
     case "BadAnswer":
+    case "AnswerDropped":
       return { code: 1502, message: error.message }
     case "HeaderMismatch":
       return { code: CODE.headerMismatch, message: error.message }
@@ -193,9 +244,9 @@ export const verdict = (error: ProxyError): Verdict => {
     case "NotAnswered":
       return { code: 1504, message: error.message }
     case "UpstreamRefused":
-      return { code: 1502, message: error.message }
+      return { code: 1502, message: error.message, ...later(error) }
     case "UpstreamDown":
-      return { code: 1503, message: error.message }
+      return { code: 1503, message: error.message, ...later(error) }
     case "CallTimeout":
       return { code: 1504, message: error.message }
   }
@@ -214,6 +265,7 @@ export const outcome = (error: ProxyError): Outcome => {
     case "MissingCapability":
       return "invalid"
     case "LimitReached":
+    case "AnswerDropped":
       return "limited"
     case "Cancelled":
       return "cancelled"
@@ -229,5 +281,21 @@ export const outcome = (error: ProxyError): Outcome => {
       return "unavailable"
     case "CallTimeout":
       return "timeout"
+  }
+}
+
+/** What was wrong with the server, of a failure that speaks of one. */
+export const failureOf = (error: ProxyError): FailureClass | undefined => {
+  switch (error._tag) {
+    case "UpstreamDown":
+    case "UpstreamRefused":
+    case "OutcomeUnknown":
+      return error.failure
+    case "CallTimeout":
+      return "timeout"
+    case "BadAnswer":
+      return "protocol"
+    default:
+      return undefined
   }
 }

@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { DurationText } from "./Duration.ts"
+import { DEFAULT_CALLS } from "./ServerConfig.ts"
 
 /** An optional key with its description; `default` is documentation, `config/` applies it. */
 const describe = <S extends Schema.Top>(schema: S, description: string, more: { readonly default?: unknown } = {}) =>
@@ -18,6 +19,22 @@ export const Restart = Schema.Struct({
   delay: describe(DurationText, "Wait before the first restart; it doubles with each further one.", { default: "1 s" }),
   maxDelay: describe(DurationText, "The longest wait between two restarts.", { default: "30 s" })
 }).annotate({ description: "How the server is restarted after a crash." })
+
+/** When calls to a server that keeps failing are held back. */
+export const Breaker = Schema.Struct({
+  failures: describe(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })),
+    "Failed calls in a row by which the circuit opens.",
+    {
+      default: 5
+    }
+  ),
+  rest: describe(
+    DurationText,
+    "How long no call is made then, before one tries again; it doubles, up to six times this, while that fails too.",
+    { default: "10 s" }
+  )
+}).annotate({ description: "When calls to a server that keeps failing are held back." })
 
 /** One entry of `mcpServers`. */
 export const ServerEntry = Schema.Struct({
@@ -50,13 +67,48 @@ export const ServerEntry = Schema.Struct({
   callTimeout: describe(DurationText, "How long a call may stay silent before it is cancelled.", {
     default: "5 minutes"
   }),
+  maxCallTime: describe(
+    DurationText,
+    "How long a call may take however often it shows progress. By default at least as long as callTimeout.",
+    { default: "1 hour" }
+  ),
   startTimeout: describe(DurationText, "How long the server may take to start and answer initialize.", {
     default: "2 minutes"
   }),
+  maxConcurrentCalls: describe(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 })),
+    "Calls that the server is given at a time. Further ones wait; callers take turns.",
+    { default: DEFAULT_CALLS.concurrent }
+  ),
+  maxQueuedCalls: describe(
+    Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 })),
+    "Calls that may wait for that, each for callTimeout at most. Further ones are refused.",
+    { default: DEFAULT_CALLS.queued }
+  ),
   restart: describe(
     Schema.Union([Schema.Boolean, Restart]),
     "false: a server that went away stays away until it is called. true or an object: restart it with growing delays.",
     { default: true }
+  ),
+  ping: describe(
+    Schema.Union([Schema.Boolean, DurationText]),
+    "How long the server may be silent before it is pinged; false: it never is, and one that hangs is not replaced.",
+    { default: "1 minute" }
+  ),
+  pingTimeout: describe(
+    DurationText,
+    "How long it may take to answer a ping. One that does not is replaced once a call has timed out or if it has nothing to do.",
+    { default: "10 s" }
+  ),
+  breaker: describe(
+    Schema.Union([Schema.Boolean, Breaker]),
+    "false: calls are made however many failed before. true or an object: after some failures in a row none is made for a while.",
+    { default: true }
+  ),
+  retryIdempotent: describe(
+    Schema.Boolean,
+    "Make a call once more whose outcome is unknown, where it only reads or the tool is annotated readOnlyHint or idempotentHint.",
+    { default: false }
   ),
   reload: describe(
     Schema.Literals(["overlap", "replace"]),
@@ -88,6 +140,10 @@ export const GatewaySection = Schema.Struct({
   maxLanes: describe(
     Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 })),
     "Connections to one server at most, where its isolation is user or session. Unset: 64 processes, 4096 remote connections."
+  ),
+  maxLanesPerUser: describe(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 })),
+    "How many of them may be one person's. Unset: 16 processes, 256 remote connections."
   ),
   laneIdle: describe(DurationText, "How long such a connection is kept when nobody uses it.", { default: "15 minutes" })
 }).annotate({ identifier: "Gateway", description: "Settings of the gateway as a whole." })

@@ -6,10 +6,16 @@ const CARRIAGE_RETURN = 0x0d
 /** How much is kept of either end of a line that is too long: enough to see whose answer it was. */
 const KEPT = 1024
 
-/** A line without its end; or, where it was longer than the limit, its length and both its ends. */
+/** A line without its end; or, where it was longer than the limit or was given up, its length and both its ends. */
 export type Line =
   | { readonly _tag: "Line"; readonly bytes: Uint8Array }
-  | { readonly _tag: "TooLong"; readonly length: number; readonly head: Uint8Array; readonly tail: Uint8Array }
+  | {
+      readonly _tag: "TooLong"
+      readonly length: number
+      readonly head: Uint8Array
+      readonly tail: Uint8Array
+      readonly wasGivenUp: boolean
+    }
 
 /** A splitter holds the beginning of the line that has not ended yet, as the chunks it came in. */
 export class LineSplitter {
@@ -19,6 +25,7 @@ export class LineSplitter {
   /** The ends of the present line, once it is longer than the limit. */
   private head: Uint8Array | undefined
   private tail: Uint8Array = new Uint8Array()
+  private wasGivenUp = false
 
   constructor(limit: number) {
     this.limit = limit
@@ -39,6 +46,18 @@ export class LineSplitter {
     }
   }
 
+  /** How much is held of the line that has not ended yet. */
+  get heldBytes(): number {
+    return this.head === undefined ? this.length : 0
+  }
+
+  /** Holds no more of the line that has not ended yet than of one that is too long. */
+  giveUp(): void {
+    if (this.heldBytes === 0) return
+    this.wasGivenUp = true
+    this.abridge()
+  }
+
   private hold(piece: Uint8Array): void {
     if (piece.length === 0) return
     this.length += piece.length
@@ -47,7 +66,10 @@ export class LineSplitter {
       return
     }
     this.held.push(piece)
-    if (this.length <= this.limit) return
+    if (this.length > this.limit) this.abridge()
+  }
+
+  private abridge(): void {
     const whole = Buffer.concat(this.held)
     this.head = Uint8Array.from(whole.subarray(0, KEPT))
     this.tail = Uint8Array.from(whole.subarray(-KEPT))
@@ -55,12 +77,13 @@ export class LineSplitter {
   }
 
   private finish(emit: (line: Line) => void): void {
-    const { head, held, length, tail } = this
+    const { head, held, length, tail, wasGivenUp } = this
     this.held = []
     this.length = 0
     this.head = undefined
+    this.wasGivenUp = false
     if (head !== undefined) {
-      emit({ _tag: "TooLong", length, head, tail })
+      emit({ _tag: "TooLong", length, head, tail, wasGivenUp })
       return
     }
     const first = held[0]

@@ -82,6 +82,28 @@ export const CODE = {
 /** The methods whose result may ask instead of answering (2026-07-28, basic/patterns/mrtr). */
 export const MAY_ASK: ReadonlySet<string> = new Set(["tools/call", "prompts/get", "resources/read"])
 
+/** The requests that clients make of servers, whatever the revision. */
+export const CLIENT_METHODS: ReadonlySet<string> = new Set([
+  "initialize",
+  "ping",
+  "server/discover",
+  "tools/list",
+  "tools/call",
+  "prompts/list",
+  "prompts/get",
+  "resources/list",
+  "resources/templates/list",
+  "resources/read",
+  "resources/subscribe",
+  "resources/unsubscribe",
+  "completion/complete",
+  "logging/setLevel",
+  "subscriptions/listen",
+  "tasks/get",
+  "tasks/update",
+  "tasks/cancel"
+])
+
 /** Is it one of the codes that the specification keeps for its own errors since 2026-07-28 (basic/index, §Error Codes)? */
 export const isModernError = (code: unknown): boolean => typeof code === "number" && code <= -32020 && code >= -32099
 

@@ -3,6 +3,8 @@ import * as Duration from "effect/Duration"
 import * as Equal from "effect/Equal"
 import * as Redacted from "effect/Redacted"
 import * as Struct from "effect/Struct"
+import * as Breaker from "./Breaker.ts"
+import type { QueueBounds } from "./FairQueue.ts"
 import type { Isolation } from "./Lane.ts"
 import type { Era } from "./Protocol.ts"
 import type { ServerId } from "./ServerId.ts"
@@ -45,7 +47,23 @@ export interface RestartOptions {
   readonly maxDelay: Duration.Duration
 }
 
-export interface ServerConfig {
+/** How many calls a server is given at a time, and how many may wait for that, unless the file says otherwise. */
+export const DEFAULT_CALLS: QueueBounds = { concurrent: 256, queued: 1024 }
+
+/** How a server is watched over, and what is done about calls that it leaves unanswered. */
+export interface Supervision {
+  /** However often a call shows progress, it ends then. */
+  readonly maxCallTime: Duration.Duration
+  /** How long the server may be silent before it is pinged; `false`: it never is. */
+  readonly ping: Duration.Duration | false
+  readonly pingTimeout: Duration.Duration
+  /** `false`: calls are made however many failed. */
+  readonly breaker: Breaker.Options | false
+  /** May calls that the server itself calls repeatable be made a second time where their outcome is unknown? */
+  readonly retryIdempotent: boolean
+}
+
+export interface ServerConfig extends Supervision {
   readonly id: ServerId
   readonly transport: Transport
   /** `auto`: the server is asked which it is. Never `modern` for HTTP+SSE. */
@@ -55,6 +73,8 @@ export interface ServerConfig {
   readonly disabledTools: ReadonlyArray<Text>
   readonly callTimeout: Duration.Duration
   readonly startTimeout: Duration.Duration
+  /** How many calls it is given at a time, and how many may wait for that. */
+  readonly calls: QueueBounds
   /** `undefined`: the process-wide policy; `false`: never. */
   readonly restart: Partial<RestartOptions> | false | undefined
   /** When its settings change: the new connection beside the old one, or after it. */
@@ -67,14 +87,22 @@ export const makeServer = (
   server: Pick<ServerConfig, "id" | "transport"> & { readonly [K in keyof ServerConfig]?: ServerConfig[K] | undefined }
 ): ServerConfig => {
   const isRemote = server.transport._tag === "Http" || server.transport._tag === "Sse"
+  const callTimeout = server.callTimeout ?? Duration.minutes(5)
   const said = Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined))
   return {
     era: server.transport._tag === "Sse" ? "legacy" : "auto",
     isolation: isRemote ? "session" : "shared",
     enabledTools: undefined,
     disabledTools: [],
-    callTimeout: Duration.minutes(5),
+    callTimeout,
+    // Less than a call may be silent would make that meaningless.
+    maxCallTime: Duration.max(Duration.hours(1), callTimeout),
     startTimeout: Duration.minutes(2),
+    calls: DEFAULT_CALLS,
+    ping: Duration.minutes(1),
+    pingTimeout: Duration.seconds(10),
+    breaker: Breaker.DEFAULTS,
+    retryIdempotent: false,
     restart: undefined,
     reload: isRemote ? "overlap" : "replace",
     description: undefined,
@@ -85,7 +113,7 @@ export const makeServer = (
 }
 
 /** What is decided anew with each request, and not by the connection. */
-const NOT_OF_CONNECTION = ["enabledTools", "disabledTools", "reload", "description"] as const
+const NOT_OF_CONNECTION = ["enabledTools", "disabledTools", "calls", "reload", "description"] as const
 
 /** Do both ask for the same connection? Secrets count by their values. */
 export const sameConnection = (a: ServerConfig, b: ServerConfig): boolean =>
@@ -100,5 +128,7 @@ export interface GatewayConfig {
   readonly pageSize: number
   /** `undefined`: 64 processes, 4096 remote connections. */
   readonly maxLanes: number | undefined
+  /** `undefined`: 16 processes, 256 remote connections. */
+  readonly maxLanesPerUser: number | undefined
   readonly laneIdle: Duration.Duration
 }

@@ -13,11 +13,13 @@ import * as Semaphore from "effect/Semaphore"
 import type { Shelf } from "../domain/Catalogue.ts"
 import { LimitReached } from "../domain/Errors.ts"
 import * as Lane from "../domain/Lane.ts"
+import { type Owner, ownerOf } from "../domain/Owner.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
 import { logger } from "../observability/Logging.ts"
 import type { Platform } from "../upstream/Connection.ts"
 import type { EraVerdicts } from "../upstream/EraVerdicts.ts"
+import { Restraint } from "../upstream/Restraint.ts"
 import * as Supervisor from "../upstream/Supervisor.ts"
 import { type LaneEvent, Upstream } from "../upstream/Upstream.ts"
 
@@ -45,6 +47,7 @@ class LaneKey implements Equal.Equal {
 /** A lane that is kept open for its callers. */
 interface OpenLane {
   readonly key: LaneKey
+  readonly owner: Owner | undefined
   readonly pin: Scope.Closeable
   readonly upstream: Upstream["Service"]
   inUse: number
@@ -56,7 +59,7 @@ export interface Surroundings {
   readonly shelf: Shelf
   readonly publish: (event: LaneEvent) => void
   /** The bounds in force. */
-  readonly bounds: () => Pick<GatewayConfig, "laneIdle" | "maxLanes">
+  readonly bounds: () => Pick<GatewayConfig, "laneIdle" | "maxLanes" | "maxLanesPerUser">
   /** Is somebody there for whom the connections of this owner are kept open? */
   readonly isHeld: (owner: string) => boolean
 }
@@ -97,6 +100,7 @@ export interface Deployment {
 
 /** A process costs tens of megabytes, a connection next to nothing. */
 const DEFAULT_MAX_LANES = { Stdio: 64, Http: 4096, Sse: 4096, Unusable: 0 } as const
+const DEFAULT_MAX_LANES_PER_USER = { Stdio: 16, Http: 256, Sse: 256, Unusable: 0 } as const
 
 /** For whom a lane is kept open. */
 export const ownerKey = (lane: Lane.Lane): string =>
@@ -110,11 +114,14 @@ export const start = (
 ): Effect.Effect<Deployment, never, Platform | EraVerdicts | Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope)
+    // The lanes of a remote server lead to the same; each local process is one of its own.
+    const common = new Restraint(config.breaker)
     const connections = yield* LayerMap.make((key: LaneKey) =>
       Supervisor.layer({
         config,
         lane: key.lane,
         shelf,
+        restraint: config.transport._tag === "Stdio" ? new Restraint(config.breaker) : common,
         inherited,
         publish: (event) => publish({ server: config.id, lane: key.lane, event })
       })
@@ -134,13 +141,23 @@ export const start = (
       return Effect.forkIn(Scope.close(lane.pin, Exit.void), scope)
     }
 
-    /** Makes room for one more lane, at the cost of the one that was idle longest. */
-    const makeRoom = Effect.gen(function* () {
+    /**
+     * Makes room for one more lane, at the cost of one that is idle: the owner's own where there is one, for nobody is to
+     * lose theirs by what one does alone; then the one that was idle longest.
+     */
+    const makeRoom = Effect.fnUntraced(function* (owner: Owner | undefined) {
+      const lanes = [...open.values()]
+      const own = owner === undefined ? [] : lanes.filter((lane) => lane.owner === owner)
       const maxLanes = bounds().maxLanes ?? DEFAULT_MAX_LANES[config.transport._tag]
-      if (open.size < maxLanes) return
-      const [oldest] = [...open.values()].filter(isIdle).sort((a, b) => a.lastUsed - b.lastUsed)
+      const maxOwn = bounds().maxLanesPerUser ?? DEFAULT_MAX_LANES_PER_USER[config.transport._tag]
+      const isTheirs = own.length >= maxOwn
+      if (!isTheirs && lanes.length < maxLanes) return
+      const idle = (some: ReadonlyArray<OpenLane>) => some.filter(isIdle).sort((a, b) => a.lastUsed - b.lastUsed)[0]
+      const oldest = idle(own) ?? (isTheirs ? undefined : idle(lanes))
       if (oldest === undefined) {
-        const limit = `All ${maxLanes} connections to server "${config.id}" are in use (gateway.maxLanes)`
+        const limit = isTheirs
+          ? `All ${maxOwn} connections to server "${config.id}" that you may have are in use (gateway.maxLanesPerUser)`
+          : `All ${maxLanes} connections to server "${config.id}" are in use (gateway.maxLanes)`
         yield* log.warning(limit, { server: config.id })
         return yield* new LimitReached({ limit })
       }
@@ -149,23 +166,31 @@ export const start = (
 
     /** Opens a lane, one at a time, and has it entered before anybody else may take it for idle. */
     const opening = yield* Semaphore.make(1)
-    const openLane = Effect.fnUntraced(function* <A>(key: LaneKey, enter: (lane: OpenLane) => A) {
-      const found = open.get(key.id)
-      if (found !== undefined) return enter(found)
-      yield* makeRoom
-      const lastUsed = yield* Clock.currentTimeMillis
-      const pin = yield* Scope.fork(scope)
-      const upstream = yield* Scope.provide(connect(key), pin)
-      const lane: OpenLane = { key, pin, upstream, inUse: 0, lastUsed }
-      open.set(key.id, lane)
-      return enter(lane)
-    }, Effect.uninterruptible, opening.withPermits(1))
+    const openLane = Effect.fnUntraced(
+      function* <A>(key: LaneKey, owner: Owner | undefined, enter: (lane: OpenLane) => A) {
+        const found = open.get(key.id)
+        if (found !== undefined) return enter(found)
+        yield* makeRoom(owner)
+        const lastUsed = yield* Clock.currentTimeMillis
+        const pin = yield* Scope.fork(scope)
+        const upstream = yield* Scope.provide(connect(key), pin)
+        const lane: OpenLane = { key, owner, pin, upstream, inUse: 0, lastUsed }
+        open.set(key.id, lane)
+        return enter(lane)
+      },
+      Effect.uninterruptible,
+      opening.withPermits(1)
+    )
 
     /** Enters a lane, which is opened if need be. */
-    const inLane = <A>(key: LaneKey, enter: (lane: OpenLane) => A): Effect.Effect<A, LimitReached> =>
+    const inLane = <A>(
+      key: LaneKey,
+      caller: Lane.Caller,
+      enter: (lane: OpenLane) => A
+    ): Effect.Effect<A, LimitReached> =>
       Effect.suspend(() => {
         const found = open.get(key.id)
-        return found === undefined ? openLane(key, enter) : Effect.succeed(enter(found))
+        return found === undefined ? openLane(key, ownerOf(caller), enter) : Effect.succeed(enter(found))
       })
 
     /** The caller's lane; undefined where it is the shared one. What cannot be reached at all needs none of anybody's own. */
@@ -181,7 +206,7 @@ export const start = (
         connection: (caller) => {
           const key = keyFor(caller)
           if (key === undefined) return Effect.succeed(shared)
-          return inLane(key, (found) => {
+          return inLane(key, caller, (found) => {
             lane = found
             lane.inUse++
             return lane.upstream
@@ -207,7 +232,7 @@ export const start = (
       begin,
       join: (caller) => {
         const key = keyFor(caller)
-        return key === undefined ? Effect.succeed(shared) : inLane(key, ({ upstream }) => upstream)
+        return key === undefined ? Effect.succeed(shared) : inLane(key, caller, ({ upstream }) => upstream)
       },
       release: Effect.fnUntraced(function* (session) {
         yield* Effect.forkIn(shared.forget(session), scope)

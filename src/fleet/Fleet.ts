@@ -16,11 +16,14 @@ import { type LimitReached, UpstreamDown } from "../domain/Errors.ts"
 import type * as Lane from "../domain/Lane.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
+import { expose, Metrics } from "../observability/Metrics.ts"
 import type { Platform } from "../upstream/Connection.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { EraVerdicts } from "../upstream/EraVerdicts.ts"
 import type { LaneEvent, Upstream } from "../upstream/Upstream.ts"
 import * as Changeover from "./Changeover.ts"
 import * as Deployment from "./Deployment.ts"
+import * as FleetMetrics from "./FleetMetrics.ts"
 
 export class Fleet extends Context.Service<
   Fleet,
@@ -138,9 +141,19 @@ export const layer = (initial: GatewayConfig): Layer.Layer<Fleet, never, Platfor
       const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.forEach([...changeover.alive], (deployment) => deployment.sweep(now), { discard: true })
       )
-      yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(SWEEP)))
+      yield* Vital.fork("The sweep over idle connections", Effect.repeat(sweep, Schedule.spaced(SWEEP)))
 
       const applying = yield* Semaphore.make(1)
+
+      const { only } = yield* Metrics
+      yield* only("server", (server) => slots.has(server as ServerId))
+      const clock = yield* Clock.Clock
+      const deployments = () => [...slots.values()].map(({ deployment }) => deployment)
+      yield* expose(FleetMetrics.families.status, () => FleetMetrics.statuses(deployments()))
+      yield* expose(FleetMetrics.families.circuit, () =>
+        FleetMetrics.circuits(deployments(), clock.currentTimeMillisUnsafe())
+      )
+      yield* expose(FleetMetrics.families.lanes, () => FleetMetrics.lanes([...changeover.alive]))
 
       return Fleet.of({
         config,

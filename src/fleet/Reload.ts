@@ -15,6 +15,7 @@ import { Audit } from "../access/Audit.ts"
 import type { Who } from "../domain/AuditRecord.ts"
 import * as ConfigDifference from "../domain/ConfigDifference.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 import { Fleet } from "./Fleet.ts"
 
 const log = logger("config")
@@ -138,7 +139,10 @@ const make = Effect.fnUntraced(function* ({ isLive, mode, triggers }: ReloadOpti
     )
 
   const asked = isLive ? Stream.merge(source.changes, triggers) : triggers
-  yield* Effect.forkScoped(Stream.runForEach(asked, () => reload()))
+  yield* Vital.fork(
+    `Following ${source.path}`,
+    Stream.runForEach(asked, () => reload())
+  )
 
   return Reload.of({ state: () => state, reload, preview, ended: Deferred.await(ended) })
 })

@@ -4,10 +4,11 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { type AuditEvent, type Outcome, whoOf } from "../domain/AuditRecord.ts"
 import type { Request } from "../domain/ClientMessage.ts"
-import { Cancelled, outcome, type ProxyError, verdict } from "../domain/Errors.ts"
+import * as Errors from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE } from "../domain/Protocol.ts"
+import type { FailureClass } from "../domain/UpstreamFailure.ts"
 import type { Exchange } from "./Exchange.ts"
 
 /** What is asked every few seconds, or by the protocol itself, and concerns nobody. */
@@ -35,16 +36,16 @@ const codeOf = (bytes: Uint8Array, error: Json.Span): number | undefined => {
   return Predicate.isReadonlyObject(said) && typeof said["code"] === "number" ? said["code"] : undefined
 }
 
-/** How it went: by the server's answer, or by the failure of ours. */
-const result = (
-  exit: Exit.Exit<unknown, ProxyError>,
-  answer: Frame.Frame | undefined
-): {
+/** How a request went. */
+export interface Result {
   readonly outcome: Outcome
   readonly code?: number | undefined
   readonly detail?: string
   readonly server?: string
-} => {
+}
+
+/** By the server's answer, or by the failure of ours. */
+export const result = (exit: Exit.Exit<unknown, Errors.ProxyError>, answer: Frame.Frame | undefined): Result => {
   if (Exit.isSuccess(exit)) {
     if (answer?.error !== undefined) return { outcome: "error", code: codeOf(answer.bytes, answer.error) }
     return { outcome: answer !== undefined && saysError(answer) ? "tool-error" : "ok" }
@@ -53,12 +54,16 @@ const result = (
   if (failure !== undefined) {
     // A server that is down is known by name, though nothing was sent to it.
     const server = "server" in failure ? { server: failure.server } : {}
-    return { outcome: outcome(failure), code: verdict(failure).code, detail: failure.message, ...server }
+    return { outcome: Errors.outcome(failure), code: Errors.verdict(failure).code, detail: failure.message, ...server }
   }
   return Exit.hasInterrupts(exit)
-    ? { outcome: "cancelled", code: verdict(new Cancelled()).code }
+    ? { outcome: "cancelled", code: Errors.verdict(new Errors.Cancelled()).code }
     : { outcome: "internal", code: CODE.internalError }
 }
+
+/** What was wrong with the server, of a request that failed for it. */
+export const failureOf = (exit: Exit.Exit<unknown, Errors.ProxyError>): FailureClass | undefined =>
+  Option.getOrUndefined(Option.flatMapNullishOr(Exit.findErrorOption(exit), Errors.failureOf))
 
 const TARGETS = ["name", "uri"]
 
@@ -91,17 +96,16 @@ export interface Call {
   /** Epoch milliseconds. */
   readonly started: number
   readonly ended: number
-  readonly exit: Exit.Exit<unknown, ProxyError>
+  readonly exit: Exit.Exit<unknown, Errors.ProxyError>
   /** What the client was sent in the end, in bytes. */
   readonly bytesOut: number | undefined
   /** Arguments as they may be kept. */
   readonly argumentsOf: (value: unknown) => unknown
 }
 
-export const make = (call: Call): AuditEvent => {
+export const make = (call: Call, how = result(call.exit, call.exchange.answer)): AuditEvent => {
   const { bytesOut, ended, exchange, exit, started } = call
-  const { answer, request, requester, server } = exchange
-  const how = result(exit, answer)
+  const { request, requester, server } = exchange
   const given = argumentsOf(request)
   const kept = given === undefined ? undefined : call.argumentsOf(given)
   return {

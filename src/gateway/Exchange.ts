@@ -1,4 +1,5 @@
 /** A call in flight, between one client and one server: what the way through needs to know of it, whatever the era. */
+import * as Effect from "effect/Effect"
 import * as Json from "../domain/Json.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import type { Headers } from "../domain/Era.ts"
@@ -7,7 +8,9 @@ import { type Era, isAtLeast, isLogLevel, type LogLevel } from "../domain/Protoc
 import * as Rewrite from "../domain/Rewrite.ts"
 import * as Translate from "../domain/Translate.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import type { Span } from "../observability/Tracing.ts"
 import type { CallHandlers } from "../upstream/Rpc.ts"
+import type { Admission } from "./Limits.ts"
 import type { Requester } from "./Requester.ts"
 import type { Session } from "./Session.ts"
 
@@ -29,11 +32,16 @@ export interface Exchange {
   readonly session: Session | undefined
   /** From which level on the client wants log messages; undefined: a legacy one all, a modern one none. */
   readonly logLevel: LogLevel | undefined
-  /** The headers that mirror arguments, which only modern clients send. */
-  readonly headers: Headers | undefined
-  /** The server that it is for, once that is found out; and what that answered. */
+  /** Those of the HTTP request that brought it. */
+  readonly headers: Headers
+  /** The server that it is for, once that is found out; that server's own name of the tool; and what it answered. */
   server: ServerId | undefined
+  tool: string | undefined
   answer: Frame.Frame | undefined
+  /** What it is traced by; undefined where tracing is off. */
+  span: Span | undefined
+  /** Its place among the calls that are under way, once it has one. */
+  admission: Admission | undefined
   /** What the server has to say meanwhile. `toServer` takes notifications for the server. */
   readonly handlers: (rename: Rename, toServer: (message: Uint8Array) => void) => CallHandlers
   /** It takes long: the client is to hear at least that we live. */
@@ -43,6 +51,16 @@ export interface Exchange {
   /** It has ended. Gives the bytes that the client was answered; undefined where it still has to come for them. */
   readonly ended: (conclusion: Conclusion) => number | undefined
 }
+
+/** Waits for an answer of the client's: meanwhile another call may take its turn. */
+export const aside = <A>({ admission }: Exchange, answer: Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.suspend(() => {
+    admission?.place.stepAside()
+    return Effect.ensuring(
+      answer,
+      Effect.sync(() => admission?.place.stepBack())
+    )
+  })
 
 /** Is it anything but a log message below the level that was asked for? */
 export const isWanted = (notification: Frame.Frame, threshold: LogLevel | undefined): boolean => {

@@ -7,16 +7,20 @@ import { EraVerdicts } from "../upstream/EraVerdicts.ts"
 import { EventIds } from "./EventIds.ts"
 import { Streams } from "./EventLog.ts"
 import * as Listens from "./Listens.ts"
+import * as Limits from "./Limits.ts"
 import * as Parking from "./Parking.ts"
 import * as Proxy from "./Proxy.ts"
+import * as Restoring from "./Restoring.ts"
 import { Sessions } from "./Sessions.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 import * as ViewChanges from "./ViewChanges.ts"
 
 /** All of it, before a fleet that is there already. */
-export const overFleet = Layer.mergeAll(Subscriptions.layer, ViewChanges.layer).pipe(
+export const overFleet = Layer.mergeAll(Subscriptions.layer, ViewChanges.layer, Restoring.layer).pipe(
   Layer.provideMerge(Layer.merge(Proxy.layer, Listens.layer)),
-  Layer.provideMerge(Layer.mergeAll(Sessions.layer, Catalog.layer, Streams.layer, EventIds.layer, Parking.layer))
+  Layer.provideMerge(
+    Layer.mergeAll(Sessions.layer, Catalog.layer, Streams.layer, EventIds.layer, Parking.layer, Limits.layer)
+  )
 )
 
 /**

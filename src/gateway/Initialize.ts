@@ -98,7 +98,7 @@ export const make = Effect.gen(function* () {
     return yield* begin(principal, endpoint, request).pipe(
       Effect.tap(({ answer, session }) => record({ outcome: "ok", session: session.key, bytesOut: answer.length })),
       Effect.tapError((error) =>
-        record({ outcome: error._tag === "BadParams" ? outcome(error) : "invalid", detail: error.message })
+        record({ outcome: error._tag === "SessionTooLarge" ? "invalid" : outcome(error), detail: error.message })
       )
     )
   })

@@ -5,9 +5,11 @@ import * as Deferred from "effect/Deferred"
 import * as Function from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
 import type { Kind } from "../domain/Catalogue.ts"
+import type { Holding } from "../domain/ByteBudget.ts"
 import { BadParams, LimitReached } from "../domain/Errors.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import * as Json from "../domain/Json.ts"
@@ -21,6 +23,7 @@ import type { Entry } from "../domain/View.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import type { RootKey } from "../keys/RootKey.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { LaneEvent } from "../upstream/Upstream.ts"
 import * as Answers from "./Answers.ts"
 import type { Delivery, EventLog } from "./EventLog.ts"
@@ -56,15 +59,18 @@ export class Listens extends Context.Service<
   {
     /**
      * What there is to say on a stream: first what of the filter is honoured, then what happens, for as long as it is read.
-     * Fails where the filter is none, and where this requester has too many open.
+     * Fails where the filter is none, and where this requester has too many open. `onItsWay` is that of `EventLog.read`.
      */
     readonly open: (
       requester: Requester,
       request: Request,
-      log: EventLog
+      log: EventLog,
+      onItsWay?: Holding
     ) => Effect.Effect<Stream.Stream<Delivery>, BadParams | LimitReached>
     /** Ends those streams in good order. */
     readonly end: (which: (requester: Requester) => boolean) => void
+    /** Ends all of them, and those that are opened from now on as soon as they are. */
+    readonly close: () => void
   }
 >()("mcp-proxy/gateway/Listens") {}
 
@@ -83,6 +89,7 @@ const make = Effect.gen(function* () {
   const tasks = yield* Tasks.make
   const listens = new Set<Listen>()
   let opened = 0
+  let isClosed = false
 
   /** What of a filter can be honoured: by servers that declare it, for who may see it. */
   const honoured = Effect.fnUntraced(function* (requester: Requester, asked: ListenFilter.Filter) {
@@ -134,13 +141,14 @@ const make = Effect.gen(function* () {
     listen.stream.append(Translate.forSubscription(event.frame, listen.id, { key: "uri", name: uri }))
   }
 
-  yield* Stream.fromPubSub(fleet.events).pipe(
-    Stream.runForEach((laneEvent) =>
+  const events = Stream.fromSubscription(yield* PubSub.subscribe(fleet.events))
+  yield* Vital.fork(
+    "The dispatch of servers' events to streams of changes",
+    Stream.runForEach(events, (laneEvent) =>
       Effect.sync(() => {
         for (const listen of listens) if (Lane.serves(laneEvent.lane, listen.requester.caller)) tell(listen, laneEvent)
       })
-    ),
-    Effect.forkScoped
+    )
   )
 
   const finish = ({ id, stream }: Listen): void => {
@@ -158,16 +166,23 @@ const make = Effect.gen(function* () {
     Stream.map(fleet.changes, Function.constVoid)
   )
   // What somebody may see has changed: their lists perhaps with it, and whether there is anything at all.
-  yield* Stream.runForEach(views, () =>
-    Effect.sync(() => {
-      end(({ caller, endpoint }) => !catalog.exists(endpoint, caller.principal))
-      for (const listen of listens) tellLists(listen, listen.filter.kinds)
-    })
-  ).pipe(Effect.forkScoped)
+  yield* Vital.fork(
+    "Telling streams of changes of a new view",
+    Stream.runForEach(views, () =>
+      Effect.sync(() => {
+        end(({ caller, endpoint }) => !catalog.exists(endpoint, caller.principal))
+        for (const listen of listens) tellLists(listen, listen.filter.kinds)
+      })
+    )
+  )
 
   return Listens.of({
     end,
-    open: Effect.fnUntraced(function* (requester, request, log) {
+    close: () => {
+      isClosed = true
+      end(() => true)
+    },
+    open: Effect.fnUntraced(function* (requester, request, log, onItsWay) {
       const asked = ListenFilter.read(request.params?.values["notifications"])
       if (typeof asked === "string") return yield* new BadParams({ reason: asked })
       const own = [...listens].filter((one) => one.requester.key === requester.key).length
@@ -229,7 +244,8 @@ const make = Effect.gen(function* () {
             Effect.sync(() => listens.add(listen)),
             () => Effect.sync(() => listens.delete(listen))
           )
-          return log.read(0) ?? Stream.empty
+          if (isClosed) finish(listen)
+          return log.read(0, onItsWay) ?? Stream.empty
         })
       )
     })

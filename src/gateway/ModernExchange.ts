@@ -4,13 +4,17 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import { type ByteBudget, Holding } from "../domain/ByteBudget.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import type { Envelope } from "../domain/Envelope.ts"
 import type { Headers } from "../domain/Era.ts"
 import type * as Frame from "../domain/Frame.ts"
 import type { LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import type { Span } from "../observability/Tracing.ts"
 import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
+import * as Answers from "./Answers.ts"
+import type { Admission } from "./Limits.ts"
 import { type Conclusion, type Exchange, isWanted, progressFor, published, type Rename } from "./Exchange.ts"
 import type { ReplyChannel } from "./ReplyChannel.ts"
 import type { Requester } from "./Requester.ts"
@@ -42,7 +46,10 @@ export class ModernExchange implements Exchange {
   readonly envelope: Envelope
   readonly headers: Headers
   server: ServerId | undefined
+  tool: string | undefined
   answer: Frame.Frame | undefined
+  span: Span | undefined
+  admission: Admission | undefined
   /** The request that waits for the call at present; none while the client is to answer questions. */
   waiting: Waiting | undefined
   readonly questions = new Map<string, Question>()
@@ -51,6 +58,9 @@ export class ModernExchange implements Exchange {
   private outcome: Conclusion | undefined
   private readonly ask: (exchange: ModernExchange, question: Frame.Frame) => Effect.Effect<Answer>
   private readonly onTold: (exchange: ModernExchange) => void
+  private readonly buffers: ByteBudget
+  /** What is kept for a client that is busy answering: what was said, and how it ended. */
+  private readonly held: Holding
   private kept: Array<Uint8Array> = []
   private lastQuestion = 0
 
@@ -61,6 +71,7 @@ export class ModernExchange implements Exchange {
     readonly envelope: Envelope
     readonly headers: Headers
     readonly channel: ReplyChannel
+    readonly buffers: ByteBudget
     readonly ask: (exchange: ModernExchange, question: Frame.Frame) => Effect.Effect<Answer>
     readonly onTold: (exchange: ModernExchange) => void
   }) {
@@ -69,6 +80,8 @@ export class ModernExchange implements Exchange {
     this.envelope = options.envelope
     this.headers = options.headers
     this.waiting = { id: options.request.id, channel: options.channel }
+    this.buffers = options.buffers
+    this.held = new Holding(options.buffers)
     this.ask = options.ask
     this.onTold = options.onTold
   }
@@ -94,7 +107,7 @@ export class ModernExchange implements Exchange {
   private say(message: Uint8Array | undefined): void {
     if (message === undefined) return
     if (this.waiting !== undefined) this.waiting.channel.emit(message)
-    else if (this.kept.length < MAX_KEPT) this.kept.push(message)
+    else if (this.kept.length < MAX_KEPT && this.held.add(message.length)) this.kept.push(message)
   }
 
   get isOver(): boolean {
@@ -111,7 +124,14 @@ export class ModernExchange implements Exchange {
     this.waiting = waiting
     for (const message of this.kept) waiting.channel.emit(message)
     this.kept = []
+    this.held.become(0)
     if (this.outcome !== undefined) this.ended(this.outcome)
+  }
+
+  /** Nobody comes back to it: what was kept for that is not any more. */
+  forgotten(): void {
+    this.kept = []
+    this.held.release()
   }
 
   /** Answers the request that waits, which is not the end of the call. */
@@ -137,7 +157,7 @@ export class ModernExchange implements Exchange {
   ended(conclusion: Conclusion): number | undefined {
     const { waiting } = this
     this.waiting = undefined
-    this.outcome = conclusion
+    this.outcome = waiting === undefined ? this.keep(conclusion) : conclusion
     // Nobody comes back to a call that is over: what was asked meanwhile is not answered.
     for (const { answer } of this.questions.values()) Deferred.doneUnsafe(answer, Effect.succeed(OVER))
     if (waiting === undefined) return undefined
@@ -145,5 +165,13 @@ export class ModernExchange implements Exchange {
     waiting.channel.answer(message, conclusion.status)
     this.onTold(this)
     return message.length
+  }
+
+  /** The end, for when the client comes back; where there is no room for it, the word of that. */
+  private keep(conclusion: Conclusion): Conclusion {
+    const bytes = this.answer?.bytes.length ?? 0
+    if (this.held.add(bytes)) return conclusion
+    this.answer = undefined
+    return { under: (id) => Answers.dropped(id, this.buffers, bytes), status: 200 }
   }
 }

@@ -1,5 +1,6 @@
 /** Modern clients have no sessions: who asks is made out anew with each request, and remembered for the next. */
 import type { Envelope } from "../domain/Envelope.ts"
+import { ownerOf } from "../domain/Owner.ts"
 import { type Principal, sameAccount } from "../domain/Principal.ts"
 import { LATEST_LEGACY } from "../domain/Protocol.ts"
 import { SessionKey } from "../domain/ServerId.ts"
@@ -20,6 +21,7 @@ export class ModernRequesters {
     if (known !== undefined && sameAccount(known.caller.principal, principal)) return known
     const made: Requester = {
       caller: { principal, session: undefined, capabilities, revision: LATEST_LEGACY },
+      owner: ownerOf({ principal, session: undefined }),
       endpoint,
       client,
       key: SessionKey.make(`modern ${JSON.stringify([principal.subject, principal.clientId])}`)

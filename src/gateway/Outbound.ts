@@ -4,6 +4,7 @@ import * as ClientMessage from "../domain/ClientMessage.ts"
 import * as Envelope from "../domain/Envelope.ts"
 import { carried } from "../domain/Lane.ts"
 import { type Capabilities, type Era, LATEST_MODERN, META } from "../domain/Protocol.ts"
+import * as TraceContext from "../domain/TraceContext.ts"
 import type { Outgoing } from "../upstream/Upstream.ts"
 import { type Exchange, tokenOf } from "./Exchange.ts"
 
@@ -41,17 +42,40 @@ const metaFor = (exchange: Exchange, id: number, era: Era): unknown => {
   return rest.length === 0 ? undefined : Object.fromEntries(rest)
 }
 
-/** The request with `overrides` in place of the client's parameters (`undefined` drops one). */
-export const outgoing = (exchange: Exchange, overrides: Readonly<Record<string, unknown>>): Outgoing => {
+/** The trace as a server is told of it, by the same names in `_meta` and in headers. */
+const traceOf = (trace: TraceContext.TraceContext) => ({
+  [TraceContext.KEY.parent]: TraceContext.parentOf(trace),
+  ...(trace.state === undefined ? {} : { [TraceContext.KEY.state]: trace.state })
+})
+
+/** `_meta` with what we say of the trace in place of what the client says; as it is where we do not trace. */
+const traced = (meta: unknown, trace: Readonly<Record<string, string>> | undefined): unknown => {
+  if (trace === undefined) return meta
+  const given = Predicate.isReadonlyObject(meta) ? meta : {}
+  return { ...given, [TraceContext.KEY.state]: undefined, ...trace }
+}
+
+/**
+ * The request with `overrides` in place of the client's parameters (`undefined` drops one). `span`: where in which trace its
+ * server works on it; undefined where we do not trace, and then what the client says of one passes.
+ */
+export const outgoing = (
+  exchange: Exchange,
+  overrides: Readonly<Record<string, unknown>>,
+  span?: TraceContext.TraceContext
+): Outgoing => {
   const { request } = exchange
   const target = [overrides["name"], overrides["uri"], overrides["taskId"]].find(Predicate.isString)
+  const trace = span === undefined ? undefined : traceOf(span)
   return {
     method: request.method,
     target,
     arguments: request.params?.values["arguments"],
+    headers: trace,
     encode: (id, era) => {
       const answers = exchange.era === "modern" && era === "legacy" ? WITHOUT_ANSWERS : undefined
-      return ClientMessage.encode(request, id, { ...answers, ...overrides, _meta: metaFor(exchange, id, era) })
+      const meta = traced(metaFor(exchange, id, era), trace)
+      return ClientMessage.encode(request, id, { ...answers, ...overrides, _meta: meta })
     }
   }
 }

@@ -20,8 +20,13 @@ import type * as Frame from "../domain/Frame.ts"
 import * as Seal from "../keys/Seal.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
+import { expose } from "../observability/Metrics.ts"
+import * as Vital from "../observability/Vital.ts"
 import * as Setting from "../settings/Setting.ts"
+import { Buffers, noRoom } from "../upstream/Bounds.ts"
 import { type Answer, unanswerable } from "../upstream/Rpc.ts"
+import { aside } from "./Exchange.ts"
+import * as GatewayMetrics from "./GatewayMetrics.ts"
 import * as InputRequired from "./InputRequired.ts"
 import type { ModernExchange } from "./ModernExchange.ts"
 import { mayBeAsked } from "./Questions.ts"
@@ -121,11 +126,14 @@ const refuse = (reason: string) => Effect.fail(new BadParams({ reason: `requestS
 
 const make = Effect.gen(function* () {
   const bounds = yield* Bounds
+  const buffers = yield* Buffers
   const seal = yield* Seal.make("request state", State)
   const fork = yield* FiberSet.makeRuntime()
   const process = randomUUID()
   const parked = new Map<string, Parked>()
   const byExchange = new WeakMap<ModernExchange, Parked>()
+  yield* expose(GatewayMetrics.families.parked, () => parked.size)
+  yield* Effect.addFinalizer(() => Effect.sync(() => parked.forEach(({ exchange }) => exchange.forgotten())))
 
   const stateFor = Effect.fnUntraced(function* (
     requester: Requester,
@@ -144,11 +152,9 @@ const make = Effect.gen(function* () {
     return { text, expires }
   })
 
-  const countOf = ({ caller }: Requester): number => {
+  const countOf = ({ owner }: Requester): number => {
     let count = 0
-    for (const { exchange } of parked.values()) {
-      if (exchange.requester.caller.principal.subject === caller.principal.subject) count++
-    }
+    if (owner !== undefined) for (const { exchange } of parked.values()) if (exchange.requester.owner === owner) count++
     return count
   }
 
@@ -185,6 +191,7 @@ const make = Effect.gen(function* () {
   const forget = (exchange: ModernExchange): void => {
     const place = byExchange.get(exchange)
     if (place !== undefined) parked.delete(place.id)
+    exchange.forgotten()
   }
 
   /** Nobody will answer any more: the server is told so, and to stop. */
@@ -197,7 +204,7 @@ const make = Effect.gen(function* () {
     }
   }
 
-  yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>
+  const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.forEach(
       [...parked.values()].filter(({ exchange, expires }) => exchange.waiting === undefined && now > expires),
       (place) => {
@@ -207,7 +214,8 @@ const make = Effect.gen(function* () {
       },
       { discard: true }
     )
-  ).pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
+  )
+  yield* Vital.fork("The sweep over parked calls", Effect.repeat(sweep, Schedule.spaced("1 second")))
 
   return Parking.of({
     ask: Effect.fnUntraced(function* (exchange, question) {
@@ -220,6 +228,8 @@ const make = Effect.gen(function* () {
         yield* log.warning(`${exchange.server} asked something, but ${bound}`)
         return unanswerable(`Nobody can be asked: ${bound}`)
       }
+      const { length } = question.bytes
+      if (!buffers.take(length)) return unanswerable(`Nobody can be asked: ${noRoom(buffers)}`)
       // The place is taken at once: others may ask before this question is put.
       placeOf(exchange)
       const key = exchange.nextQuestion()
@@ -227,8 +237,11 @@ const make = Effect.gen(function* () {
       exchange.questions.set(key, { frame: question, answer })
       if (exchange.questions.size === 1) fork(Effect.delay(flush(exchange), GATHER))
       return yield* Effect.ensuring(
-        Deferred.await(answer),
-        Effect.sync(() => exchange.questions.delete(key))
+        aside(exchange, Deferred.await(answer)),
+        Effect.sync(() => {
+          exchange.questions.delete(key)
+          buffers.give(length)
+        })
       )
     }),
     resume: Effect.fnUntraced(function* (requester, request, channel) {

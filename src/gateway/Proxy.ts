@@ -15,6 +15,7 @@ import {
   BadParams,
   Cancelled,
   HeaderMismatch,
+  type LimitReached,
   MissingCapability,
   type ProxyError,
   UnknownMethod
@@ -24,6 +25,7 @@ import * as Json from "../domain/Json.ts"
 import * as ParamHeaders from "../domain/ParamHeaders.ts"
 import { CODE } from "../domain/Protocol.ts"
 import * as ResourceUri from "../domain/ResourceUri.ts"
+import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import type { Entry } from "../domain/View.ts"
 import * as Translate from "../domain/Translate.ts"
@@ -31,13 +33,18 @@ import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
+import { CurrentSpan, Tracing } from "../observability/Tracing.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Behaviour } from "./Behaviour.ts"
+import * as CallMetrics from "./CallMetrics.ts"
 import * as CallRecord from "./CallRecord.ts"
+import * as CallSpan from "./CallSpan.ts"
 import * as Conclusions from "./Conclusions.ts"
 import * as Discover from "./Discover.ts"
 import type { Conclusion, Exchange, Rename } from "./Exchange.ts"
 import * as InputRequired from "./InputRequired.ts"
+import { Admission, Limits } from "./Limits.ts"
 import * as Lists from "./Lists.ts"
 import * as Outbound from "./Outbound.ts"
 import { Parking } from "./Parking.ts"
@@ -88,7 +95,9 @@ const DONE = [Json.utf8("{}")]
 
 const make = Effect.gen(function* () {
   const audit = yield* Audit
+  const tracer = yield* Tracing
   const parking = yield* Parking
+  const limits = yield* Limits
   const fleet = yield* Fleet
   const catalog = yield* Catalog
   const { listWait } = yield* Behaviour
@@ -102,6 +111,24 @@ const make = Effect.gen(function* () {
 
   const renamer = ({ endpoint }: Exchange["requester"], server: ServerId): Rename =>
     catalog.scheme(endpoint).uris === "prefixed" ? (uri) => ResourceUri.toPublic(server, uri) : undefined
+
+  let known: { readonly of: GatewayConfig; readonly servers: ReadonlyMap<ServerId, ServerConfig> } | undefined
+  /** A server as it is configured now, whatever its connection was opened with. */
+  const configOf = (server: ServerId): ServerConfig | undefined => {
+    const config = fleet.config()
+    if (known?.of !== config) known = { of: config, servers: new Map(config.servers.map((one) => [one.id, one])) }
+    return known.servers.get(server)
+  }
+
+  /** Gives a call its place once its turn has come. It is left when the call ends. */
+  const admit = (exchange: Exchange, server: ServerId): Effect.Effect<void, LimitReached> => {
+    const config = configOf(server)
+    if (config === undefined) return Effect.void
+    const admission = limits.enter(config, exchange.requester.owner, CallRecord.sizeOf(exchange.request))
+    if (!(admission instanceof Admission)) return Effect.fail(admission)
+    exchange.admission = admission
+    return admission.place.isWaiting ? limits.turn(admission, config) : Effect.void
+  }
 
   const borrow = Effect.fnUntraced(function* ({ logLevel, requester, session }: Exchange, server: ServerId) {
     const upstream = yield* fleet.borrow(server, requester.caller)
@@ -137,7 +164,9 @@ const make = Effect.gen(function* () {
   ): Effect.fn.Return<Conclusion, ProxyError, Scope.Scope> {
     const { headers, request, requester, session } = exchange
     exchange.server = server
-    if (headers !== undefined && tool !== undefined) yield* requireMirrored(headers, tool, request)
+    exchange.tool = tool?.original
+    if (exchange.era === "modern" && tool !== undefined) yield* requireMirrored(headers, tool, request)
+    yield* admit(exchange, server)
     const upstream = yield* borrow(exchange, server)
     const rename = renamer(requester, server)
     const own = overrides["uri"]
@@ -151,7 +180,9 @@ const make = Effect.gen(function* () {
     }
     const handlers = exchange.handlers(rename, (message) => void fork(upstream.notify(message)))
     const call = (more: Readonly<Record<string, unknown>>) =>
-      upstream.call(Outbound.outgoing(exchange, { ...overrides, ...more }), handlers)
+      CallSpan.asking(exchange, upstream, overrides["name"], (span) =>
+        upstream.call(Outbound.outgoing(exchange, { ...overrides, ...more }, span?.context), handlers)
+      )
     const answered = exchange.era === "legacy" ? yield* Rounds.play(server, call, handlers) : yield* call({})
     exchange.answer = answered.frame
     if (unknown !== undefined && saysUnknown(answered.frame)) return yield* unknown
@@ -231,27 +262,40 @@ const make = Effect.gen(function* () {
     )
   }
 
-  /** Puts into the audit trail how a request went. */
+  // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
+  const unanswered = new Map<Exchange, number>()
+  const metrics = yield* CallMetrics.make(() => unanswered.size)
+
+  /** Counts a request, and puts into the audit trail how it went; and into the log, for who looks closely, why it failed. */
   const record = (
     exchange: Exchange,
     started: number,
     exit: Exit.Exit<unknown, ProxyError>,
     bytesOut: number | undefined
   ): Effect.Effect<void> =>
-    CallRecord.isRecorded(exchange.request)
-      ? Effect.flatMap(Clock.currentTimeMillis, (ended) =>
-          audit.record(CallRecord.make({ exchange, started, ended, exit, bytesOut, argumentsOf: audit.argumentsOf }))
-        )
-      : Effect.void
+    Effect.flatMap(Clock.currentTimeMillis, (ended) => {
+      const { answer, request, server, tool } = exchange
+      const how = CallRecord.result(exit, answer)
+      const { outcome } = how
+      const failure = Exit.isSuccess(exit) ? undefined : CallRecord.failureOf(exit)
+      const millis = ended - started
+      metrics.finished({ server: server ?? how.server, method: request.method, tool, outcome, failure, millis })
+      if (exchange.span !== undefined) CallSpan.end(exchange.span, exchange, how)
+      if (!CallRecord.isRecorded(request)) return Effect.void
+      const { argumentsOf } = audit
+      const recorded = audit.record(CallRecord.make({ exchange, started, ended, exit, bytesOut, argumentsOf }, how))
+      return how.detail === undefined
+        ? recorded
+        : Effect.andThen(log.debug(`${request.method} failed: ${how.detail}`, { outcome }), recorded)
+    })
 
-  // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
-  const unanswered = new Map<Exchange, number>()
-  yield* Effect.sync(() => {
+  const reassure = Effect.sync(() => {
     for (const [exchange, seconds] of unanswered) {
       if (seconds >= SILENT_SECONDS) exchange.reassure()
       unanswered.set(exchange, seconds + 1)
     }
-  }).pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
+  })
+  yield* Vital.fork("The watch over unanswered calls", Effect.repeat(reassure, Schedule.spaced("1 second")))
 
   return Proxy.of({
     idle: FiberSet.awaitEmpty(calls),
@@ -260,26 +304,26 @@ const make = Effect.gen(function* () {
       Effect.map(Clock.currentTimeMillis, (started) => {
         const { request, requester } = exchange
         unanswered.set(exchange, 0)
-        const fiber = fork(
-          handle(exchange).pipe(
-            Effect.scoped,
-            Effect.onExit((exit) =>
-              Effect.flatMap(conclusionOf(exchange, exit), (conclusion) => {
-                unanswered.delete(exchange)
-                return record(exchange, started, exit, exchange.ended(conclusion))
-              })
-            ),
-            // The client has been told, and so has the trail.
-            Effect.ignore,
-            Effect.annotateLogs({ principal: requester.caller.principal.displayName, request: request.requestId })
-          )
+        if (tracer !== undefined && CallRecord.isRecorded(request)) exchange.span = CallSpan.begin(tracer, exchange)
+        const { span } = exchange
+        const call = handle(exchange).pipe(
+          Effect.scoped,
+          Effect.onExit((exit) => {
+            exchange.admission?.leave()
+            return Effect.flatMap(conclusionOf(exchange, exit), (conclusion) => {
+              unanswered.delete(exchange)
+              return record(exchange, started, exit, exchange.ended(conclusion))
+            })
+          }),
+          // The client has been told, and so has the trail.
+          Effect.ignore,
+          Effect.annotateLogs({ principal: requester.caller.principal.displayName, request: request.requestId })
         )
+        const fiber = fork(span === undefined ? call : Effect.provideService(call, CurrentSpan, span))
         if (fiber.pollUnsafe() === undefined) exchange.begun(() => fiber.interruptUnsafe())
       })
   })
 })
 
-export const layer: Layer.Layer<Proxy, never, Audit | Fleet | Catalog | Parking | RootKey | Sessions> = Layer.effect(
-  Proxy,
-  make
-)
+export const layer: Layer.Layer<Proxy, never, Audit | Fleet | Catalog | Limits | Parking | RootKey | Sessions> =
+  Layer.effect(Proxy, make)

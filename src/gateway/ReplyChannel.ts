@@ -1,9 +1,13 @@
 /** How one POST is answered: with JSON, or, once there is something to say before the answer, with an event stream. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import { Holding } from "../domain/ByteBudget.ts"
+import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
+import type { Owner } from "../domain/Owner.ts"
 import type { Revision } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
+import * as Answers from "./Answers.ts"
 import type { EventLog, EventLogs } from "./EventLog.ts"
 import type { StreamName } from "./EventIds.ts"
 
@@ -21,10 +25,13 @@ export class ReplyChannel {
   readonly revision: Revision
   private readonly logs: EventLogs
   private readonly name: Omit<StreamName, "number">
+  private readonly owner: Owner | undefined
   private readonly acceptsStream: boolean
   private readonly isBatch: boolean
   private readonly opened = Deferred.makeUnsafe<Reply>()
   private readonly answers: Array<Uint8Array> = []
+  /** The answers of a batch that wait for the others. */
+  private readonly waiting: Holding
   private outstanding: number
   private log: EventLog | undefined
 
@@ -32,6 +39,8 @@ export class ReplyChannel {
   constructor(options: {
     readonly logs: EventLogs
     readonly session: SessionKey
+    /** Whose the stream will be, if there is to be one. */
+    readonly owner: Owner | undefined
     readonly request: string | null
     readonly revision: Revision
     readonly acceptsStream: boolean
@@ -39,6 +48,8 @@ export class ReplyChannel {
   }) {
     this.logs = options.logs
     this.name = { session: options.session, request: options.request }
+    this.owner = options.owner
+    this.waiting = new Holding(options.logs.buffers)
     this.revision = options.revision
     this.acceptsStream = options.acceptsStream
     this.isBatch = options.batchOf !== undefined
@@ -50,18 +61,25 @@ export class ReplyChannel {
     return Deferred.await(this.opened)
   }
 
-  /** The stream, opened even though there may be nothing to say yet; undefined where the client accepts none. */
+  /** Why there is no stream, and can be none. */
+  get whyNoStream(): string | undefined {
+    if (this.log !== undefined) return undefined
+    return this.acceptsStream ? this.logs.full(this.owner) : "the client accepts no event stream"
+  }
+
+  /** The stream, opened even though there may be nothing to say yet; undefined where there can be none. */
   stream(): EventLog | undefined {
-    if (!this.acceptsStream || this.outstanding === 0) return undefined
+    if (this.outstanding === 0 || this.whyNoStream !== undefined) return undefined
     if (this.log === undefined) {
-      this.log = this.logs.open(this.name)
+      this.log = this.logs.open(this.name, this.owner)
       for (const answer of this.answers) this.log.append(answer)
+      this.waiting.release()
       Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Stream", log: this.log }))
     }
     return this.log
   }
 
-  /** Says something before the answer. False where the client accepts no stream. */
+  /** Says something before the answer. False where there can be no stream. */
   emit(message: Uint8Array): boolean {
     const log = this.stream()
     log?.append(message)
@@ -73,13 +91,22 @@ export class ReplyChannel {
     if (this.outstanding === 0) return
     this.outstanding--
     if (this.log !== undefined) this.log.append(message)
-    else this.answers.push(message)
+    else this.answers.push(this.isBatch ? this.kept(message) : message)
     if (this.outstanding > 0) return
     if (this.log === undefined) {
+      this.waiting.release()
       Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Json", body: this.body(), status }))
       return
     }
     this.log.finish()
+  }
+
+  /** An answer that waits for the others of its batch; where there is no room for it, the word of that. */
+  private kept(message: Uint8Array): Uint8Array {
+    if (this.waiting.add(message.length)) return message
+    const frame = Frame.read(message)
+    const id = Frame.isFrame(frame) ? Frame.rawId(frame) : Json.utf8("null")
+    return Answers.dropped(id, this.logs.buffers, message.length)
   }
 
   private body(): Uint8Array {

@@ -1,4 +1,5 @@
 /** Who makes requests, as far as routing, lists, permissions and records go, whatever the era. */
+import type { Owner } from "../domain/Owner.ts"
 import type { Caller } from "../domain/Lane.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
@@ -11,6 +12,8 @@ export interface ClientName {
 
 export interface Requester {
   readonly caller: Caller
+  /** Whose bounds its requests count towards. */
+  readonly owner: Owner | undefined
   readonly endpoint: Endpoint
   readonly client: ClientName
   /**

@@ -5,10 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Request } from "../domain/ClientMessage.ts"
-import { BadParams, type ProxyError, UnknownName, UnknownResource, UpstreamDown } from "../domain/Errors.ts"
+import { BadParams, downWith, type ProxyError, UnknownName, UnknownResource } from "../domain/Errors.ts"
 import { nearest } from "../domain/Names.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
-import * as Status from "../domain/UpstreamStatus.ts"
 import * as View from "../domain/View.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
@@ -114,8 +113,7 @@ export const make = Effect.gen(function* () {
       const retried = catalog.known(endpoint, caller).byName[list].get(name)
       if (retried !== undefined) return retried
       const now = yield* Clock.currentTimeMillis
-      const status = Status.describe(SubscriptionRef.getUnsafe(upstream.state).status, now)
-      return yield* new UpstreamDown({ server: silent, status })
+      return yield* downWith(silent, SubscriptionRef.getUnsafe(upstream.state).status, now)
     }
     const denied = isDenied(requester, list, name)
     return yield* new UnknownName({

@@ -1,8 +1,10 @@
 /** One legacy session: a client that has said `initialize`. */
 import type * as Deferred from "effect/Deferred"
+import { type ByteBudget, Holding } from "../domain/ByteBudget.ts"
 import type { Kind } from "../domain/Catalogue.ts"
 import * as Json from "../domain/Json.ts"
 import type { Caller } from "../domain/Lane.ts"
+import { type Owner, ownerOf } from "../domain/Owner.ts"
 import type { LogLevel } from "../domain/Protocol.ts"
 import type { RequestId } from "../domain/Frame.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
@@ -35,6 +37,7 @@ export class Session implements Requester {
   /** What it is called in here. */
   readonly key: SessionKey
   caller: Caller
+  readonly owner: Owner | undefined
   readonly endpoint: Endpoint
   /** What the client says of itself. */
   readonly client: ClientName
@@ -51,9 +54,12 @@ export class Session implements Requester {
   lastUsed: number
   /** Until when the Store knows of its use. */
   savedAt: number
+  /** Once it has ended nothing is kept of it any more but that. */
+  hasEnded = false
   private standing: Array<EventLog> = []
   /** What there was to say, without hurry, while there was no standing stream to say it on. */
   private readonly untold = new Set<string>()
+  private readonly untoldBytes: Holding
   private lastQuestion = 0
 
   constructor(
@@ -61,15 +67,18 @@ export class Session implements Requester {
     caller: Caller & { readonly session: SessionKey },
     endpoint: Endpoint,
     client: ClientName,
-    now: number
+    now: number,
+    buffers: ByteBudget
   ) {
     this.id = id
     this.key = caller.session
     this.caller = caller
+    this.owner = ownerOf(caller)
     this.endpoint = endpoint
     this.client = client
     this.lastUsed = now
     this.savedAt = now
+    this.untoldBytes = new Holding(buffers)
   }
 
   /** A request id for a question, unlike any other of this session's. */
@@ -83,6 +92,9 @@ export class Session implements Requester {
     this.standing.push(log)
     for (const message of this.untold) log.append(Json.utf8(message))
     this.untold.clear()
+    this.untoldBytes.become(0)
+    // It may have been ended between the client's asking to listen and its listening.
+    if (this.hasEnded) log.finish()
   }
 
   detach(log: EventLog): void {
@@ -92,8 +104,21 @@ export class Session implements Requester {
   /** Says something that belongs to no call; later, if the client listens to nothing at present. */
   tell(message: Uint8Array): void {
     const { listening } = this
-    if (listening !== undefined) listening.append(message)
-    else if (this.untold.size < MAX_UNTOLD) this.untold.add(Buffer.from(message).toString())
+    if (listening !== undefined) {
+      listening.append(message)
+      return
+    }
+    const text = Buffer.from(message).toString()
+    if (this.untold.has(text) || this.untold.size >= MAX_UNTOLD) return
+    if (this.untoldBytes.add(message.length)) this.untold.add(text)
+  }
+
+  /** It is let go from memory: calls are cancelled, streams end, and what was not told yet is not told. */
+  dismiss(): void {
+    for (const call of this.calls.values()) call.cancel()
+    for (const stream of this.standing) stream.finish()
+    this.untold.clear()
+    this.untoldBytes.release()
   }
 
   /** Where to put what belongs to no call; undefined while the client listens to nothing. */

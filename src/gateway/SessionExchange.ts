@@ -2,12 +2,15 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Request } from "../domain/ClientMessage.ts"
+import type { Headers } from "../domain/Era.ts"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { isSince, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import type { Span } from "../observability/Tracing.ts"
 import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
-import { type Conclusion, type Exchange, isWanted, progressFor, published, type Rename } from "./Exchange.ts"
+import type { Admission } from "./Limits.ts"
+import { aside, type Conclusion, type Exchange, isWanted, progressFor, published, type Rename } from "./Exchange.ts"
 import * as InputRequired from "./InputRequired.ts"
 import { Bounds } from "./Parking.ts"
 import { mayBeAsked } from "./Questions.ts"
@@ -15,16 +18,16 @@ import type { ReplyChannel } from "./ReplyChannel.ts"
 import type { Session } from "./Session.ts"
 
 /**
- * Puts a question to a client by `emit`, and waits for the answer that it POSTs, as long as a modern client is waited for. If
+ * Puts a question to a call's client, and waits for the answer that it POSTs, as long as a modern client is waited for. If
  * whoever asked loses interest, or it has taken too long, the client is told.
  */
-export const askClient = (
-  session: Session,
+const askClient = (
+  exchange: SessionExchange,
   question: Frame.Frame,
-  emit: (message: Uint8Array) => boolean,
   toServer: (message: Uint8Array) => void
 ): Effect.Effect<Answer> =>
   Effect.suspend(() => {
+    const { channel, session } = exchange
     if (!mayBeAsked(session.caller.capabilities, question)) {
       return Effect.succeed(unanswerable(`The client did not declare what ${question.method} needs`))
     }
@@ -41,15 +44,16 @@ export const askClient = (
       progress: toServer,
       token: token === undefined ? undefined : question.bytes.subarray(token.start, token.end)
     })
-    if (!emit(Json.join(Json.splice(question.bytes, edits)))) {
+    if (!channel.emit(Json.join(Json.splice(question.bytes, edits)))) {
       session.questions.delete(id)
-      return Effect.succeed(unanswerable("The client accepts no event stream, so it cannot be asked"))
+      const why = channel.whyNoStream ?? "its call is over"
+      return Effect.succeed(unanswerable(`The client cannot be asked: ${why}`))
     }
-    return Deferred.await(answer).pipe(
+    return aside(exchange, Deferred.await(answer)).pipe(
       Effect.onInterrupt(() =>
         Effect.sync(() => {
           const params = { requestId: id, reason: "nobody waits for the answer any more" }
-          emit(Json.encode({ jsonrpc: "2.0", method: "notifications/cancelled", params }))
+          channel.emit(Json.encode({ jsonrpc: "2.0", method: "notifications/cancelled", params }))
         })
       ),
       // Its client may have gone without a word, and the server waits for nobody but it.
@@ -66,14 +70,18 @@ export const askClient = (
 
 export class SessionExchange implements Exchange {
   readonly era = "legacy"
-  readonly headers = undefined
+  readonly headers: Headers
   readonly session: Session
   readonly request: Request
   server: ServerId | undefined
+  tool: string | undefined
   answer: Frame.Frame | undefined
-  private readonly channel: ReplyChannel
+  span: Span | undefined
+  admission: Admission | undefined
+  readonly channel: ReplyChannel
 
-  constructor(session: Session, request: Request, channel: ReplyChannel) {
+  constructor(session: Session, request: Request, channel: ReplyChannel, headers: Headers) {
+    this.headers = headers
     this.session = session
     this.request = request
     this.channel = channel
@@ -97,7 +105,7 @@ export class SessionExchange implements Exchange {
           if (progress !== undefined) channel.emit(progress)
         } else if (isWanted(frame, session.logLevel)) channel.emit(published(frame, rename))
       },
-      ask: (question) => askClient(session, question, (message) => channel.emit(message), toServer),
+      ask: (question) => askClient(this, question, toServer),
       polling: (retryMillis) => {
         // Clients of older revisions do not know that they are to come back.
         if (isSince(channel.revision, "2025-11-25")) channel.stream()?.dismiss(retryMillis)

@@ -4,6 +4,7 @@ import type { Request } from "../domain/ClientMessage.ts"
 import { BadParams, type ProxyError } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
 import { isLogLevel } from "../domain/Protocol.ts"
+import type { ServerId } from "../domain/ServerId.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import type { Router } from "./Router.ts"
@@ -20,18 +21,23 @@ export const make = Effect.fnUntraced(function* (router: Router) {
   const catalog = yield* Catalog
   const fleet = yield* Fleet
 
+  /** What a session watches of a server, by that server's own URIs. */
+  const watchedOf = (session: Session, server: ServerId) =>
+    Effect.map(
+      Effect.forEach([...session.watched], (uri) => Effect.option(router.byUri(session, uri))),
+      (owners) =>
+        owners.flatMap((owner) => (owner._tag === "Some" && owner.value.server === server ? owner.value.uri : []))
+    )
+
   return {
     /** Tells a connection that is new to this session what the session has asked for so far. */
     prepare: Effect.fnUntraced(function* (session: Session, upstream: Upstream["Service"]) {
       if (session.prepared.has(upstream)) return
       session.prepared.add(upstream)
       if (session.logLevel !== undefined) yield* upstream.setLogLevel(session.logLevel)
-      for (const watched of session.watched) {
-        const owner = yield* Effect.option(router.byUri(session, watched))
-        if (owner._tag === "None" || owner.value.server !== upstream.config.id) continue
-        yield* Effect.ignore(Watching.watch(upstream, owner.value.uri, session.key))
-      }
+      yield* Watching.again(upstream, yield* watchedOf(session, upstream.config.id), session.key)
     }),
+    watchedOf,
     /** Remembers that the session watches a resource, by the URI that its client knows. */
     watched: (session: Session, uri: string) => {
       session.watched.add(uri)

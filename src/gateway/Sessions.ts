@@ -6,23 +6,56 @@ import * as Effect from "effect/Effect"
 import * as Iterable from "effect/Iterable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { randomBytes } from "node:crypto"
+import { LimitReached } from "../domain/Errors.ts"
 import { type Caller, carried } from "../domain/Lane.ts"
+import type { Owner } from "../domain/Owner.ts"
 import { type Principal, sameAccount } from "../domain/Principal.ts"
 import { type Capabilities, LEGACY_REVISIONS, type LegacyRevision, LOG_LEVELS } from "../domain/Protocol.ts"
+import { Quota, type QuotaBounds } from "../domain/Quota.ts"
 import { ServerId, SessionKey, Subject } from "../domain/ServerId.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import * as Seal from "../keys/Seal.ts"
 import type { RootKey } from "../keys/RootKey.ts"
 import { logger } from "../observability/Logging.ts"
-import { Store } from "../storage/Store.ts"
+import { expose } from "../observability/Metrics.ts"
+import * as Vital from "../observability/Vital.ts"
+import * as Setting from "../settings/Setting.ts"
+import { Store, type StoreError } from "../storage/Store.ts"
+import { Buffers } from "../upstream/Bounds.ts"
+import * as GatewayMetrics from "./GatewayMetrics.ts"
 import type { ClientName } from "./Requester.ts"
 import { Session } from "./Session.ts"
 
 const log = logger("gateway")
+
+export const settings = {
+  most: Setting.integer({
+    name: "MCP_MAX_SESSIONS",
+    description:
+      "How many sessions are held in memory. Beyond that the longest idle one waits in its sealed id for its next use.",
+    fallback: 10_000,
+    minimum: 1,
+    maximum: 1_000_000
+  }),
+  mostOfOne: Setting.integer({
+    name: "MCP_MAX_SESSIONS_PER_USER",
+    description: "How many of them may be one person's.",
+    fallback: 1000,
+    minimum: 1,
+    maximum: 1_000_000
+  })
+}
+
+/** How many sessions are held in memory. */
+export const SessionBounds = Context.Reference<QuotaBounds>("mcp-proxy/gateway/Sessions/SessionBounds", {
+  defaultValue: () => ({ most: settings.most.absent, mostOfOne: settings.mostOfOne.absent })
+})
 
 /** What a session id seals. */
 const Sealed = Schema.Struct({
@@ -61,9 +94,6 @@ const TOUCH = Duration.minutes(15)
 /** A sealed id travels in a header of every request. */
 const MAX_ID_LENGTH = 6 * 1024
 
-/** How many sessions are held in memory; the ids of others are opened again when they come back. */
-const MAX_IN_MEMORY = 10_000
-
 /** The client declared more about itself than fits into a session id. */
 export class SessionTooLarge extends Schema.TaggedError<SessionTooLarge>()("SessionTooLarge", {}) {
   override get message(): string {
@@ -80,10 +110,22 @@ export class Sessions extends Context.Service<
       readonly revision: LegacyRevision
       readonly client: ClientName
       readonly capabilities: Capabilities
-    }) => Effect.Effect<Session, SessionTooLarge>
-    /** The session of an id, for who may use it: the same principal at the same endpoint. None means 404. */
-    readonly find: (id: string, principal: Principal, endpoint: Endpoint) => Effect.Effect<Option.Option<Session>>
-    readonly end: (session: Session) => Effect.Effect<void>
+    }) => Effect.Effect<Session, SessionTooLarge | LimitReached>
+    /**
+     * The session of an id, for who may use it: the same principal at the same endpoint. None means 404. Fails where it is
+     * to be taken up again, and there is no room for it.
+     */
+    readonly find: (
+      id: string,
+      principal: Principal,
+      endpoint: Endpoint
+    ) => Effect.Effect<Option.Option<Session>, LimitReached>
+    /** The session of an id, as far as this process knows it, whoever asks. */
+    readonly known: (id: string) => Session | undefined
+    /** Ends a session for good: on return that would survive a crash. Where it would not, the session goes on. */
+    readonly end: (session: Session) => Effect.Effect<void, StoreError>
+    /** The sessions that an earlier process had begun, as each comes back. */
+    readonly revived: PubSub.PubSub<Session>
     /** Keeps what changed about a session for another process to find. */
     readonly save: (session: Session) => Effect.Effect<void>
     /** The sessions that this process knows. */
@@ -96,25 +138,45 @@ export class Sessions extends Context.Service<
       const store = yield* Store
       const fleet = yield* Fleet
       const seal = yield* Seal.make("session", Sealed)
+      const buffers = yield* Buffers
+      const bounds = yield* SessionBounds
+      const held = new Quota(bounds)
       const sessions = new Map<string, Session>()
+      yield* expose(GatewayMetrics.families.sessions, () => sessions.size)
+
+      const revived = yield* PubSub.unbounded<Session>()
 
       const write = (session: Session, deleted: boolean) =>
-        store
-          .put(
-            TABLE,
-            {
-              key: session.key,
-              value: encodeRow({
-                deleted,
-                lastUsed: session.lastUsed,
-                watched: [...session.watched],
-                ...(session.logLevel === undefined ? {} : { logLevel: session.logLevel })
-              })
-            },
-            // A tombstone has to outlive every way in which the id could still be taken for a live one.
-            Duration.sum(IDLE, TOUCH)
-          )
-          .pipe(Effect.catch((error) => log.warning(error.message)))
+        store.put(
+          TABLE,
+          {
+            key: session.key,
+            value: encodeRow({
+              deleted,
+              lastUsed: session.lastUsed,
+              watched: [...session.watched],
+              ...(session.logLevel === undefined ? {} : { logLevel: session.logLevel })
+            })
+          },
+          // A tombstone has to outlive every way in which the id could still be taken for a live one.
+          Duration.sum(IDLE, TOUCH)
+        )
+
+      /** What a call that outlived its session has to say of it must not undo its end. */
+      const save = (session: Session): Effect.Effect<void> =>
+        Effect.suspend(() => (session.hasEnded ? Effect.void : write(session, false))).pipe(
+          Effect.catch((error) => log.warning(error.message))
+        )
+
+      const end = (session: Session): Effect.Effect<void, StoreError> =>
+        Effect.suspend(() => {
+          session.hasEnded = true
+          return Effect.onError(write(session, true), () => Effect.sync(() => (session.hasEnded = false)))
+        }).pipe(
+          Effect.andThen(Effect.suspend(() => forget(session))),
+          // Whoever asked for it may leave meanwhile.
+          Effect.uninterruptible
+        )
 
       const endpointOf = (sealed: Sealed): Endpoint =>
         sealed.server === undefined ? { _tag: "All" } : { _tag: "One", server: sealed.server }
@@ -132,21 +194,28 @@ export class Sessions extends Context.Service<
         const opened = yield* seal.open(id)
         if (Option.isNone(opened) || opened.value.subject !== principal.subject) return Option.none<Session>()
         const sealed = opened.value
-        const stored = yield* store.get(TABLE, sealed.key).pipe(Effect.orElseSucceed(() => Option.none<string>()))
-        const row = Option.flatMap(stored, decodeRow)
+        const read = yield* Effect.result(store.get(TABLE, sealed.key))
+        if (Result.isFailure(read)) {
+          // It may have been deleted. To begin anew costs its client little.
+          yield* log.warning(`A session is not taken up again: ${read.failure.message}`)
+          return Option.none<Session>()
+        }
+        const row = Option.flatMap(read.success, decodeRow)
         const now = yield* Clock.currentTimeMillis
         const lastUsed = Option.match(row, { onNone: () => sealed.created, onSome: (found) => found.lastUsed })
         const isDeleted = Option.exists(row, ({ deleted }) => deleted)
         if (isDeleted || now - lastUsed > Duration.toMillis(IDLE)) return Option.none<Session>()
+        const session = new Session(id, callerOf(sealed, principal), endpointOf(sealed), sealed.client, now, buffers)
+        yield* makeRoom(session.owner)
         const raced = sessions.get(id)
         if (raced !== undefined) return Option.some(raced)
-        const session = new Session(id, callerOf(sealed, principal), endpointOf(sealed), sealed.client, now)
         session.savedAt = lastUsed
         if (Option.isSome(row)) {
           session.logLevel = row.value.logLevel
           for (const uri of row.value.watched) session.watched.add(uri)
         }
-        sessions.set(id, session)
+        hold(session)
+        PubSub.publishUnsafe(revived, session)
         return Option.some(session)
       })
 
@@ -157,32 +226,49 @@ export class Sessions extends Context.Service<
         if (sessions.delete(session.id)) sessions.set(session.id, session)
         if (now - session.savedAt < Duration.toMillis(TOUCH)) return
         session.savedAt = now
-        yield* write(session, false)
+        yield* save(session)
       })
 
       const sameEndpoint = (a: Endpoint, b: Endpoint): boolean =>
         a._tag === "All" ? b._tag === "All" : b._tag === "One" && a.server === b.server
 
-      /** Lets go of the session that has been idle longest; its id keeps all that is needed to take it up again. */
-      const makeRoom = Effect.fnUntraced(function* () {
-        if (sessions.size <= MAX_IN_MEMORY) return
-        const oldest = Iterable.findFirst(
-          sessions.values(),
-          ({ calls, listening }) => calls.size === 0 && listening === undefined
-        )
-        if (Option.isNone(oldest)) return
-        yield* write(oldest.value, false)
-        yield* forget(oldest.value)
+      const hold = (session: Session): void => {
+        sessions.set(session.id, session)
+        held.add(session.owner)
+      }
+
+      /**
+       * Lets go of the session that has been idle longest, of this owner where theirs are too many; its id keeps all that
+       * is needed to take it up again.
+       */
+      const makeRoom = Effect.fnUntraced(function* (owner: Owner | undefined) {
+        for (let reached = held.reached(owner); reached !== undefined; reached = held.reached(owner)) {
+          const isTheirs = reached === "mostOfOne"
+          const oldest = Iterable.findFirst(
+            sessions.values(),
+            (one) => one.calls.size === 0 && one.listening === undefined && (!isTheirs || one.owner === owner)
+          )
+          if (Option.isNone(oldest)) {
+            return yield* new LimitReached({
+              limit: isTheirs
+                ? `All ${bounds.mostOfOne} sessions that you may have are in use (${settings.mostOfOne.name})`
+                : `All ${bounds.most} sessions are in use (${settings.most.name})`
+            })
+          }
+          yield* forget(oldest.value)
+          yield* save(oldest.value)
+        }
       })
 
       const forget = Effect.fnUntraced(function* (session: Session) {
-        sessions.delete(session.id)
-        for (const call of session.calls.values()) call.cancel()
-        for (const stream of session.standingStreams) stream.finish()
+        if (sessions.delete(session.id)) held.remove(session.owner)
+        session.dismiss()
         yield* fleet.release(session.key)
       })
 
-      yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      yield* Effect.addFinalizer(() => Effect.sync(() => sessions.forEach((session) => session.dismiss())))
+
+      const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.forEach(
           [...sessions.values()],
           (session) => {
@@ -191,7 +277,8 @@ export class Sessions extends Context.Service<
           },
           { discard: true }
         )
-      ).pipe(Effect.repeat(Schedule.spaced("1 minute")), Effect.forkScoped)
+      )
+      yield* Vital.fork("The sweep over sessions", Effect.repeat(sweep, Schedule.spaced("1 minute")))
 
       return Sessions.of({
         begin: Effect.fnUntraced(function* ({ capabilities, client, endpoint, principal, revision }) {
@@ -207,9 +294,9 @@ export class Sessions extends Context.Service<
           }
           const id = yield* seal.seal(sealed)
           if (id.length > MAX_ID_LENGTH) return yield* new SessionTooLarge()
-          const session = new Session(id, callerOf(sealed, principal), endpoint, sealed.client, now)
-          sessions.set(id, session)
-          yield* makeRoom()
+          const session = new Session(id, callerOf(sealed, principal), endpoint, sealed.client, now, buffers)
+          yield* makeRoom(session.owner)
+          hold(session)
           return session
         }),
         find: Effect.fnUntraced(function* (id, principal, endpoint) {
@@ -228,8 +315,10 @@ export class Sessions extends Context.Service<
           }
           return session
         }),
-        end: (session) => Effect.andThen(write(session, true), forget(session)),
-        save: (session) => write(session, false),
+        end,
+        revived,
+        save,
+        known: (id) => sessions.get(id),
         all: () => sessions.values()
       })
     })

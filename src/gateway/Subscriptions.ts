@@ -1,6 +1,7 @@
 /** What servers do of their own accord, told to the sessions that it concerns. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import * as Catalogue from "../domain/Catalogue.ts"
 import * as Json from "../domain/Json.ts"
@@ -9,6 +10,7 @@ import * as Lane from "../domain/Lane.ts"
 import type { Entry } from "../domain/View.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { LaneEvent } from "../upstream/Upstream.ts"
 import { isWanted, published } from "./Exchange.ts"
 import type { Requester } from "./Requester.ts"
@@ -75,9 +77,11 @@ const make = Effect.gen(function* () {
     }
   }
 
-  yield* Stream.fromPubSub(fleet.events).pipe(
-    Stream.runForEach((event) => Effect.sync(() => dispatch(event))),
-    Effect.forkScoped
+  // Taken out here, so that what happens while the loop begins again is not lost on it.
+  const events = Stream.fromSubscription(yield* PubSub.subscribe(fleet.events))
+  yield* Vital.fork(
+    "The dispatch of servers' events to sessions",
+    Stream.runForEach(events, (event) => Effect.sync(() => dispatch(event)))
   )
 })
 

@@ -9,6 +9,7 @@ import * as View from "../domain/View.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 import type { Session } from "./Session.ts"
 import { Sessions } from "./Sessions.ts"
 import { listsChanged } from "./Subscriptions.ts"
@@ -48,7 +49,7 @@ const make = Effect.gen(function* () {
     for (const stream of session.standingStreams) stream.finish()
   })
 
-  yield* Stream.runForEach(
+  const follow = Stream.runForEach(
     // The configuration at the start is no change.
     Stream.merge(
       Stream.map(policy.changes, Function.constVoid),
@@ -58,7 +59,8 @@ const make = Effect.gen(function* () {
       for (const remark of policy.remarks(fleet.config().servers.map(({ id }) => id))) yield* log.warning(remark)
       yield* Effect.forEach([...sessions.all()], concern, { discard: true })
     })
-  ).pipe(Effect.forkScoped)
+  )
+  yield* Vital.fork("Telling sessions of a new view", follow)
 })
 
 /** Runs for as long as the gateway does. */

@@ -39,6 +39,25 @@ export const watch = Effect.fnUntraced(function* (
   return frame.error === undefined
 })
 
+/**
+ * Watches for somebody who was told long ago that they are watched, on a connection that does not know it yet. What the
+ * server says of it is heard by nobody, and a connection that is not up learns of it when it is.
+ */
+export const again = Effect.fnUntraced(function* (
+  upstream: Upstream["Service"],
+  uris: ReadonlyArray<string>,
+  key: SessionKey
+): Effect.fn.Return<void> {
+  if (uris.length === 0) return
+  for (const uri of uris) upstream.watch(uri, key)
+  if ((yield* eraOf(upstream)) === "modern") return
+  yield* Effect.forEach(
+    uris,
+    (uri) => Effect.ignore(upstream.call(ownRequest("resources/subscribe", { uri }), quiet(key))),
+    { concurrency: "unbounded", discard: true }
+  )
+})
+
 /** Watches it no longer; the server is told once nobody on the connection does. */
 export const unwatch = Effect.fnUntraced(function* (
   upstream: Upstream["Service"],

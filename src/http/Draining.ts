@@ -4,17 +4,22 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 
-/** Open once the proxy takes nothing new; `closed` once what was left has had its time. */
+/** Three steps: announced, begun once no new connections are taken, ended once what was left has had its time. */
 export class Draining extends Context.Service<
   Draining,
   {
-    readonly begin: Effect.Effect<void>
-    /** Is nothing new taken any more? */
+    /** Whoever asks whether we are ready is told no. All else is as ever. */
+    readonly announce: Effect.Effect<void>
+    /** Is it announced, or further? */
     readonly isOn: () => boolean
+    /** Ends what merely stands. Requests that still come are answered. */
+    readonly begin: Effect.Effect<void>
     /** Waits for the beginning. */
     readonly begun: Effect.Effect<void>
-    /** Ends every stream. */
+    /** Ends every stream, and takes no requests any more. */
     readonly end: Effect.Effect<void>
+    /** Has it ended? */
+    readonly isOver: () => boolean
     /** Waits for the end of all streams. */
     readonly ended: Effect.Effect<void>
   }
@@ -25,16 +30,20 @@ export class Draining extends Context.Service<
       const begun = yield* Latch.make(false)
       const ended = yield* Latch.make(false)
       let isOn = false
+      let isOver = false
+      const announce = Effect.sync(() => {
+        isOn = true
+      })
+      const over = Effect.sync(() => {
+        isOver = true
+      })
       return Draining.of({
-        begin: Effect.andThen(
-          Effect.sync(() => {
-            isOn = true
-          }),
-          begun.open
-        ),
+        announce,
         isOn: () => isOn,
+        begin: Effect.andThen(announce, begun.open),
         begun: begun.await,
-        end: Effect.asVoid(ended.open),
+        end: Effect.andThen(over, ended.open),
+        isOver: () => isOver,
         ended: ended.await
       })
     })

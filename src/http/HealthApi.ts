@@ -4,6 +4,7 @@ import * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import { FAILURE_CLASSES } from "../domain/UpstreamFailure.ts"
 
 export const Health = Schema.Struct({
   status: Schema.Literal("healthy"),
@@ -18,6 +19,10 @@ export const ServerReport = Schema.Struct({
   status: Schema.String,
   /** The status with its reason. */
   detail: Schema.String,
+  /** The class of what is wrong, whether it keeps the server from being up or from being called. */
+  failure: Schema.NullOr(Schema.Literals(FAILURE_CLASSES)),
+  /** Open: calls kept failing, so none is made for a while. Half open: one may try. */
+  circuit: Schema.Literals(["closed", "open", "half-open"]),
   transport: Schema.String,
   isolation: Schema.String,
   tools: Schema.Finite,

@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { Audit, type AuditStatus } from "../access/Audit.ts"
@@ -12,6 +13,7 @@ import { Fleet } from "../fleet/Fleet.ts"
 import * as Reload from "../fleet/Reload.ts"
 import { Sessions } from "../gateway/Sessions.ts"
 import { VERSION } from "../observability/Version.ts"
+import * as Restraint from "../upstream/Restraint.ts"
 import type { Upstream } from "../upstream/Upstream.ts"
 import { Draining } from "./Draining.ts"
 import { HealthApi, type Readiness, type ServerReport } from "./HealthApi.ts"
@@ -22,16 +24,20 @@ const TRANSPORT = { Stdio: "stdio", Http: "http", Sse: "sse", Unusable: "-" } as
 /** One server as an operator sees it, at `now` (epoch milliseconds). */
 export const report = (config: ServerConfig, upstream: Upstream["Service"], now: number): ServerReport => {
   const { catalogue, note, startMillis, status } = SubscriptionRef.getUnsafe(upstream.state)
+  const held = upstream.restraint.heldAt(now)
+  const notes = [held === undefined ? undefined : Restraint.describe(held, now), note].filter(Predicate.isNotUndefined)
   return {
     name: config.id,
     description: config.description === undefined ? null : display(config.description),
     status: Status.label(status),
     detail: Status.describe(status, now),
+    failure: Status.failureOf(status) ?? held?.failure ?? null,
+    circuit: upstream.restraint.circuitAt(now),
     transport: TRANSPORT[config.transport._tag],
     isolation: config.isolation,
     ...Catalogue.counts(Catalogue.offered(catalogue.lists, config)),
     startMillis: startMillis ?? null,
-    note: note ?? null
+    note: notes.length === 0 ? null : notes.join("; ")
   }
 }
 

@@ -19,6 +19,9 @@ const RESERVED = new Set([
   "admin"
 ])
 
+/** Characters of a token that nobody guesses. */
+const MINIMUM_TOKEN = 16
+
 const decodeBaseUrl = (value: string): Result.Result<Option.Option<string>, string> => {
   const expected = "an absolute http:// or https:// URL without query or fragment"
   if (!URL.canParse(value)) return Result.fail(expected)
@@ -95,9 +98,25 @@ export const settings = {
     absent: [],
     decode: decodeNetworks
   }),
+  metricsToken: Setting.secret({
+    name: "MCP_METRICS_TOKEN",
+    description: `A bearer token with which /metrics may be read from other machines: ${MINIMUM_TOKEN} characters or more. Without it, only from this machine and by administrators.`,
+    minimum: MINIMUM_TOKEN
+  }),
+  stallTime: Setting.duration({
+    name: "MCP_STALL_TIME",
+    description: "How long a client may read nothing of what waits for it before its connection is ended.",
+    fallback: "60 s"
+  }),
+  shutdownDelay: Setting.duration({
+    name: "MCP_SHUTDOWN_DELAY",
+    description:
+      "How long after SIGTERM or SIGINT everything goes on but for /ready, which says no: for load balancers to notice.",
+    fallback: "0 s"
+  }),
   shutdownGrace: Setting.duration({
     name: "MCP_SHUTDOWN_GRACE",
-    description: "How long calls in flight may go on after SIGTERM or SIGINT.",
+    description: "How long, after that, calls in flight may go on, and open connections are served.",
     fallback: "10 s"
   })
 }

@@ -4,8 +4,9 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { Holding } from "../domain/ByteBudget.ts"
 import type * as ClientMessage from "../domain/ClientMessage.ts"
-import { verdict } from "../domain/Errors.ts"
+import { type LimitReached, verdict } from "../domain/Errors.ts"
 import type { Principal } from "../domain/Principal.ts"
 import {
   CODE,
@@ -28,13 +29,20 @@ import { ReplyChannel } from "../gateway/ReplyChannel.ts"
 import type { Session } from "../gateway/Session.ts"
 import { Sessions } from "../gateway/Sessions.ts"
 import { SessionExchange } from "../gateway/SessionExchange.ts"
+import { logger } from "../observability/Logging.ts"
 import * as Accept from "./Accept.ts"
 import { Draining } from "./Draining.ts"
-import { accepted, message, refuse, stop } from "./Responses.ts"
+import { accepted, limited, message, NO_ID, refuse, stop } from "./Responses.ts"
+import * as Sending from "./Sending.ts"
 import * as Sse from "./Sse.ts"
+
+const log = logger("http")
 
 type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
+
+/** When a client that was refused for want of room may try again, in seconds. */
+const RETRY_AFTER = 1
 
 /** More standing streams of one session than any client opens. */
 const MAX_STANDING = 16
@@ -48,6 +56,10 @@ export const make = Effect.gen(function* () {
   const draining = yield* Draining
   const begin = yield* Initialize.make
   const notices = yield* ClientNotices.make
+  const send = yield* Sending.make
+
+  const full = ({ limit }: LimitReached, id?: Uint8Array): Response =>
+    limited(429, limit, { retryAfter: RETRY_AFTER, ...(id === undefined ? {} : { id }) })
 
   /** The header must name a revision that we speak; without it the session's own is understood. */
   const checkRevision = (request: Request): Effect.Effect<void, Response> => {
@@ -62,7 +74,7 @@ export const make = Effect.gen(function* () {
     if (id === undefined) {
       return yield* stop(refuse(400, CODE.badSession, "Bad Request: Mcp-Session-Id header is required"))
     }
-    const session = yield* sessions.find(id, principal, endpoint)
+    const session = yield* Effect.catch(sessions.find(id, principal, endpoint), (error) => stop(full(error)))
     if (Option.isNone(session)) return yield* stop(refuse(404, CODE.sessionNotFound, "Session not found"))
     return session.value
   })
@@ -75,11 +87,12 @@ export const make = Effect.gen(function* () {
   }
 
   const deliver = Effect.fnUntraced(function* (log: EventLog, after: number, revision: Revision) {
-    const deliveries = log.read(after)
+    const onItsWay = new Holding(streams.buffers)
+    const deliveries = log.read(after, onItsWay)
     if (deliveries === undefined) return undefined
     const prefix = yield* eventIds.prefix(log.name)
     const primed = after === 0 && isSince(revision, "2025-11-25")
-    return { deliveries, prefix, primed, closing: draining.ended }
+    return { deliveries, onItsWay, prefix, primed, silent: log.isSilentAfter(after), closing: draining.ended }
   })
 
   const onInitialize = Effect.fnUntraced(function* (
@@ -89,7 +102,10 @@ export const make = Effect.gen(function* () {
     initialize: ClientMessage.Request
   ) {
     const id = request.headers[HEADER.sessionId]
-    if (id !== undefined && Option.isSome(yield* sessions.find(id, principal, endpoint))) {
+    if (
+      id !== undefined &&
+      Option.isSome(yield* Effect.orElseSucceed(sessions.find(id, principal, endpoint), Option.none))
+    ) {
       const text = "Invalid Request: the session is initialized already"
       return refuse(400, CODE.invalidRequest, text, { id: initialize.id })
     }
@@ -97,6 +113,7 @@ export const make = Effect.gen(function* () {
       Effect.map(({ answer, session }) => message(answer, { headers: { [HEADER.sessionId]: session.id } })),
       Effect.catchTags({
         BadParams: (error) => Effect.succeed(message(Answers.failure(initialize.id, verdict(error)))),
+        LimitReached: (error) => Effect.succeed(full(error, initialize.id)),
         SessionTooLarge: (error) =>
           Effect.succeed(refuse(400, CODE.invalidRequest, error.message, { id: initialize.id }))
       })
@@ -107,9 +124,9 @@ export const make = Effect.gen(function* () {
   const take = (session: Session, received: ClientMessage.Notification | ClientMessage.Response) =>
     received._tag === "Notification" ? notices.notified(session, received) : notices.answered(session, received)
 
-  const reply = Effect.fnUntraced(function* (channel: ReplyChannel) {
+  const reply = Effect.fnUntraced(function* (request: Request, channel: ReplyChannel, id: Uint8Array) {
     const decided = yield* channel.reply
-    if (decided._tag === "Json") return message(decided.body)
+    if (decided._tag === "Json") return send(request, decided.body, { id, status: 200 })
     const delivery = yield* deliver(decided.log, 0, channel.revision)
     return delivery === undefined ? HttpServerResponse.empty({ status: 500 }) : Sse.response(delivery)
   })
@@ -126,10 +143,13 @@ export const make = Effect.gen(function* () {
     }
     yield* checkRevision(request)
     const session = yield* findSession(request, principal, endpoint)
+    const noStream = accept.json ? undefined : streams.full(session.owner)
+    if (noStream !== undefined) return limited(429, noStream, { retryAfter: RETRY_AFTER })
     const open = (id: string | null, batchOf?: number) => {
       const channel = new ReplyChannel({
         logs: streams,
         session: session.key,
+        owner: session.owner,
         request: id,
         revision: revisionOf(request, session),
         acceptsStream: accept.stream,
@@ -140,8 +160,8 @@ export const make = Effect.gen(function* () {
     }
     if (body._tag === "Request") {
       const channel = open(JSON.stringify(body.requestId))
-      yield* proxy.accept(new SessionExchange(session, body, channel))
-      return yield* reply(channel)
+      yield* proxy.accept(new SessionExchange(session, body, channel, request.headers))
+      return yield* reply(request, channel, body.id)
     }
     if (body._tag !== "Batch") {
       yield* take(session, body)
@@ -157,11 +177,11 @@ export const make = Effect.gen(function* () {
     const answerable = body.messages.filter((one) => one._tag === "Request" || one._tag === "Refusal")
     const channel = open(null, answerable.length)
     for (const one of body.messages) {
-      if (one._tag === "Request") yield* proxy.accept(new SessionExchange(session, one, channel))
+      if (one._tag === "Request") yield* proxy.accept(new SessionExchange(session, one, channel, request.headers))
       else if (one._tag === "Refusal") channel.answer(Answers.failure(one.id, { code: one.code, message: one.reason }))
       else yield* take(session, one)
     }
-    return answerable.length === 0 ? accepted : yield* reply(channel)
+    return answerable.length === 0 ? accepted : yield* reply(request, channel, NO_ID)
   })
 
   /** A stream with nothing but the word that an answer cannot be had any more. */
@@ -169,7 +189,8 @@ export const make = Effect.gen(function* () {
     const id = new TextEncoder().encode(requestId)
     const lost = Answers.failure(id, { code: 1502, message: `Outcome unknown: ${reason}` })
     return Sse.response({
-      deliveries: Stream.make({ _tag: "Events", events: [{ sequence: 1, message: lost }] } as const),
+      deliveries: Stream.make({ _tag: "Events", events: [{ sequence: 1, message: lost }], sent: () => {} } as const),
+      onItsWay: undefined,
       prefix: "lost",
       primed: false,
       closing: Effect.never
@@ -187,10 +208,17 @@ export const make = Effect.gen(function* () {
           Effect.sync(() => session.attach(log)),
           () => Effect.sync(() => session.detach(log))
         )
+        // A proxy that stops lets its listeners go, with the word when to come back.
+        yield* Effect.forkScoped(
+          Effect.andThen(
+            draining.begun,
+            Effect.sync(() => log.dismiss(undefined))
+          )
+        )
         return delivery.deliveries
       })
     )
-    return Sse.response({ ...delivery, deliveries: held, closing: Effect.raceFirst(draining.begun, draining.ended) })
+    return Sse.response({ ...delivery, deliveries: held })
   })
 
   const resume = Effect.fnUntraced(function* (session: Session, lastEventId: string) {
@@ -215,7 +243,7 @@ export const make = Effect.gen(function* () {
     if (session.standingStreams.length >= MAX_STANDING) {
       return refuse(409, CODE.badSession, `Conflict: the session has ${MAX_STANDING} standing streams already`)
     }
-    const log = streams.open({ session: session.key, request: null })
+    const log = streams.open({ session: session.key, request: null }, session.owner)
     return (yield* stand(session, log, 0)) ?? HttpServerResponse.empty({ status: 500 })
   })
 
@@ -229,6 +257,8 @@ export const make = Effect.gen(function* () {
     }
     yield* checkRevision(request)
     const session = yield* findSession(request, principal, endpoint)
+    const noStream = streams.full(session.owner)
+    if (noStream !== undefined) return limited(429, noStream, { retryAfter: RETRY_AFTER })
     const lastEventId = request.headers[HEADER.lastEventId]
     return lastEventId === undefined ? yield* newStanding(session) : yield* resume(session, lastEventId)
   })
@@ -239,8 +269,14 @@ export const make = Effect.gen(function* () {
     endpoint: Endpoint
   ): Effect.fn.Return<Response, Response> {
     yield* checkRevision(request)
-    yield* sessions.end(yield* findSession(request, principal, endpoint))
-    return HttpServerResponse.empty({ status: 200 })
+    const session = yield* findSession(request, principal, endpoint)
+    return yield* sessions.end(session).pipe(
+      Effect.as(HttpServerResponse.empty({ status: 200 })),
+      Effect.catch((error) => {
+        const text = `The session goes on, for its end could not be kept. ${error.message}`
+        return Effect.as(log.error(text), refuse(500, CODE.internalError, "The session could not be ended; try again"))
+      })
+    )
   })
 
   return { post, get, end }

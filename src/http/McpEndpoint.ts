@@ -1,8 +1,5 @@
 /** The MCP endpoint: reads what is sent, decides its era, and hands it to that era's endpoint. */
-import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
-import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
-import type * as HttpServerError from "effect/http/HttpServerError"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ClientMessage from "../domain/ClientMessage.ts"
@@ -11,32 +8,16 @@ import type { Principal } from "../domain/Principal.ts"
 import { CODE, HEADER, isModernRevision } from "../domain/Protocol.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
 import * as Answers from "../gateway/Answers.ts"
-import { MAX_MESSAGE } from "../upstream/Transport.ts"
 import * as Accept from "./Accept.ts"
 import { Draining } from "./Draining.ts"
 import * as LegacyEndpoint from "./LegacyEndpoint.ts"
 import * as ModernEndpoint from "./ModernEndpoint.ts"
+import * as RequestBody from "./RequestBody.ts"
+import * as OwnerRate from "./OwnerRate.ts"
 import { accepted, message, NO_ID, refuse, stop } from "./Responses.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
-
-const tooLarge = refuse(413, CODE.invalidRequest, `The body is larger than the limit of ${MAX_MESSAGE} bytes`)
-
-const unreadable = refuse(400, CODE.parseError, "The body did not arrive whole")
-
-/** Did reading stop at the limit, rather than because the client went away? */
-const isTooLarge = (error: HttpServerError.HttpServerError): boolean =>
-  error.cause instanceof Error && error.cause.message.includes("maxBytes")
-
-const readBody = (request: Request): Effect.Effect<Uint8Array, Response> => {
-  if (Number(request.headers["content-length"] ?? 0) > MAX_MESSAGE) return stop(tooLarge)
-  return request.arrayBuffer.pipe(
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(MAX_MESSAGE)),
-    Effect.map((buffer) => new Uint8Array(buffer)),
-    Effect.catch((error) => stop(isTooLarge(error) ? tooLarge : unreadable))
-  )
-}
 
 /** What the headers of a POST allow to answer with; or why the body is not even read. */
 const readAccept = (request: Request): Effect.Effect<Accept.Accepted, Response> => {
@@ -59,6 +40,8 @@ const notAllowed = (allow: string): Response =>
 
 export const make = Effect.gen(function* () {
   const draining = yield* Draining
+  const readBody = yield* RequestBody.make
+  const exceeded = yield* OwnerRate.make
   const legacy = yield* LegacyEndpoint.make
   const modern = yield* ModernEndpoint.make
 
@@ -67,7 +50,7 @@ export const make = Effect.gen(function* () {
     principal: Principal,
     endpoint: Endpoint
   ): Effect.fn.Return<Response, Response> {
-    if (draining.isOn()) {
+    if (draining.isOver()) {
       const headers = { "retry-after": "5", connection: "close" }
       return refuse(503, CODE.badSession, "The proxy is shutting down", { headers })
     }
@@ -83,7 +66,7 @@ export const make = Effect.gen(function* () {
     }
     // No notification of a client's means anything over HTTP (2026-07-28, transports/streamable-http).
     return body._tag === "Request" && classified.envelope !== undefined
-      ? yield* modern.post(principal, endpoint, body, classified.envelope, accept, request.headers)
+      ? yield* modern.post(request, principal, endpoint, body, classified.envelope, accept)
       : accepted
   })
 
@@ -99,5 +82,5 @@ export const make = Effect.gen(function* () {
 
   /** Serves one request to an endpoint that exists, for a caller who may. */
   return (request: Request, principal: Principal, endpoint: Endpoint): Effect.Effect<Response> =>
-    Effect.catch(serve(request, principal, endpoint), Effect.succeed)
+    exceeded(request, principal) ?? Effect.catch(serve(request, principal, endpoint), Effect.succeed)
 })

@@ -63,9 +63,8 @@ export const layer = HttpRouter.use((router) =>
   })
 )
 
-/** Everything else. It names nothing, for it answers whoever asks. */
-export const notFound: Layer.Layer<never, never, HttpRouter.HttpRouter> = HttpRouter.add(
-  "*",
-  "*",
-  HttpServerResponse.text("Not found\n", { status: 404 })
-)
+/** The answer where there is nothing. It names nothing, for it answers whoever asks. */
+export const nowhere = HttpServerResponse.text("Not found\n", { status: 404 })
+
+/** Everything else. */
+export const notFound: Layer.Layer<never, never, HttpRouter.HttpRouter> = HttpRouter.add("*", "*", nowhere)

@@ -3,12 +3,14 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Audit } from "../access/Audit.ts"
+import { Holding } from "../domain/ByteBudget.ts"
 import type * as ClientMessage from "../domain/ClientMessage.ts"
 import type { Envelope } from "../domain/Envelope.ts"
 import type { Headers } from "../domain/Era.ts"
-import type { BadParams, LimitReached } from "../domain/Errors.ts"
+import { type BadParams, LimitReached } from "../domain/Errors.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { CODE, LATEST_MODERN, MAY_ASK } from "../domain/Protocol.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
@@ -21,11 +23,13 @@ import { ModernExchange } from "../gateway/ModernExchange.ts"
 import { ModernRequesters } from "../gateway/ModernRequesters.ts"
 import { Parking } from "../gateway/Parking.ts"
 import { Proxy } from "../gateway/Proxy.ts"
+import { Buffers } from "../upstream/Bounds.ts"
 import { ReplyChannel } from "../gateway/ReplyChannel.ts"
 import type { Requester } from "../gateway/Requester.ts"
 import type { Accepted } from "./Accept.ts"
 import { Draining } from "./Draining.ts"
-import { message, refuse } from "./Responses.ts"
+import { limited, message, refuse } from "./Responses.ts"
+import * as Sending from "./Sending.ts"
 import * as Sse from "./Sse.ts"
 
 /** Why a request is not even begun. */
@@ -39,6 +43,8 @@ export const make = Effect.gen(function* () {
   const parking = yield* Parking
   const listens = yield* Listens
   const streams = yield* Streams
+  const buffers = yield* Buffers
+  const send = yield* Sending.make
   const draining = yield* Draining
   const requesters = new ModernRequesters()
 
@@ -48,7 +54,7 @@ export const make = Effect.gen(function* () {
       draining.begun,
       Effect.andThen(
         parking.clear,
-        Effect.sync(() => listens.end(() => true))
+        Effect.sync(() => listens.close())
       )
     )
   )
@@ -64,18 +70,31 @@ export const make = Effect.gen(function* () {
     })
 
   /** The answer to a POST, of which the client's going away is a cancellation. */
-  const reply = Effect.fnUntraced(function* (channel: ReplyChannel, abandoned: () => void) {
+  const reply = Effect.fnUntraced(function* (
+    http: HttpServerRequest.HttpServerRequest,
+    id: Uint8Array,
+    channel: ReplyChannel,
+    abandoned: () => void
+  ) {
     const decided = yield* Effect.onInterrupt(channel.reply, () => Effect.sync(abandoned))
-    if (decided._tag === "Json") return message(decided.body, { status: decided.status })
+    if (decided._tag === "Json") return send(http, decided.body, { id, status: decided.status })
     const { log } = decided
+    const onItsWay = new Holding(buffers)
     const deliveries = Stream.ensuring(
-      log.read(0) ?? Stream.empty,
+      log.read(0, onItsWay) ?? Stream.empty,
       Effect.sync(() => {
         abandoned()
         streams.drop(log)
       })
     )
-    return Sse.response({ deliveries, prefix: undefined, primed: false, closing: draining.ended })
+    return Sse.response({
+      deliveries,
+      onItsWay,
+      prefix: undefined,
+      primed: false,
+      silent: log.isSilentAfter(0),
+      closing: draining.ended
+    })
   })
 
   const call = Effect.fnUntraced(function* (
@@ -95,6 +114,7 @@ export const make = Effect.gen(function* () {
       envelope,
       headers,
       channel,
+      buffers,
       ask: parking.ask,
       onTold: parking.forget
     })
@@ -108,39 +128,47 @@ export const make = Effect.gen(function* () {
     channel: ReplyChannel
   ) {
     const log = channel.stream()
-    if (log === undefined) return refuse(406, CODE.badSession, "subscriptions/listen is answered with an event stream")
+    if (log === undefined) {
+      const limit = streams.full(requester.owner)
+      if (limit !== undefined) return yield* new LimitReached({ limit })
+      return refuse(406, CODE.badSession, "subscriptions/listen is answered with an event stream")
+    }
+    const onItsWay = new Holding(buffers)
     const deliveries = Stream.ensuring(
-      yield* listens.open(requester, request, log),
+      yield* listens.open(requester, request, log, onItsWay),
       Effect.sync(() => streams.drop(log))
     )
     yield* record(requester, request, Exit.void)
-    return Sse.response({ deliveries, prefix: undefined, primed: false, closing: draining.ended })
+    return Sse.response({ deliveries, onItsWay, prefix: undefined, primed: false, closing: draining.ended })
   })
 
   return {
     /** Answers one request. */
     post: Effect.fnUntraced(function* (
+      http: HttpServerRequest.HttpServerRequest,
       principal: Principal,
       endpoint: Endpoint,
       request: ClientMessage.Request,
       envelope: Envelope,
-      accept: Accepted,
-      headers: Headers
+      accept: Accepted
     ): Effect.fn.Return<Response> {
       const requester = requesters.of(principal, endpoint, envelope)
       const channel = new ReplyChannel({
         logs: streams,
         session: requester.key,
+        owner: requester.owner,
         request: JSON.stringify(request.requestId),
         revision: LATEST_MODERN,
         acceptsStream: accept.stream
       })
+      const { whyNoStream } = channel
+      if (!accept.json && whyNoStream !== undefined) return limited(429, whyNoStream, { retryAfter: 1, id: request.id })
       if (!accept.json || accept.prefersStream) channel.stream()
       const answered =
         request.method === "subscriptions/listen"
           ? listen(requester, request, channel)
-          : Effect.flatMap(call(requester, request, envelope, headers, channel), (exchange) =>
-              reply(channel, () => exchange.abandoned(channel))
+          : Effect.flatMap(call(requester, request, envelope, http.headers, channel), (exchange) =>
+              reply(http, request.id, channel, () => exchange.abandoned(channel))
             )
       return yield* answered.pipe(
         Effect.catch((error) => {

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Challenge from "../auth/Challenge.ts"
 import type { Refused } from "../auth/Gatekeeper.ts"
+import { LimitReached, verdict } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE } from "../domain/Protocol.ts"
 import * as Answers from "../gateway/Answers.ts"
@@ -28,6 +29,17 @@ export const refuse = (
     status,
     ...(options.headers === undefined ? {} : { headers: options.headers })
   })
+
+/** A request that is not served because a bound is reached; in so many seconds it may be. */
+export const limited = (
+  status: 429 | 503,
+  limit: string,
+  options: { readonly retryAfter: number; readonly id?: Uint8Array }
+): HttpServerResponse.HttpServerResponse => {
+  const { code, message: text } = verdict(new LimitReached({ limit }))
+  const headers = { "retry-after": String(options.retryAfter) }
+  return refuse(status, code, text, options.id === undefined ? { headers } : { headers, id: options.id })
+}
 
 /** A request of nobody who may make it. */
 export const unadmitted = ({ challenge, header, status }: Refused): HttpServerResponse.HttpServerResponse =>

@@ -15,11 +15,12 @@ import * as HomeRoutes from "./HomeRoutes.ts"
 import * as HostGuard from "./HostGuard.ts"
 import * as McpRoutes from "./McpRoutes.ts"
 import * as MetadataRoutes from "./MetadataRoutes.ts"
+import * as MetricsRoutes from "./MetricsRoutes.ts"
 import * as OAuthRoutes from "./OAuthRoutes.ts"
 import * as Prefix from "./Prefix.ts"
 import * as SignInRoutes from "./SignInRoutes.ts"
 
-export type RouteOptions = HostGuard.HostGuardOptions
+export interface RouteOptions extends HostGuard.HostGuardOptions, MetricsRoutes.MetricsOptions {}
 
 /** Liveness is asked for by machines that call us whatever they like. */
 const isHealth = (url: string): boolean => /\/health(\?|$)/u.test(url)
@@ -60,11 +61,14 @@ const healthRoutes = Layer.unwrap(
   })
 )
 
-/** `/mcp`, `/mcp/{server}`, `/health`, `/ready`, `/admin/reload` and the page at the root, below the address's prefix. */
-export const layer = (options: RouteOptions) =>
-  Layer.merge(McpRoutes.layer, Layer.mergeAll(HomeRoutes.layer, healthRoutes, admin).pipe(Layer.provide(guard))).pipe(
-    Layer.provide(HostGuard.layer(options))
-  )
+/**
+ * `/mcp`, `/mcp/{server}`, `/health`, `/ready`, `/metrics`, `/admin/reload` and the page at the root, below the address's
+ * prefix.
+ */
+export const layer = (options: RouteOptions) => {
+  const guarded = Layer.mergeAll(HomeRoutes.layer, healthRoutes, admin, MetricsRoutes.layer(options))
+  return Layer.merge(McpRoutes.layer, Layer.provide(guarded, guard)).pipe(Layer.provide(HostGuard.layer(options)))
+}
 
 /** What sign-in needs besides: metadata, the OAuth endpoints, and the pages that people visit. */
 export const signIn = (url: PublicUrl) =>

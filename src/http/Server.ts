@@ -9,6 +9,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerError from "effect/http/HttpServerError"
 import type * as IpNetwork from "effect/net/IpNetwork"
 import { Proxy } from "../gateway/Proxy.ts"
+import { Flush } from "../observability/Flush.ts"
 import { logger } from "../observability/Logging.ts"
 import { Draining } from "./Draining.ts"
 import { Listener } from "./Listener.ts"
@@ -20,31 +21,49 @@ const log = logger("http")
 export interface ServerOptions extends Routes.RouteOptions {
   /** Reverse proxies whose X-Forwarded-* headers are believed. */
   readonly trustedProxies: ReadonlyArray<IpNetwork.IpNetwork>
-  /** How long calls in flight may go on once the server is to stop. */
+  /** How long all goes on, but for the word that we are ready, once the server is to stop. */
+  readonly shutdownDelay: Duration.Duration
+  /** How long, after that, calls in flight may go on, and requests on open connections are served. */
   readonly shutdownGrace: Duration.Duration
 }
 
-/** Takes nothing new, lets what is in flight finish for a while, then ends every stream. */
-const drain = (grace: Duration.Duration) =>
+/** How long clients have to take the answers to what was cancelled. */
+const ANSWERING = Duration.millis(500)
+
+/**
+ * Says that we are not ready any more, and waits for whoever heeds that; takes no new connections, serves those that there
+ * are, and lets what is in flight finish for a while; then ends all that is left.
+ */
+const drain = ({ shutdownDelay: delay, shutdownGrace: grace }: ServerOptions) =>
   Effect.gen(function* () {
     const draining = yield* Draining
     const proxy = yield* Proxy
     const listener = yield* Listener
+    const flush = yield* Flush
     yield* listener.serving
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
-        yield* log.info("Stopping: no new calls are taken")
-        yield* draining.begin
+        yield* draining.announce
+        yield* listener.farewell
+        if (Duration.isGreaterThan(delay, Duration.zero)) {
+          yield* log.info(`Stopping in ${Duration.format(delay)} (MCP_SHUTDOWN_DELAY): not ready any more`)
+          yield* Effect.sleep(delay)
+        }
+        yield* log.info("Stopping: no new connections are taken")
         yield* listener.stop
-        const finished = yield* Effect.timeoutOption(proxy.idle, grace)
+        yield* draining.begin
+        // Once there are no connections, no call can come any more.
+        const finished = yield* Effect.timeoutOption(Effect.andThen(listener.emptied, proxy.idle), grace)
         if (finished._tag === "None") {
           yield* log.warning(
-            `Calls were still running after ${Duration.format(grace)} (MCP_SHUTDOWN_GRACE); they are cancelled`
+            `Calls or connections were still busy after ${Duration.format(grace)} (MCP_SHUTDOWN_GRACE); they are cancelled`
           )
           yield* proxy.abort
+          // What was cancelled is answered, and the answers are on their way.
+          yield* Effect.timeoutOption(listener.emptied, ANSWERING)
         }
         yield* draining.end
-        yield* listener.closed(Duration.seconds(1))
+        yield* Effect.all([listener.closed(Duration.seconds(1)), flush], { concurrency: "unbounded" })
       })
     )
   })
@@ -80,4 +99,4 @@ const served = <E, R>(options: ServerOptions, more: Layer.Layer<never, E, R>) =>
 
 /** Serves, until its scope closes. `more`: further routes, such as those of sign-in. */
 export const layer = <E, R>(options: ServerOptions, more: Layer.Layer<never, E, R>) =>
-  Layer.effectDiscard(drain(options.shutdownGrace)).pipe(Layer.provideMerge(served(options, more)))
+  Layer.effectDiscard(drain(options)).pipe(Layer.provideMerge(served(options, more)))

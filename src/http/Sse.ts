@@ -1,8 +1,10 @@
 /** Event streams to clients, as bytes. */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Arr from "effect/Array"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type { Holding } from "../domain/ByteBudget.ts"
 import * as Json from "../domain/Json.ts"
 import * as EventIds from "../gateway/EventIds.ts"
 import type { Delivery } from "../gateway/EventLog.ts"
@@ -21,16 +23,41 @@ const HEADERS = {
 
 const END = Json.utf8("\n\n")
 
+/** Sends the head of the response. */
+const NOTHING = new Uint8Array(0)
+
 const event = (prefix: string | undefined, sequence: number, message: Uint8Array): ReadonlyArray<Uint8Array> => [
   Json.utf8(`event: message\n${prefix === undefined ? "" : `id: ${EventIds.format(prefix, sequence)}\n`}data: `),
   Json.singleLine(message),
   END
 ]
 
-const encode = (prefix: string | undefined, delivery: Delivery): Uint8Array => {
-  if (delivery._tag === "ComeBack") return Json.utf8(`retry: ${delivery.retryMillis ?? RETRY_MILLIS}\n\n`)
-  return Json.join(delivery.events.flatMap(({ message, sequence }) => event(prefix, sequence, message)))
+/** Bytes to send, and who is told once they are. */
+interface Piece {
+  readonly bytes: Uint8Array
+  readonly sent?: () => void
 }
+
+const encode = (prefix: string | undefined, delivery: Delivery): Piece => {
+  if (delivery._tag === "ComeBack") return { bytes: Json.utf8(`retry: ${delivery.retryMillis ?? RETRY_MILLIS}\n\n`) }
+  const { events, sent } = delivery
+  return { bytes: Json.join(events.flatMap(({ message, sequence }) => event(prefix, sequence, message))), sent }
+}
+
+/** The bytes of pieces. Whoever sends them asks for more once the connection has taken those before. */
+const telling = <E, R>(pieces: Stream.Stream<Piece, E, R>): Stream.Stream<Uint8Array, E, R> =>
+  Stream.transformPull(pieces, (pull) => {
+    let given: ReadonlyArray<Piece> = []
+    return Effect.succeed(
+      Effect.suspend(() => {
+        for (const { sent } of given) sent?.()
+        return Effect.map(pull, (some) => {
+          given = some
+          return Arr.map(some, ({ bytes }) => bytes)
+        })
+      })
+    )
+  })
 
 /**
  * The first event of a stream: an id and no data, so that a client whose stream breaks early can take it up (2025-11-25,
@@ -42,17 +69,28 @@ const priming = (prefix: string): Uint8Array =>
 /** The response that delivers a stream's events until it ends, or until `closing` succeeds. */
 export const response = (options: {
   readonly deliveries: Stream.Stream<Delivery>
+  /** Counts what of them is on its way. */
+  readonly onItsWay: Holding | undefined
   /** Of the events' ids; undefined for a stream that cannot be taken up again. */
   readonly prefix: string | undefined
   readonly primed: boolean
+  /** Is there nothing to say yet? Then the head is not kept back until there is. */
+  readonly silent?: boolean
   readonly closing: Effect.Effect<void>
 }): HttpServerResponse.HttpServerResponse => {
-  const { closing, deliveries, prefix, primed } = options
+  const { closing, deliveries, onItsWay, prefix, primed, silent = false } = options
   const events = Stream.map(deliveries, (delivery) => encode(prefix, delivery))
-  const comments = Stream.map(Stream.fromSchedule(Schedule.spaced(KEEP_ALIVE)), () => COMMENT)
+  const comments = Stream.map(Stream.fromSchedule(Schedule.spaced(KEEP_ALIVE)), (): Piece => ({ bytes: COMMENT }))
   const body = Stream.merge(events, comments, { haltStrategy: "left" }).pipe(
-    primed && prefix !== undefined ? Stream.prepend([priming(prefix)]) : (same) => same,
-    Stream.interruptWhen(closing)
+    primed && prefix !== undefined
+      ? Stream.prepend([{ bytes: priming(prefix) }])
+      : silent
+        ? Stream.prepend([{ bytes: NOTHING }])
+        : (same) => same,
+    Stream.interruptWhen(closing),
+    telling,
+    // Not before: what is read is ahead by one of what is sent.
+    Stream.ensuring(Effect.sync(() => onItsWay?.release()))
   )
   return HttpServerResponse.stream(body, { contentType: "text/event-stream", headers: HEADERS })
 }

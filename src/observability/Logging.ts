@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Setting from "../settings/Setting.ts"
 import type { Values } from "../settings/Settings.ts"
+import { CurrentSpan, type Span } from "./Tracing.ts"
 
 /** The named loggers, one per room that speaks, and `server` for what upstream servers themselves print. */
 export const LOGGERS = [
@@ -112,7 +113,7 @@ export const logger = (name: LoggerName) => {
       Effect.logWithLevel(level)(message, ...(cause === undefined ? [] : [cause])).pipe(
         Effect.annotateLogs({ ...fields, logger: name })
       )
-  return { debug: at("Debug"), info: at("Info"), warning: at("Warn"), error: at("Error") }
+  return { debug: at("Debug"), info: at("Info"), warning: at("Warn"), error: at("Error"), critical: at("Fatal") }
 }
 
 const render = (message: unknown): string => {
@@ -137,16 +138,39 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/gu
 const printable = (text: string): string =>
   text.replace(CONTROL, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`).replace(/\n/gu, "\n             ")
 
-const makeLogger = (levels: Levels, fallback: LogLevel.LogLevel, format: "pretty" | "json", sink: Sink) =>
-  Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {
+/** Is a line to be written, as the levels of the loggers go? */
+export const isWanted = (
+  { level, levels }: Pick<Values<typeof settings>, "level" | "levels">,
+  { fiber, logLevel }: Pick<Logger.Options<unknown>, "fiber" | "logLevel">
+): boolean => {
+  const { logger: name = "main" } = fiber.getRef(References.CurrentLogAnnotations)
+  return LogLevel.isGreaterThanOrEqualTo(logLevel, levels.get(String(name)) ?? level)
+}
+
+/** The names by which lines are found that belong to a trace (OpenTelemetry, "Trace Context in non-OTLP Log Formats"). */
+const traceOf = (span: Span | undefined): object =>
+  span === undefined ? {} : { trace_id: span.context.traceId, span_id: span.context.spanId }
+
+const makeLogger = (values: Values<typeof settings>, format: "pretty" | "json", sink: Sink) =>
+  Logger.make<unknown, void>((line) => {
+    if (!isWanted(values, line)) return
+    const { cause, date, fiber, logLevel, message } = line
     const { logger: name = "main", ...fields } = fiber.getRef(References.CurrentLogAnnotations)
-    if (!LogLevel.isGreaterThanOrEqualTo(logLevel, levels.get(String(name)) ?? fallback)) return
     const text = render(message)
     const trace = Cause.isCause(cause) && cause.reasons.length > 0 ? Cause.pretty(cause) : undefined
     const level = WORD[logLevel] ?? logLevel.toUpperCase()
     if (format === "json") {
+      const ids = traceOf(fiber.getRef(CurrentSpan))
       sink.write(
-        JSON.stringify({ time: date.toISOString(), level, logger: name, message: text, ...fields, cause: trace })
+        JSON.stringify({
+          time: date.toISOString(),
+          level,
+          logger: name,
+          message: text,
+          ...fields,
+          ...ids,
+          cause: trace
+        })
       )
       return
     }
@@ -167,7 +191,7 @@ export const layer = (values: Values<typeof settings>, sink: Sink): Layer.Layer<
   const all = [values.level, ...values.levels.values()]
   const most = all.reduce((a, b) => (LogLevel.isGreaterThan(a, b) ? b : a))
   return Layer.mergeAll(
-    Logger.layer([makeLogger(values.levels, values.level, format, sink)]),
+    Logger.layer([makeLogger(values, format, sink)]),
     Layer.succeed(References.MinimumLogLevel, most)
   )
 }

@@ -12,6 +12,9 @@ export const VERSION: string = manifest.version
 /** How we introduce ourselves: `serverInfo` to clients, `clientInfo` to servers. */
 export const SELF = { name: NAME, version: VERSION }
 
+/** The commit that it was built from; empty where it runs from source. */
+export const COMMIT: string = typeof __COMMIT__ === "undefined" ? "" : __COMMIT__
+
 /** `4.0.0 (1a2b3c4, built 2026-11-22T10:00:00Z)`, or `4.0.0 (from source)`. */
 export const DESCRIPTION: string =
-  typeof __COMMIT__ === "undefined" ? `${VERSION} (from source)` : `${VERSION} (${__COMMIT__}, built ${__BUILT_AT__})`
+  COMMIT === "" ? `${VERSION} (from source)` : `${VERSION} (${COMMIT}, built ${__BUILT_AT__})`

@@ -88,9 +88,22 @@ const decodeBytes = (value: string): Result.Result<number, string> => {
   return Option.match(bytes, { onNone: () => Result.fail(`bytes, or ${ByteSize.EXPECTED}`), onSome: Result.succeed })
 }
 
-/** A size in bytes: a plain number means bytes. */
-export const bytes = (doc: Doc & { readonly fallback: string }): Setting<number> =>
-  make(doc, doc.fallback, Result.getOrThrow(decodeBytes(doc.fallback)), decodeBytes)
+const sizeOf = (text: string): number => Result.getOrThrow(decodeBytes(text))
+
+/** A size in bytes: a plain number means bytes. Bounds are given as one would type them. */
+export const bytes = (
+  doc: Doc & { readonly fallback: string; readonly minimum?: string; readonly maximum?: string }
+): Setting<number> => {
+  const { fallback, maximum, minimum = "0" } = doc
+  const most = maximum === undefined ? Infinity : sizeOf(maximum)
+  return make(doc, fallback, sizeOf(fallback), (value) =>
+    Result.filterOrFail(
+      decodeBytes(value),
+      (size) => size >= sizeOf(minimum) && size <= most,
+      () => (maximum === undefined ? `at least ${minimum}` : `a size from ${minimum} to ${maximum}`)
+    )
+  )
+}
 
 /** A duration that has no default. */
 export const optionalDuration = (doc: Doc): Setting<Option.Option<Duration.Duration>> =>

@@ -8,6 +8,7 @@ import * as Schedule from "effect/Schedule"
 import { chmodSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 import { Store, StoreError } from "./Store.ts"
 
 const log = logger("storage")
@@ -127,10 +128,13 @@ export const layer = (path: string): Layer.Layer<Store, StoreError> =>
       const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
         attempt("delete expired rows", () => database.prepare("DELETE FROM rows WHERE expires_at <= ?").run(now))
       )
-      yield* sweep.pipe(
-        Effect.catch((error) => log.warning(error.message)),
-        Effect.repeat(Schedule.spaced("10 minutes")),
-        Effect.forkScoped
+      yield* Vital.fork(
+        "The sweep over expired rows",
+        // A disk that is full now need not be so in ten minutes.
+        Effect.repeat(
+          Effect.catch(sweep, (error) => log.warning(error.message)),
+          Schedule.spaced("10 minutes")
+        )
       )
       return make(database)
     })

@@ -47,8 +47,7 @@ export interface Seeker {
   readonly endedAgain: () => void
 }
 
-const speak = <R>(open: Open<R>, { config, unrelated }: Seeker) =>
-  Rpc.open(open, unrelated, Duration.toMillis(config.callTimeout))
+const speak = <R>(open: Open<R>, { config, unrelated }: Seeker) => Rpc.open(open, unrelated, config)
 
 /** Over a transport that knows no modern era. */
 export const legacyOnly = <R>(open: Open<R>, seeker: Seeker) =>

@@ -5,6 +5,7 @@ import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type * as Catalogue from "../domain/Catalogue.ts"
 import type * as Frame from "../domain/Frame.ts"
 import { type Era, LATEST_MODERN } from "../domain/Protocol.ts"
+import { classify } from "../domain/UpstreamFailure.ts"
 import * as Approach from "./Approach.ts"
 import * as Handshake from "./Handshake.ts"
 import type { HttpAgent } from "./HttpAgent.ts"
@@ -15,7 +16,7 @@ import type { Reaper } from "./Reaper.ts"
 import type * as Rpc from "./Rpc.ts"
 import * as SseTransport from "./SseTransport.ts"
 import * as StdioTransport from "./StdioTransport.ts"
-import { ConnectionLost, type MessageHeaders, MessageRefused } from "./Transport.ts"
+import { asLost, ConnectionLost, evidenceOf, type MessageHeaders, MessageRefused } from "./Transport.ts"
 import type { Outgoing, Peer } from "./Upstream.ts"
 
 /** What any transport may need. */
@@ -35,6 +36,8 @@ export interface Connection {
   ) => MessageHeaders | undefined
   /** Params of a request of our own, as this server has to have them. */
   readonly own: (params?: Params) => Params | undefined
+  /** Asks for a sign of life, with whatever a server of this era has to answer. */
+  readonly ping: Effect.Effect<Frame.Frame, Rpc.RpcError>
   /** Makes a request of our own. */
   readonly ask: (method: string, params?: Params) => Effect.Effect<Frame.Frame, Rpc.RpcError>
 }
@@ -45,6 +48,9 @@ export const ownRequest = (method: string, params: { readonly uri?: string } | u
   target: params?.uri,
   encode: encodeRequest(method, params)
 })
+
+/** Who we are, or how often we come, is no matter of eras, and a further request would only make it worse. */
+const isAboutUs = (refused: MessageRefused): boolean => ["credentials", "rate-limit"].includes(classify(refused))
 
 /** Finds out what there is to know before the first request, and begins as the server will have it. */
 export const agree = <R>(
@@ -62,7 +68,7 @@ export const agree = <R>(
       return { ...line, learned: era === "legacy" ? undefined : isModern ? ("modern" as const) : ("legacy" as const) }
     }),
     Effect.catchTag("MessageRefused", (refused) =>
-      config.era === "legacy"
+      config.era === "legacy" || isAboutUs(refused)
         ? Effect.fail(refused)
         : Effect.flatMap(asked, (verdict) => (verdict._tag === "Modern" ? modern(verdict.peer) : Effect.fail(refused)))
     )
@@ -73,7 +79,7 @@ export const agree = <R>(
       case "Modern":
         return modern(verdict.peer)
       case "Undecided":
-        return Effect.fail(new MessageRefused({ reason: verdict.reason }))
+        return Effect.fail(new MessageRefused({ ...evidenceOf(verdict), reason: verdict.reason }))
       case "Legacy":
         return config.era === "modern"
           ? Effect.fail(new MessageRefused({ reason: `it does not speak ${LATEST_MODERN}, as its era says` }))
@@ -99,7 +105,7 @@ const approach = (
         learned: undefined
       }))
     case "Unusable":
-      return Effect.fail(new ConnectionLost({ reason: transport.reason, unsent: true }))
+      return Effect.fail(new ConnectionLost({ reason: transport.reason, unsent: true, ending: "unreachable" }))
   }
 }
 
@@ -113,17 +119,20 @@ export const open = (seeker: Approach.Seeker): Effect.Effect<Connection, Connect
           : () => undefined
       const envelope = peer.era === "modern" ? Handshake.envelope(seeker.lane, peer.revision) : undefined
       const own = (params?: Params) => (envelope === undefined ? params : { ...params, _meta: envelope })
+      const method = peer.era === "modern" ? "server/discover" : "ping"
       return {
         rpc,
         peer,
         learned,
         headersFor,
         own,
+        ping: rpc.initialize(encodeRequest(method, own()), headersFor({ method })),
         ask: (method, params) => rpc.request(encodeRequest(method, own(params)), undefined, headersFor({ method }))
       }
     }),
-    Effect.catch((error) => {
-      const reason = error._tag === "Silent" ? "it does not answer initialize" : error.message
-      return Effect.fail(error._tag === "ConnectionLost" ? error : new ConnectionLost({ reason, unsent: false }))
-    })
+    Effect.mapError((error) =>
+      error._tag === "Silent"
+        ? new ConnectionLost({ reason: "it does not answer initialize", unsent: false, ending: "silent" })
+        : asLost(error)
+    )
   )

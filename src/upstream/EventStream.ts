@@ -1,6 +1,7 @@
 /** Reading text/event-stream as its bytes arrive. */
 import { createParser } from "eventsource-parser"
-import { MAX_MESSAGE, MessageRefused } from "./Transport.ts"
+import * as Bounds from "./Bounds.ts"
+import { AnswerRefused } from "./Transport.ts"
 
 export interface ServerSentEvent {
   readonly event: string | undefined
@@ -8,31 +9,52 @@ export interface ServerSentEvent {
   readonly data: string
 }
 
-/** `feed` takes bytes and returns what is wrong with them, if anything is. */
 export interface EventStreamReader {
-  readonly feed: (chunk: Uint8Array) => MessageRefused | undefined
+  /** Takes bytes and returns what is wrong with them, if anything is. */
+  readonly feed: (chunk: Uint8Array) => AnswerRefused | undefined
+  /** How many bytes are held of the event that has not ended yet, at most. */
+  readonly heldBytes: () => number
+}
+
+const LF = 0x0a
+const CR = 0x0d
+
+/** Does it end with an empty line, and so with an event (or with nothing that is kept)? */
+const endsEvent = (chunk: Uint8Array): boolean => {
+  const [last, before] = [chunk.at(-1), chunk.at(-2)]
+  if (last === LF) return before === LF || (before === CR && chunk.at(-3) === LF)
+  return last === CR && before === CR
 }
 
 /** Reads events, and the reconnection time (milliseconds) that the server asks for. */
 export const make = (
+  maxMessage: number,
   onEvent: (event: ServerSentEvent) => void,
   onRetry: (millis: number) => void
 ): EventStreamReader => {
-  let refused: MessageRefused | undefined
+  let refused: AnswerRefused | undefined
+  let held = 0
+  let hasEnded = false
   const decoder = new TextDecoder()
   const parser = createParser({
-    maxBufferSize: MAX_MESSAGE,
-    onEvent: ({ data, event, id }) => onEvent({ data, event, id }),
+    maxBufferSize: maxMessage,
+    onEvent: ({ data, event, id }) => {
+      hasEnded = true
+      onEvent({ data, event, id })
+    },
     onRetry,
     onError: (error) => {
       if (error.type === "max-buffer-size-exceeded") {
-        refused = new MessageRefused({ reason: `an event is larger than the limit of ${MAX_MESSAGE} bytes` })
+        refused = new AnswerRefused({ reason: Bounds.tooLarge("an event", maxMessage) })
       }
     }
   })
   return {
+    heldBytes: () => held,
     feed: (chunk) => {
+      hasEnded = false
       parser.feed(decoder.decode(chunk, { stream: true }))
+      held = endsEvent(chunk) ? 0 : (hasEnded ? 0 : held) + chunk.length
       return refused
     }
   }

@@ -4,7 +4,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type * as Undici from "undici"
-import { ConnectionLost, MessageRefused, type TransportError } from "./Transport.ts"
+import type { ByteBudget } from "../domain/ByteBudget.ts"
+import { Buffers, MaxMessage } from "./Bounds.ts"
+import { type AnswerRefused, ConnectionLost, MessageRefused, type TransportError } from "./Transport.ts"
 
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "DELETE"
@@ -21,32 +23,18 @@ export interface ResponseHead {
 /** Takes a response as it comes in; called in order. What `data` returns, if anything, ends the response as its failure. */
 export interface ResponseSink {
   readonly head: (head: ResponseHead) => void
-  readonly data: (chunk: Uint8Array) => MessageRefused | undefined
+  readonly data: (chunk: Uint8Array) => AnswerRefused | undefined
 }
 
 const CONNECT_TIMEOUT = 10_000
 const MAX_REDIRECTS = 3
 const REDIRECTS = new Set([301, 302, 307, 308])
 
-/** Failures after which the server cannot have seen the request. */
-const UNSENT = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "CERT_HAS_EXPIRED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "ERR_TLS_CERT_ALTNAME_INVALID"
-])
-
-const describe = (error: Error, url: URL): ConnectionLost => {
+/** `started`: a connection was had, and the request was begun to be written on it. Before that the server saw nothing. */
+const describe = (error: Error, url: URL, started: boolean): ConnectionLost => {
   const { code } = error as NodeJS.ErrnoException
   const reason = `${url.origin} ${code === undefined ? error.message : `${code}: ${error.message}`}`
-  return new ConnectionLost({ reason, unsent: code !== undefined && UNSENT.has(code) })
+  return new ConnectionLost({ reason, unsent: !started, ending: started ? "ended" : "unreachable" })
 }
 
 /** One request on the wire. A redirect is given to `redirected` instead of the sink. */
@@ -54,7 +42,7 @@ const dispatch = (
   dispatcher: Undici.Dispatcher,
   request: HttpRequest,
   sink: ResponseSink
-): Effect.Effect<string | undefined, ConnectionLost | MessageRefused> =>
+): Effect.Effect<string | undefined, ConnectionLost | AnswerRefused> =>
   Effect.callback((resume) => {
     let controller: Undici.Dispatcher.DispatchController | undefined
     let location: string | undefined
@@ -87,7 +75,7 @@ const dispatch = (
           current.abort(refused)
         },
         onResponseEnd: () => resume(Effect.succeed(location)),
-        onResponseError: (_, error) => resume(Effect.fail(describe(error, request.url)))
+        onResponseError: (_, error) => resume(Effect.fail(describe(error, request.url, controller !== undefined)))
       }
     )
     return Effect.sync(() => {
@@ -119,7 +107,12 @@ const follow = (
 /** `exchange` sends a request and resumes when the response has ended. Interruption closes the request's connection. */
 export class HttpAgent extends Context.Service<
   HttpAgent,
-  { readonly exchange: (request: HttpRequest, sink: ResponseSink) => Effect.Effect<void, TransportError> }
+  {
+    readonly exchange: (request: HttpRequest, sink: ResponseSink) => Effect.Effect<void, TransportError>
+    /** The largest answer, and what it is counted towards while it comes in. */
+    readonly maxMessage: number
+    readonly buffers: ByteBudget
+  }
 >()("mcp-proxy/upstream/HttpAgent") {
   static readonly layer: Layer.Layer<HttpAgent> = Layer.effect(
     HttpAgent,
@@ -140,6 +133,8 @@ export class HttpAgent extends Context.Service<
         Effect.cached
       )
       return HttpAgent.of({
+        maxMessage: yield* MaxMessage,
+        buffers: yield* Buffers,
         exchange: (request, sink) => Effect.flatMap(dispatcher, (agent) => follow(agent, request, sink, 0))
       })
     })

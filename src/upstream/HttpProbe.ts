@@ -1,4 +1,5 @@
 /** Asking a remote server for its era, before any transport is opened to it. */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Frame from "../domain/Frame.ts"
@@ -8,12 +9,17 @@ import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import * as ModernHttpTransport from "./ModernHttpTransport.ts"
 import type * as Negotiation from "./Negotiation.ts"
-import type { TransportError } from "./Transport.ts"
+import type { MessageRefused, TransportError } from "./Transport.ts"
 
 const responseIn = (bytes: Uint8Array): Frame.Frame | undefined => {
   const frame = Frame.read(bytes)
   return Frame.isFrame(frame) && frame.kind === "response" ? frame : undefined
 }
+
+const said = ({ reason, retryAfterMillis }: MessageRefused) => ({
+  reason,
+  ...(retryAfterMillis === undefined ? {} : { retryAfterMillis })
+})
 
 /** Sends server/discover, and takes whatever comes back for the answer to it. */
 export const discover = (
@@ -46,11 +52,12 @@ export const discover = (
         event: () => {}
       }
     )
-    const refused = Effect.map(exchange, (outcome): Negotiation.Outcome => ({
+    const answer = Effect.all([exchange, Clock.currentTimeMillis])
+    const refused = Effect.map(answer, ([outcome, now]): Negotiation.Outcome => ({
       _tag: "Refused",
       status: outcome.status,
       frame: responseIn(outcome.body),
-      reason: HttpExchange.refusal(outcome).reason
+      ...said(HttpExchange.refusalAt(outcome, now))
     }))
     yield* Effect.raceFirst(
       Deferred.await(answered),

@@ -1,20 +1,32 @@
 /** A remote server over Streamable HTTP (2025-03-26 to 2025-11-25, basic/transports). */
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Redacted from "effect/Redacted"
+import * as Frame from "../domain/Frame.ts"
 import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
+import * as Attached from "./Attached.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
-import { ConnectionLost, type Open, SessionExpired, type Transport, type TransportError } from "./Transport.ts"
+import {
+  ConnectionLost,
+  type MessageHeaders,
+  type Open,
+  SessionExpired,
+  type Transport,
+  type TransportError
+} from "./Transport.ts"
 
 /** How often in a row a stream that broke is taken up again without hearing anything on it. */
 const MAX_RESUMPTIONS = 5
 
 const FIRST_DELAY_MILLIS = 1000
 const MAX_DELAY_MILLIS = 30_000
+
+/** Many servers say with 400 what 404 is for: that they do not know the session (the official examples among them). */
+const SAYS_EXPIRED =
+  /\b(?:no|not|invalid|unknown|expired|missing)\b[^.]{0,40}\bsession\b|\bsession\b[^.]{0,40}\b(?:not found|not exist|expired|invalid|terminated|unknown)\b/iu
 
 const SESSION_ID = /^[\x21-\x7e]{1,4096}$/u
 
@@ -32,7 +44,6 @@ export const open =
       const agent = yield* HttpAgent
       const url = new URL(reveal(remote.url))
       const own = headersOf(remote)
-      const lost = yield* Deferred.make<never, ConnectionLost>()
       const streams = yield* FiberMap.make<number | "standing">()
       let session: string | undefined
       let revision: string | undefined
@@ -44,30 +55,57 @@ export const open =
         ...more
       })
 
-      const listener = (request: number | undefined, heard: () => void): HttpExchange.Listener => ({
-        head: (head) => {
-          const given = head.header(HEADER.sessionId)
-          if (session === undefined && given !== undefined && SESSION_ID.test(given)) session = given
-        },
-        message: (bytes) => {
-          heard()
-          receiver.message(bytes, request)
-        },
-        event: () => {}
-      })
+      /**
+       * Why the session is over, and nothing was done, if a response says so. 404 does whatever is in it (2025-11-25,
+       * basic/transports, §Session Management); 400 in these words, where it does not answer the request itself.
+       */
+      const expiry = (outcome: HttpExchange.Outcome): SessionExpired | undefined => {
+        if (session === undefined) return undefined
+        if (outcome.status === 404) return new SessionExpired()
+        return outcome.status === 400 && SAYS_EXPIRED.test(outcome.excerpt)
+          ? new SessionExpired({ reason: `it ended the session: ${outcome.excerpt}` })
+          : undefined
+      }
 
-      const post = (body: Uint8Array, request: number | undefined) =>
+      /** Is it neither of the session nor an answer, but an error of the transport's that borrows the form of one? */
+      const isOfTransport = (status: number, bytes: Uint8Array, request: number | undefined): boolean => {
+        if (session === undefined || (status !== 404 && status !== 400)) return false
+        const frame = Frame.read(bytes)
+        return status === 404 || !Frame.isFrame(frame) || frame.id !== request
+      }
+
+      const listener = (request: number | undefined, heard: () => void): HttpExchange.Listener => {
+        let status = 0
+        return {
+          head: (head) => {
+            status = head.status
+            const given = head.header(HEADER.sessionId)
+            if (session === undefined && given !== undefined && SESSION_ID.test(given)) session = given
+          },
+          message: (bytes) => {
+            if (isOfTransport(status, bytes, request)) return false
+            heard()
+            receiver.message(bytes, request)
+            return true
+          },
+          event: () => {}
+        }
+      }
+
+      const post = (body: Uint8Array, request: number | undefined, more?: MessageHeaders) =>
         HttpExchange.run(
           agent,
           {
             method: "POST",
             url,
-            headers: headers({ "content-type": "application/json", accept: "application/json, text/event-stream" }),
+            headers: headers({
+              "content-type": "application/json",
+              accept: "application/json, text/event-stream",
+              ...more
+            }),
             body
           },
           listener(request, () => {})
-        ).pipe(
-          Effect.tapErrorTag("ConnectionLost", (error) => (error.unsent ? Deferred.fail(lost, error) : Effect.void))
         )
 
       const get = (lastEventId: string | undefined, request: number | undefined, heard: () => void) =>
@@ -87,9 +125,8 @@ export const open =
       /** What is wrong with an answer, if anything is. */
       const check = (outcome: HttpExchange.Outcome): Effect.Effect<HttpExchange.Outcome, TransportError> => {
         if (outcome.status < 400) return Effect.succeed(outcome)
-        return Effect.fail(
-          outcome.status === 404 && session !== undefined ? new SessionExpired() : HttpExchange.refusal(outcome)
-        )
+        const expired = expiry(outcome)
+        return expired === undefined ? HttpExchange.refuse(outcome) : Effect.fail(expired)
       }
 
       const unanswered = new ConnectionLost({ reason: "the answering stream ended without the answer", unsent: false })
@@ -119,15 +156,22 @@ export const open =
         }
       })
 
+      /** Tells it on where nothing can be sent any more. */
+      const unreachable = (error: TransportError): TransportError => {
+        if (error._tag === "ConnectionLost" && error.unsent) receiver.unreachable(error)
+        return error
+      }
+
       /** Sends a request and sees to its answer. */
-      const converse = (body: Uint8Array, request: number): Effect.Effect<void> =>
-        post(body, request).pipe(
+      const converse = (body: Uint8Array, request: number, more: MessageHeaders | undefined): Effect.Effect<void> =>
+        post(body, request, more).pipe(
           Effect.flatMap(check),
           Effect.flatMap((outcome) => {
             if (!receiver.isOpen(request)) return Effect.void
             return outcome.streamed ? resume(request, outcome) : Effect.fail(unanswered)
           }),
-          Effect.catch((error) => Effect.sync(() => receiver.failed(request, error)))
+          Effect.catch((error) => Effect.sync(() => receiver.failed(request, unreachable(error)))),
+          (conversation) => Attached.guard(conversation, (why) => Effect.sync(() => receiver.failed(request, why)))
         )
 
       /** The stream for what no request accounts for. Servers need not have one (405). */
@@ -138,7 +182,7 @@ export const open =
           const outcome = yield* get(lastEventId, undefined, () => (silent = 0)).pipe(
             Effect.catch(() => Effect.undefined)
           )
-          if (outcome !== undefined && outcome.status === 404 && session !== undefined) {
+          if (outcome !== undefined && expiry(outcome) !== undefined) {
             receiver.expired()
             return
           }
@@ -160,16 +204,18 @@ export const open =
 
       const transport: Transport = {
         forgettingCancels: false,
-        send: (message, request) =>
+        send: (message, request, more) =>
           request === undefined
-            ? Effect.asVoid(Effect.flatMap(post(message, undefined), check))
-            : Effect.asVoid(FiberMap.run(streams, request, converse(message, request))),
+            ? post(message, undefined).pipe(Effect.flatMap(check), Effect.mapError(unreachable), Effect.asVoid)
+            : Effect.asVoid(FiberMap.run(streams, request, converse(message, request, more))),
         forget: (request) => FiberMap.remove(streams, request),
+        unsent: () => false,
         agreed: (agreed) => {
           revision = agreed
-          return Effect.asVoid(FiberMap.run(streams, "standing", standing))
+          const attached = Attached.guard(standing, (why) => Effect.sync(() => receiver.unreachable(why)))
+          return Effect.asVoid(FiberMap.run(streams, "standing", attached))
         },
-        lost: Deferred.await(lost)
+        lost: Effect.never
       }
       return transport
     })

@@ -15,6 +15,7 @@ import type { Kind } from "../domain/Catalogue.ts"
 import * as Frame from "../domain/Frame.ts"
 import { type Capabilities, CODE, EXTENSION } from "../domain/Protocol.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Attached from "./Attached.ts"
 import type { Connection } from "./Connection.ts"
 import { encodeRequest, errorCode, errorOf } from "./Message.ts"
 
@@ -198,7 +199,7 @@ export const start = (options: {
         yield* pause(end)
       }
     })
-    yield* Effect.forkScoped(run)
+    yield* Attached.fork(run, connection.rpc.lose)
 
     return {
       renew: () => void renewed.openUnsafe(),

@@ -1,11 +1,11 @@
 /** A remote server over Streamable HTTP without sessions (2026-07-28, basic/transports/streamable-http). */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { HEADER, isModernError, type ModernRevision } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
+import * as Attached from "./Attached.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { headersOf } from "./HttpTransport.ts"
@@ -35,7 +35,6 @@ export const open =
       const agent = yield* HttpAgent
       const url = new URL(reveal(remote.url))
       const own = postHeaders(remote, revision)
-      const lost = yield* Deferred.make<never, ConnectionLost>()
       const exchanges = yield* FiberMap.make<number>()
 
       const converse = (body: Uint8Array, request: number, headers: Readonly<Record<string, string>> | undefined) =>
@@ -48,12 +47,17 @@ export const open =
             if (outcome.status >= 400)
               for (const error of claimed(outcome.body, request)) receiver.message(error, request)
             if (!receiver.isOpen(request)) return Effect.void
-            if (outcome.status >= 400) return Effect.fail(HttpExchange.refusal(outcome))
+            if (outcome.status >= 400) return HttpExchange.refuse(outcome)
             const reason = outcome.streamed ? "the answering stream ended without the answer" : "its answer held none"
             return Effect.fail(new ConnectionLost({ reason, unsent: false }))
           }),
-          Effect.tapErrorTag("ConnectionLost", (error) => (error.unsent ? Deferred.fail(lost, error) : Effect.void)),
-          Effect.catch((error) => Effect.sync(() => receiver.failed(request, error)))
+          Effect.catch((error) =>
+            Effect.sync(() => {
+              if (error._tag === "ConnectionLost" && error.unsent) receiver.unreachable(error)
+              receiver.failed(request, error)
+            })
+          ),
+          (conversation) => Attached.guard(conversation, (why) => Effect.sync(() => receiver.failed(request, why)))
         )
 
       const transport: Transport = {
@@ -65,8 +69,9 @@ export const open =
             ? Effect.void
             : Effect.asVoid(FiberMap.run(exchanges, request, converse(message, request, headers))),
         forget: (request) => FiberMap.remove(exchanges, request),
+        unsent: () => false,
         agreed: () => Effect.void,
-        lost: Deferred.await(lost)
+        lost: Effect.never
       }
       return transport
     })

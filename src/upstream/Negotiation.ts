@@ -13,6 +13,7 @@ import {
   MODERN_REVISIONS,
   type ModernRevision
 } from "../domain/Protocol.ts"
+import type { Evidence } from "../domain/UpstreamFailure.ts"
 import type { Peer } from "./Upstream.ts"
 
 export type Outcome =
@@ -23,6 +24,8 @@ export type Outcome =
       readonly status: number
       readonly frame: Frame.Frame | undefined
       readonly reason: string
+      /** How long the server wants to be left alone. */
+      readonly retryAfterMillis?: number
     }
   /** A process said nothing for as long as it was waited for. */
   | { readonly _tag: "Silent" }
@@ -37,7 +40,7 @@ export type Verdict =
   | { readonly _tag: "Again"; readonly revision: ModernRevision }
   | { readonly _tag: "Legacy" }
   /** No evidence of either: the connection fails for this reason. */
-  | { readonly _tag: "Undecided"; readonly reason: string }
+  | ({ readonly _tag: "Undecided"; readonly reason: string } & Evidence)
 
 const legacy: Verdict = { _tag: "Legacy" }
 
@@ -102,10 +105,11 @@ export const judge = (outcome: Outcome, isRepeated: boolean): Verdict => {
     case "Answered":
       return judgeFrame(outcome.frame, isRepeated)
     case "Refused": {
-      const { frame, reason, status } = outcome
+      const { frame, reason, retryAfterMillis, status } = outcome
+      if (retryAfterMillis !== undefined) return { _tag: "Undecided", reason, status, retryAfterMillis }
       const hint = 'to server/discover; "era": "legacy" spares an older server the question'
-      if (status >= 500) return { _tag: "Undecided", reason: `${reason} (${hint})` }
-      if (NO_EVIDENCE.has(status)) return { _tag: "Undecided", reason }
+      if (status >= 500) return { _tag: "Undecided", reason: `${reason} (${hint})`, status }
+      if (NO_EVIDENCE.has(status)) return { _tag: "Undecided", reason, status }
       return frame === undefined ? legacy : judgeFrame(frame, isRepeated)
     }
     case "Silent":

@@ -2,6 +2,7 @@
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
@@ -10,6 +11,7 @@ import * as Stream from "effect/Stream"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import { logger } from "../observability/Logging.ts"
+import * as Vital from "../observability/Vital.ts"
 
 const log = logger("upstream")
 
@@ -60,7 +62,7 @@ export class Reaper extends Context.Service<
         const queue = yield* Queue.unbounded<string, Cause.Done>()
         orders = queue
         for (const group of groups) tell(`+${group}`)
-        yield* Stream.fromQueue(queue).pipe(
+        const telling = yield* Stream.fromQueue(queue).pipe(
           Stream.map((order) => `${order}\n`),
           Stream.encodeText,
           Stream.run(child.stdin),
@@ -70,13 +72,18 @@ export class Reaper extends Context.Service<
         yield* Effect.addFinalizer(() =>
           Queue.end(queue).pipe(Effect.andThen(child.exitCode), Effect.timeout("3 seconds"), Effect.ignore)
         )
-        yield* child.exitCode
+        // One that cannot be told anything is as good as none.
+        yield* Effect.raceFirst(Effect.asVoid(child.exitCode), Fiber.join(telling))
       }).pipe(Effect.scoped)
-      yield* run.pipe(
-        Effect.tapError((error) => log.warning(`The sidecar that cleans up after a kill cannot run: ${error.message}`)),
-        Effect.ignore,
-        Effect.repeat(Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("10 minutes")])),
-        Effect.forkScoped
+      yield* Vital.fork(
+        "The watch over the sidecar",
+        run.pipe(
+          Effect.tapError((error) =>
+            log.warning(`The sidecar that cleans up after a kill cannot run: ${error.message}`)
+          ),
+          Effect.ignore,
+          Effect.repeat(Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("10 minutes")]))
+        )
       )
       return Reaper.of({
         guard: (group) =>

@@ -10,7 +10,7 @@ export const settings = {
   restartDelay: Setting.optionalDuration({
     name: "MCP_RESTART_DELAY",
     description:
-      "Wait before a crashed server is restarted: n, 2n, 3n … up to 30 s. Unset: 1, 2, 4, 8, 16, 30 s. A server's own restart.delay wins."
+      "Wait before a crashed server is restarted: n, 2n, 3n … up to 30 s, each a fifth more or less. Unset: 1, 2, 4, 8, 16, 30 s. A server's own restart.delay wins."
   })
 }
 
@@ -19,6 +19,8 @@ const DEFAULTS: RestartOptions = {
   delay: Duration.seconds(1),
   maxDelay: Duration.seconds(30)
 }
+
+const JITTER = 0.2
 
 /** A server that stayed up this long has recovered: its next crash is its first again. */
 export const STABLE = Duration.minutes(1)
@@ -33,6 +35,14 @@ export const linear = ({ delay, maxAttempts, maxDelay }: RestartOptions) =>
     Schedule.addDelay(Schedule.forever, ({ output }) => Effect.succeed(Duration.times(delay, output + 1))),
     Schedule.spaced(maxDelay)
   ]).pipe(Schedule.upTo({ times: maxAttempts }))
+
+/** The longest wait between two restarts of a server. */
+export const longest = (restart: ServerConfig["restart"]): Duration.Duration =>
+  (restart === false ? undefined : restart?.maxDelay) ?? DEFAULTS.maxDelay
+
+/** A wait, a fifth longer or shorter: servers that went away together do not come back together. `random` is in [0, 1). */
+export const jittered = (delay: Duration.Duration, random: number): Duration.Duration =>
+  Duration.millis(Math.round(Duration.toMillis(delay) * (1 + JITTER * (2 * random - 1))))
 
 /** The policy of a server: its own delay, else the process-wide one, else the default. */
 export const of = (restart: ServerConfig["restart"], processWide: Option.Option<Duration.Duration>) => {

@@ -1,5 +1,6 @@
 /** Requests, answers, notifications and questions over one transport. */
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberMap from "effect/FiberMap"
@@ -9,14 +10,17 @@ import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE, isModernRevision, META } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
+import * as Attached from "./Attached.ts"
 import {
   ConnectionLost,
+  lostWith,
   type MessageHeaders,
   MessageRefused,
   type Open,
   type Receiver,
   type TransportError
 } from "./Transport.ts"
+import * as Vigil from "./Vigil.ts"
 
 /** What the caller answered to a question: the bytes of its `result` or `error`. */
 export interface Answer {
@@ -49,8 +53,21 @@ export interface Unrelated {
   readonly fault: (description: string) => void
 }
 
-/** The server was silent for longer than it may be; it was told to cancel. */
-export class Silent extends Schema.TaggedError<Silent>()("Silent", {}) {}
+/** A call took longer than it may, and was given up. */
+export class Silent extends Schema.TaggedError<Silent>()("Silent", {
+  /** Silent for that long, or under way for that long whatever was heard of it. */
+  limit: Schema.Literals(["callTimeout", "maxCallTime"]),
+  /** Was it certainly not handed to the server? Elsewhere that was told to cancel. */
+  unsent: Schema.Boolean
+}) {}
+
+/** How long calls may take. */
+export interface Bounds {
+  /** How long a call may go without a sign of life. */
+  readonly callTimeout: Duration.Duration
+  /** How long it may take however often there is one. */
+  readonly maxCallTime: Duration.Duration
+}
 
 export type RpcError = TransportError | Silent
 
@@ -61,8 +78,13 @@ export interface Rpc {
     handlers?: CallHandlers,
     headers?: MessageHeaders
   ) => Effect.Effect<Frame.Frame, RpcError>
-  /** The same for the first words to a server, which may take as long as they do, and are never cancelled. */
-  readonly initialize: (encode: (id: number) => Uint8Array) => Effect.Effect<Frame.Frame, RpcError>
+  /** The same for what is no call: the first words to a server, and pings. They may take as long as they do, and are never cancelled. */
+  readonly initialize: (
+    encode: (id: number) => Uint8Array,
+    headers?: MessageHeaders
+  ) => Effect.Effect<Frame.Frame, RpcError>
+  /** From now on a server that is silent is pinged, and one that hangs is lost. */
+  readonly watchOver: (vigil: Vigil.Vigil) => void
   /** A request whose answer is its end, and what is said under its id until then. Interruption cancels it. */
   readonly listen: (
     encode: (id: number) => Uint8Array,
@@ -74,8 +96,12 @@ export interface Rpc {
   readonly calls: () => ReadonlyArray<CallHandlers>
   /** Told once the revision is known: of a modern one, no questions are taken any more. */
   readonly agreed: (revision: string) => Effect.Effect<void>
-  /** Fails when the connection is lost, with all that was in flight on it; never succeeds. */
+  /** Fails when nothing can be sent on the connection any more; never succeeds. In most cases all that was in flight is lost with it. */
   readonly lost: Effect.Effect<never, ConnectionLost>
+  /** Gives the connection up for lost. */
+  readonly lose: (why: ConnectionLost) => Effect.Effect<void>
+  /** The same, at this moment. */
+  readonly isLost: () => boolean
   /** Succeeds when the server has ended the session. What is in flight may still be answered. */
   readonly expired: Effect.Effect<void>
   /** Says that the session is expired, as seen by a request of the caller's. */
@@ -93,11 +119,16 @@ interface Asked {
 
 interface Pending extends Asked {
   readonly done: Deferred.Deferred<Frame.Frame, RpcError>
+  /** The tick at which it was made, and later by as long as somebody was being asked. */
+  madeAt: number
   /** The tick at which the server was last heard about it. */
   heardAt: number
 }
 
 const TICK_MILLIS = 1000
+
+/** How long it may take to hand over that a request is cancelled. */
+const TELLING_MILLIS = 10_000
 
 /** How many ids of cancelled requests are remembered, so that their late answers are not taken for faults. */
 const REMEMBERED = 256
@@ -121,20 +152,28 @@ const answerTo = (question: Frame.Frame, answer: Answer): Uint8Array =>
     ])
   )
 
-/** Opens a transport and speaks JSON-RPC over it. `silence` is how long a call may go without a sign of life. */
-export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMillis: number) =>
+/** Opens a transport and speaks JSON-RPC over it. */
+export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTimeout, maxCallTime }: Bounds) =>
   Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const longestSilence = Duration.toMillis(callTimeout)
+    const longest = Duration.toMillis(maxCallTime)
     const pending = new Map<number, Pending>()
     const cancelled = new Set<number>()
     const expired = yield* Deferred.make<void>()
+    const lost = yield* Deferred.make<never, ConnectionLost>()
     const questions = yield* FiberMap.make<string>()
     const fork = yield* FiberMap.runtime(questions)()
     let lastId = 0
     let tick = 0
     let asking = 0
     let ended: ConnectionLost | undefined
+    let isLost = false
     let isModern = false
     let hasAsked = false
+    /** The tick at which the server last said anything. */
+    let heardAt = 0
+    let look: Vigil.Look | undefined
 
     const settle = (id: number, exit: Exit.Exit<Frame.Frame, RpcError>): boolean => {
       const call = pending.get(id)
@@ -213,6 +252,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
           unrelated.fault(`sent what is no JSON-RPC message (${frame.malformed}): ${excerpt(bytes)}`)
           return
         }
+        heardAt = tick
         if (frame.kind === "notification") onNotification(frame, request)
         else if (frame.kind === "request") onQuestion(frame, request)
         else if (typeof frame.id !== "number" || !settle(frame.id, Exit.succeed(frame))) {
@@ -222,68 +262,97 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
       },
       junk: unrelated.fault,
       isOpen: (request) => pending.has(request),
-      failed: (request, error) => void settle(request, Exit.fail(error)),
+      failed: (request, error) => {
+        // Whoever made the request, all others are to have a new session too.
+        if (error._tag === "SessionExpired") Deferred.doneUnsafe(expired, Exit.void)
+        settle(request, Exit.fail(error))
+      },
       polling: (request, retryMillis) => callOf(request)?.handlers?.polling(retryMillis),
-      expired: () => void Deferred.doneUnsafe(expired, Exit.void)
+      expired: () => void Deferred.doneUnsafe(expired, Exit.void),
+      unreachable: (error) => {
+        isLost = true
+        Deferred.doneUnsafe(lost, Exit.fail(error))
+      }
     }
     const transport = yield* openTransport(receiver)
 
     const end = (error: ConnectionLost): void => {
       ended ??= error
-      // What was handed over before may have been acted on, whatever could not be sent since.
-      const lost = new ConnectionLost({ reason: ended.reason, unsent: false })
-      for (const id of pending.keys()) settle(id, Exit.fail(lost))
+      isLost = true
+      for (const id of pending.keys()) settle(id, Exit.fail(lostWith(ended, transport.unsent(id))))
+      Deferred.doneUnsafe(lost, Exit.fail(ended))
     }
-    yield* transport.lost.pipe(
-      Effect.catch((error) => Effect.sync(() => end(error))),
-      Effect.forkScoped
-    )
+    const expire = Effect.asVoid(Deferred.succeed(expired, undefined))
+    const lose = (why: ConnectionLost) => Effect.sync(() => end(why))
+    yield* Attached.fork(Effect.catch(transport.lost, lose), lose)
     yield* Effect.addFinalizer(() =>
-      Effect.sync(() => end(new ConnectionLost({ reason: "the connection was closed", unsent: false })))
+      Effect.sync(() =>
+        end(new ConnectionLost({ reason: "the connection was closed", unsent: false, ending: "closed" }))
+      )
     )
 
     const cancel = (id: number, reason: string) =>
       Effect.suspend(() => {
+        const needNotBeTold = transport.forgettingCancels || transport.unsent(id)
         forget(id)
-        return Effect.ignore(
-          Effect.andThen(
-            transport.forget(id),
-            transport.forgettingCancels
-              ? Effect.void
-              : transport.send(encodeMessage({ method: "notifications/cancelled", params: { requestId: id, reason } }))
-          )
-        )
+        if (needNotBeTold) return transport.forget(id)
+        const message = encodeMessage({ method: "notifications/cancelled", params: { requestId: id, reason } })
+        // Nobody waits for a server that may hang to take note of it.
+        const telling = Effect.ignore(Effect.timeoutOption(transport.send(message), TELLING_MILLIS))
+        const tell = Effect.forkIn(telling, scope, { startImmediately: true })
+        return Effect.asVoid(Effect.andThen(transport.forget(id), tell))
       })
 
-    yield* Effect.suspend(() => {
+    const giveUp = (id: number, limit: Silent["limit"]) =>
+      Effect.suspend(() => {
+        settle(id, Exit.fail(new Silent({ limit, unsent: transport.unsent(id) })))
+        return cancel(id, "timeout")
+      })
+
+    const sweep = Effect.suspend(() => {
       tick++
-      // Whoever waits for a person's answer is not silent.
-      if (asking > 0) for (const call of pending.values()) call.heardAt = tick
-      const silent = [...pending].filter(
-        ([, { heardAt, isPatient }]) => !isPatient && (tick - heardAt) * TICK_MILLIS > silenceMillis
+      // Whoever waits for a person's answer is not silent, and takes no time over it.
+      if (asking > 0) {
+        for (const call of pending.values()) {
+          call.heardAt = tick
+          call.madeAt++
+        }
+      }
+      let calls = 0
+      let gaveUp = false
+      const over: Array<readonly [number, Silent["limit"]]> = []
+      for (const [id, { heardAt: heard, isPatient, madeAt }] of pending) {
+        if (isPatient) continue
+        const isSilent = (tick - heard) * TICK_MILLIS > longestSilence
+        if (isSilent) gaveUp = true
+        if (isSilent || (tick - madeAt) * TICK_MILLIS > longest)
+          over.push([id, isSilent ? "callTimeout" : "maxCallTime"])
+        else calls++
+      }
+      const givenUp = Effect.forEach(over, ([id, limit]) => giveUp(id, limit), { discard: true })
+      if (look === undefined || ended !== undefined) return givenUp
+      return givenUp.pipe(
+        Effect.andThen(look({ now: tick, heardAt, calls, gaveUp })),
+        Effect.map((hung) => (hung === undefined ? undefined : end(hung)))
       )
-      return Effect.forEach(
-        silent,
-        ([id]) => {
-          settle(id, Exit.fail(new Silent()))
-          return cancel(id, "timeout")
-        },
-        { discard: true }
-      )
-    }).pipe(Effect.repeat(Schedule.spaced(TICK_MILLIS)), Effect.forkScoped)
+    })
+    yield* Attached.fork(Effect.repeat(sweep, Schedule.spaced(TICK_MILLIS)), lose)
 
     const ask = (encode: (id: number) => Uint8Array, asked: Asked) =>
       Effect.suspend(() => {
-        if (ended !== undefined) return Effect.fail(ended)
+        if (ended !== undefined) return Effect.fail(lostWith(ended, true))
         const id = ++lastId
         const message = encode(id)
         const done = Deferred.makeUnsafe<Frame.Frame, RpcError>()
-        pending.set(id, { ...asked, done, heardAt: tick })
+        pending.set(id, { ...asked, done, madeAt: tick, heardAt: tick })
         return Effect.andThen(transport.send(message, id, asked.headers), Deferred.await(done)).pipe(
           Effect.onExit((exit) => {
             if (Exit.isSuccess(exit) || !pending.has(id)) return Effect.void
             if (!Exit.hasInterrupts(exit)) return Effect.sync(() => void pending.delete(id))
-            if (asked.isPatient && asked.heard === undefined) return Effect.sync(() => forget(id))
+            if (asked.isPatient && asked.heard === undefined) {
+              forget(id)
+              return transport.forget(id)
+            }
             return cancel(id, "the client cancelled")
           })
         )
@@ -291,17 +360,22 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, silenceMil
 
     const rpc: Rpc = {
       request: (encode, handlers, headers) => ask(encode, { handlers, headers, isPatient: false }),
-      initialize: (encode) => ask(encode, { isPatient: true }),
+      initialize: (encode, headers) => ask(encode, { headers, isPatient: true }),
+      watchOver: (vigil) => {
+        look = Vigil.make(vigil, scope, receiver.expired)
+      },
       listen: (encode, heard, headers) => ask(encode, { heard, headers, isPatient: true }),
-      notify: (message) => transport.send(message),
+      notify: (message) => Effect.tapErrorTag(transport.send(message), "SessionExpired", () => expire),
       calls: () => [...pending.values()].flatMap(({ handlers }) => handlers ?? []),
       agreed: (revision) => {
         isModern = isModernRevision(revision)
         return transport.agreed(revision)
       },
-      lost: transport.lost,
+      lose,
+      lost: Deferred.await(lost),
+      isLost: () => isLost,
       expired: Deferred.await(expired),
-      expire: Effect.asVoid(Deferred.succeed(expired, undefined))
+      expire
     }
     return rpc
   })

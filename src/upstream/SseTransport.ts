@@ -6,10 +6,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
+import * as Attached from "./Attached.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { headersOf } from "./HttpTransport.ts"
-import { ConnectionLost, MessageRefused, type Open, type Transport } from "./Transport.ts"
+import { asLost, ConnectionLost, MessageRefused, type Open, type Transport, type TransportError } from "./Transport.ts"
 
 const silent: HttpExchange.Listener = { head: () => {}, message: () => {}, event: () => {} }
 
@@ -25,7 +26,7 @@ export const open =
       const endpoint = yield* Deferred.make<URL, MessageRefused>()
       let revision: string | undefined
 
-      yield* HttpExchange.run(
+      const listen = HttpExchange.run(
         agent,
         { method: "GET", url, headers: { ...own, accept: "text/event-stream" } },
         {
@@ -43,19 +44,19 @@ export const open =
           }
         }
       ).pipe(
-        Effect.match({
-          onFailure: (error) => error.message,
-          onSuccess: (outcome) =>
-            outcome.streamed ? "it ended its event stream" : HttpExchange.refusal(outcome).reason
-        }),
-        Effect.flatMap((reason) => Deferred.fail(lost, new ConnectionLost({ reason, unsent: false }))),
-        Effect.forkScoped
+        Effect.flatMap((outcome): Effect.Effect<never, TransportError> =>
+          outcome.streamed
+            ? Effect.fail(new ConnectionLost({ reason: "it ended its event stream", unsent: false }))
+            : HttpExchange.refuse(outcome)
+        ),
+        Effect.catch((error) => Deferred.fail(lost, asLost(error)))
       )
+      yield* Attached.fork(listen, (why) => Deferred.fail(lost, why))
       const target = yield* Effect.raceFirst(Deferred.await(endpoint), Deferred.await(lost))
 
       const transport: Transport = {
         forgettingCancels: false,
-        send: (message) =>
+        send: (message, _, more) =>
           HttpExchange.run(
             agent,
             {
@@ -64,17 +65,20 @@ export const open =
               headers: {
                 ...own,
                 "content-type": "application/json",
+                ...more,
                 ...(revision === undefined ? {} : { [HEADER.protocolVersion]: revision })
               },
               body: message
             },
             silent
           ).pipe(
-            Effect.flatMap((outcome) =>
-              outcome.status < 400 ? Effect.void : Effect.fail(HttpExchange.refusal(outcome))
+            Effect.flatMap((outcome) => (outcome.status < 400 ? Effect.void : HttpExchange.refuse(outcome))),
+            Effect.tapErrorTag("ConnectionLost", (error) =>
+              Effect.sync(() => (error.unsent ? receiver.unreachable(error) : undefined))
             )
           ),
         forget: () => Effect.void,
+        unsent: () => false,
         agreed: (agreed) =>
           Effect.sync(() => {
             revision = agreed

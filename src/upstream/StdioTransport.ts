@@ -1,22 +1,27 @@
 /** A server that is a child process: one JSON-RPC message per line on its standard input and output. */
+import * as Arr from "effect/Array"
 import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import type * as Pull from "effect/Pull"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { Holding } from "../domain/ByteBudget.ts"
 import { type Line, LineSplitter } from "../domain/Lines.ts"
 import { display, reveal, type ServerConfig, type Stdio } from "../domain/ServerConfig.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Attached from "./Attached.ts"
+import * as Bounds from "./Bounds.ts"
 import { inherited } from "./ChildEnvironment.ts"
 import { Reaper } from "./Reaper.ts"
 import {
+  AnswerRefused,
   ConnectionLost,
-  MAX_MESSAGE,
   MessageRefused,
   type Open,
   type Receiver,
@@ -33,22 +38,28 @@ const MAX_STDERR_LINE = 8 * 1024
 const MAX_LAST_WORDS = 300
 const LINE_FEED = new Uint8Array([0x0a])
 
+/** How much may wait for a server that does not read its input, beside one message that is larger. */
+const MAX_OUTBOX = 64 * 1024 * 1024
+
 /** The id at one end of an answer that was too long to be held: its place in what all known servers write. */
 const ID_AT_HEAD = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d+)\s*,/u
 const ID_AT_TAIL = /,\s*"id"\s*:\s*(\d+)\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/u
 
-const receiveLine = (receiver: Receiver, line: Line): void => {
+/** Hands on a line; `why` says of one that was given up for which reason. */
+const receiveLine = (receiver: Receiver, line: Line, maxMessage: number, why: () => string): void => {
   if (line._tag === "Line") {
     receiver.message(line.bytes, undefined)
     return
   }
   const id = ID_AT_HEAD.exec(Buffer.from(line.head).toString()) ?? ID_AT_TAIL.exec(Buffer.from(line.tail).toString())
-  const reason = `a message of ${line.length} bytes is larger than the limit of ${MAX_MESSAGE}`
+  const message = `a message of ${line.length} bytes`
+  const reason = line.wasGivenUp ? `${message}: ${why()}` : Bounds.tooLarge(message, maxMessage)
   receiver.junk(reason)
-  if (id !== null) receiver.failed(Number(id[1]), new MessageRefused({ reason }))
+  if (id !== null) receiver.failed(Number(id[1]), new AnswerRefused({ reason }))
 }
 
-const startError = (reason: string): ConnectionLost => new ConnectionLost({ reason, unsent: true })
+const startError = (reason: string): ConnectionLost =>
+  new ConnectionLost({ reason, unsent: true, ending: "unreachable" })
 
 /** What the platform says of a command that cannot be started, without the command's arguments. */
 const explain = (tag: string, command: string): string =>
@@ -74,6 +85,8 @@ export const open =
     Effect.gen(function* () {
       const spawner = yield* ChildProcessSpawner
       const reaper = yield* Reaper
+      const maxMessage = yield* Bounds.MaxMessage
+      const buffers = yield* Bounds.Buffers
       const command = reveal(stdio.command)
       const env = { ...(yield* inherited), ...stdio.env }
       const child = yield* spawner
@@ -87,58 +100,86 @@ export const open =
         .pipe(Effect.mapError((error) => startError(explain(error.reason._tag, display(stdio.command)))))
       yield* reaper.guard(child.pid)
 
-      const outbox = yield* Queue.unbounded<Uint8Array, Cause.Done>()
-      let queued = 0
+      /** Requests by their ids, all else as it is. */
+      const outbox = yield* Queue.unbounded<Uint8Array | number, Cause.Done>()
+      /** The requests that the process cannot have seen yet. */
+      const unwritten = new Map<number, Uint8Array>()
+      const [queued, partial] = [new Holding(buffers), new Holding(buffers)]
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          queued.release()
+          partial.release()
+        })
+      )
+      const takeOut = (request: number): Uint8Array | undefined => {
+        const message = unwritten.get(request)
+        unwritten.delete(request)
+        return message
+      }
       const lost = yield* Deferred.make<never, ConnectionLost>()
-      const lose = (reason: string) => Deferred.fail(lost, new ConnectionLost({ reason, unsent: false }))
+      const lose = (why: ConnectionLost) => Deferred.fail(lost, why)
+      const loseFor = (reason: string) => lose(new ConnectionLost({ reason, unsent: false }))
 
       let lastWords = ""
 
-      const splitter = new LineSplitter(MAX_MESSAGE)
-      const emit = (line: Line): void => receiveLine(receiver, line)
-      const drained = yield* child.stdout.pipe(
-        Stream.runForEach((chunk) => Effect.sync(() => splitter.feed(chunk, emit))),
-        Effect.ignore,
-        Effect.forkScoped
-      )
+      const splitter = new LineSplitter(maxMessage)
+      const emit = (line: Line): void => receiveLine(receiver, line, maxMessage, () => Bounds.noRoom(buffers))
+      const take = (chunk: Uint8Array): void => {
+        splitter.feed(chunk, emit)
+        if (!partial.become(splitter.heldBytes)) {
+          splitter.giveUp()
+          partial.become(0)
+        }
+      }
+      const drain = Stream.runForEach(child.stdout, (chunk) => Effect.sync(() => take(chunk)))
+      const drained = yield* Effect.forkScoped(Attached.guard(Effect.ignore(drain), lose))
       const exited = Effect.exit(child.exitCode)
       // Whichever end comes first, the other has a second: for what was still in the pipe, or for the exit code.
-      yield* Effect.raceFirst(
+      const ended = Effect.raceFirst(
         Effect.andThen(Fiber.join(drained), Effect.timeoutOption(exited, "1 second")),
         Effect.tap(Effect.asSome(exited), () => Effect.timeoutOption(Fiber.join(drained), "1 second"))
-      ).pipe(
-        Effect.flatMap((exit) => lose(describeEnd(exit, lastWords))),
-        Effect.forkScoped
+      )
+      yield* Attached.fork(
+        Effect.flatMap(ended, (exit) => loseFor(describeEnd(exit, lastWords))),
+        lose
       )
       const errors = new LineSplitter(MAX_STDERR_LINE)
-      yield* child.stderr.pipe(
-        Stream.runForEach((chunk) => {
-          const lines: Array<string> = []
-          errors.feed(chunk, (line) => {
-            const bytes = line._tag === "Line" ? line.bytes : line.head
-            const text = Buffer.from(bytes).toString() + (line._tag === "Line" ? "" : " …")
-            lines.push(text)
-            if (text.trim() !== "") lastWords = text.trim().slice(0, MAX_LAST_WORDS)
-          })
-          return Effect.forEach(lines, (line) => serverLog.info(line, { server: config.id }), { discard: true })
-        }),
-        Effect.ignore,
-        Effect.forkScoped
-      )
-      yield* Stream.fromQueue(outbox).pipe(
-        Stream.tap((bytes) => Effect.sync(() => (queued -= bytes.length))),
-        // One write for a message and its end: a second one would cost as much as the first.
-        Stream.map((bytes) => Buffer.concat([bytes, LINE_FEED])),
+      const listen = Stream.runForEach(child.stderr, (chunk) => {
+        const lines: Array<string> = []
+        errors.feed(chunk, (line) => {
+          const bytes = line._tag === "Line" ? line.bytes : line.head
+          const text = Buffer.from(bytes).toString() + (line._tag === "Line" ? "" : " …")
+          lines.push(text)
+          if (text.trim() !== "") lastWords = text.trim().slice(0, MAX_LAST_WORDS)
+        })
+        return Effect.forEach(lines, (line) => serverLog.info(line, { server: config.id }), { discard: true })
+      })
+      yield* Attached.fork(Effect.ignore(listen), lose)
+      // The next message is taken out when there is room for it in the pipe. The one before is written then, and counts no more.
+      let writing = 0
+      const next: Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, never, void> = Effect.suspend(() => {
+        queued.remove(writing)
+        writing = 0
+        return Effect.flatMap(Queue.take(outbox), (entry) => {
+          const message = typeof entry === "number" ? takeOut(entry) : entry
+          // A request that nobody waits for any more.
+          if (message === undefined) return next
+          writing = message.length
+          // One write for a message and its end: a second one would cost as much as the first.
+          return Effect.succeed(Arr.of(Buffer.concat([message, LINE_FEED])))
+        })
+      })
+      const write = Stream.fromPull(Effect.succeed(next)).pipe(
         Stream.run(child.stdin),
         // A process that ends is first seen here as often as not; its end says more.
         Effect.catch(() =>
           Effect.andThen(
             Effect.timeoutOption(Effect.exit(Deferred.await(lost)), "1 second"),
-            lose("it closed its standard input")
+            loseFor("it closed its standard input")
           )
-        ),
-        Effect.forkScoped
+        )
       )
+      yield* Attached.fork(write, lose)
       // Registered last, so it runs first: a server that ends by itself needs no signal.
       yield* Effect.addFinalizer(() =>
         Queue.end(outbox).pipe(Effect.andThen(Effect.exit(child.exitCode)), Effect.timeout(PATIENCE), Effect.ignore)
@@ -146,19 +187,22 @@ export const open =
 
       const transport: Transport = {
         forgettingCancels: false,
-        send: (message) =>
+        send: (message, request) =>
           Effect.suspend((): Effect.Effect<void, TransportError> => {
-            if (queued + message.length > MAX_MESSAGE) {
-              return Effect.fail(
-                new MessageRefused({ reason: "it does not read its input; too much is waiting for it" })
-              )
+            if (queued.bytes > 0 && queued.bytes + message.length > MAX_OUTBOX) {
+              const reason = `it does not read its input; ${queued.bytes} bytes are waiting for it already`
+              return Effect.fail(new MessageRefused({ reason }))
             }
-            queued += message.length
-            return Queue.offerUnsafe(outbox, message)
+            if (!queued.add(message.length)) {
+              return Effect.fail(new MessageRefused({ reason: Bounds.noRoom(buffers) }))
+            }
+            if (request !== undefined) unwritten.set(request, message)
+            return Queue.offerUnsafe(outbox, request ?? message)
               ? Effect.void
-              : Effect.fail(new ConnectionLost({ reason: "it has been stopped", unsent: true }))
+              : Effect.fail(new ConnectionLost({ reason: "it has been stopped", unsent: true, ending: "closed" }))
           }),
-        forget: () => Effect.void,
+        forget: (request) => Effect.sync(() => queued.remove(takeOut(request)?.length ?? 0)),
+        unsent: (request) => unwritten.has(request),
         agreed: () => Effect.void,
         lost: Deferred.await(lost)
       }

@@ -11,36 +11,36 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Catalogue from "../domain/Catalogue.ts"
-import { CallTimeout, OutcomeUnknown, UpstreamDown, UpstreamRefused } from "../domain/Errors.ts"
+import { downWith, type UpstreamDown } from "../domain/Errors.ts"
 import type { Lane } from "../domain/Lane.ts"
 import { type Era, LOG_LEVELS, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import * as Status from "../domain/UpstreamStatus.ts"
 import { logger } from "../observability/Logging.ts"
+import { counter } from "../observability/Metrics.ts"
+import * as Vital from "../observability/Vital.ts"
+import * as Attached from "./Attached.ts"
+import * as Calling from "./Calling.ts"
 import * as Connection from "./Connection.ts"
 import { EraVerdicts } from "./EraVerdicts.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as Listening from "./Listening.ts"
-import * as ModernCall from "./ModernCall.ts"
+import * as Notes from "./Notes.ts"
 import * as Offers from "./Offers.ts"
 import * as RestartPolicy from "./RestartPolicy.ts"
-import type { CallHandlers, RpcError } from "./Rpc.ts"
-import { ConnectionLost, type SessionExpired } from "./Transport.ts"
+import { Restraint } from "./Restraint.ts"
+import type { RpcError } from "./Rpc.ts"
+import * as Starting from "./Starting.ts"
+import { asLost, ConnectionLost } from "./Transport.ts"
 import * as Unsolicited from "./Unsolicited.ts"
-import {
-  type Answered,
-  type Outgoing,
-  Upstream,
-  type UpstreamError,
-  type UpstreamEvent,
-  type UpstreamState
-} from "./Upstream.ts"
+import { Upstream, type UpstreamEvent, type UpstreamState } from "./Upstream.ts"
+import * as UpstreamMetrics from "./UpstreamMetrics.ts"
 import { Watched } from "./Watched.ts"
 
 const log = logger("upstream")
 
-/** How long the calls in flight on an expired session may go on before it is closed under them. */
-const EXPIRED_GRACE = Duration.seconds(10)
+/** How long a call whose session has expired waits for the next one. */
+const RENEWAL = Duration.seconds(10)
 
 /** How long a modern server is given to say whether it tells of changes, before its lists are fetched all the same. */
 const LISTENING_PATIENCE = Duration.seconds(2)
@@ -65,6 +65,9 @@ const INITIAL: UpstreamState = {
   note: undefined
 }
 
+/** What is noted of a server that does not answer pings. */
+const UNANSWERED = "it does not answer pings, so it may hang without being replaced (ping: false spares it them)"
+
 /** What a server under its former configuration was known to be: taken for true until its successor has said otherwise. */
 export type Inherited = Pick<UpstreamState, "peer" | "catalogue" | "hints">
 
@@ -73,6 +76,8 @@ export interface Options {
   readonly lane: Lane
   /** The lanes of a server share it. */
   readonly shelf: Catalogue.Shelf
+  /** Shared with whatever answers as one with this connection. */
+  readonly restraint?: Restraint | undefined
   readonly inherited?: Inherited | undefined
   /** Told what the server does of its own accord. */
   readonly publish: (event: UpstreamEvent) => void
@@ -84,6 +89,7 @@ export const layer = ({
   inherited,
   lane,
   publish,
+  restraint = new Restraint(config.breaker),
   shelf
 }: Options): Layer.Layer<Upstream, never, Connection.Platform | EraVerdicts> =>
   Layer.effect(
@@ -98,8 +104,13 @@ export const layer = ({
       const watched = new Watched(() => current?.listening?.renew())
       /** Taken for granted at the next start, though nothing is proven. */
       let presumed: Era | undefined
+      /** Was the connection lost before the present start? */
+      let isBack = false
       let level: LogLevel | undefined
       const server = config.id
+      const restarts = yield* counter(UpstreamMetrics.families.restarts)
+      const failures = yield* counter(UpstreamMetrics.families.failures)
+      restarts([server], 0)
       // What happens on the lanes of single sessions is everyday life; on the shared one it concerns everybody.
       const say = lane._tag === "Shared" ? log.info : log.debug
       const complain = lane._tag === "Shared" ? log.warning : log.debug
@@ -107,12 +118,23 @@ export const layer = ({
       const update = (change: Partial<UpstreamState>) =>
         SubscriptionRef.update(state, (before) => ({ ...before, ...change }))
 
+      const wakeUp = () => void wake.openUnsafe()
+      yield* Effect.addFinalizer(() => Effect.sync(() => restraint.forgo(wakeUp)))
+
       const setStatus = Effect.fnUntraced(function* (status: Status.UpstreamStatus) {
         yield* update({ status })
         const now = yield* Clock.currentTimeMillis
-        if (status._tag === "Failed") yield* log.error(`${server} ${Status.describe(status, now)}`, { server })
-        if (status._tag === "BackingOff") yield* complain(`${server} ${Status.describe(status, now)}`, { server })
+        const failure = Status.failureOf(status)
+        if (failure !== undefined) failures([server, failure])
+        if (status._tag === "BackingOff") restarts([server])
+        const text = `${server} ${Status.describe(status, now)}`
+        if (status._tag === "Failed") yield* log.error(text, { server, failure })
+        // It carries no calls that would wake it where others have lanes of their own; what wakes it is their success.
+        if (status._tag === "Failed" && lane._tag === "Shared") restraint.await(wakeUp)
+        if (status._tag === "BackingOff") yield* complain(text, { server, failure })
       })
+
+      const note = Notes.make(state, (text) => complain(`${server}: ${text}`, { server }))
 
       /** Waits until the state is such. */
       const until = (holds: (now: UpstreamState) => boolean) =>
@@ -142,10 +164,8 @@ export const layer = ({
         lane,
         publish,
         calls: () => current?.rpc.calls() ?? [],
-        note: (text) => {
-          if (SubscriptionRef.getUnsafe(state).note === text) return Effect.void
-          return Effect.andThen(update({ note: text }), log.warning(`${server}: ${text}`, { server }))
-        },
+        lose: (why) => current?.rpc.lose(why) ?? Effect.void,
+        note: (text) => note("questions", text),
         refresh: (kinds) =>
           offers
             .refresh(kinds)
@@ -174,6 +194,18 @@ export const layer = ({
         return undefined
       })
 
+      /** Has the server pinged where it is silent. */
+      const keepWatch = ({ ping, rpc }: Connection.Connection): void => {
+        if (config.ping === false) return
+        rpc.watchOver({
+          ping: Effect.tapErrorTag(ping, "MessageRefused", (refused) => Starting.heed(restraint, refused)),
+          every: config.ping,
+          within: config.pingTimeout,
+          mayPing: Effect.map(Clock.currentTimeMillis, (now) => restraint.startHeldAt(now) === undefined),
+          noteUnanswered: (isUnanswered) => note("pings", isUnanswered ? UNANSWERED : undefined)
+        })
+      }
+
       /** Opens a connection as the server is known to want it, and remembers what was found out about that. */
       const connect = Effect.gen(function* () {
         const remembered = config.era === "auto" ? yield* verdicts.recall(config) : undefined
@@ -194,6 +226,7 @@ export const layer = ({
         )
         presumed = undefined
         const { learned } = connection
+        keepWatch(connection)
         if (config.era === "auto" && learned !== undefined && learned !== remembered) {
           yield* verdicts.remember(config, learned)
         }
@@ -222,21 +255,31 @@ export const layer = ({
 
       const notReady = new ConnectionLost({
         reason: `it was not ready within ${Duration.format(config.startTimeout)} (startTimeout)`,
-        unsent: false
+        unsent: false,
+        ending: "silent"
       })
 
-      const asLost = (error: RpcError): ConnectionLost =>
-        error._tag === "ConnectionLost" ? error : new ConnectionLost({ reason: error.message, unsent: false })
+      const ofStart = (error: RpcError): ConnectionLost =>
+        error._tag === "Silent"
+          ? new ConnectionLost({ reason: "it does not answer", unsent: false, ending: "silent" })
+          : asLost(error)
 
-      /** Until the connection is lost (failure) or its session expires (success). */
+      const tryStart = Starting.restrained(
+        start().pipe(
+          Effect.timeoutOrElse({ duration: config.startTimeout, orElse: () => Effect.fail(notReady) }),
+          Effect.mapError(ofStart)
+        ),
+        restraint,
+        () => (config.transport._tag === "Stdio" ? "another" : isBack ? "gone before" : "before")
+      )
+
+      /** Until nothing can be sent any more (failure), or its session expires (success). */
       const run = (onReady: Effect.Effect<void>): Effect.Effect<void, ConnectionLost, Connection.Platform> =>
         Effect.acquireUseRelease(
           // It ends with the supervision at the latest, whatever it waits for.
           Scope.fork(scope),
           (own) =>
-            start().pipe(
-              Effect.timeoutOrElse({ duration: config.startTimeout, orElse: () => Effect.fail(notReady) }),
-              Effect.mapError(asLost),
+            tryStart.pipe(
               Scope.provide(own),
               Effect.tap(onReady),
               Effect.flatMap(({ rpc }) => Effect.raceFirst(rpc.lost, rpc.expired))
@@ -244,37 +287,43 @@ export const layer = ({
           (own, exit) => {
             const connection = current
             current = undefined
-            if (Exit.isFailure(exit) || connection === undefined) return Scope.close(own, exit)
-            const idle = Effect.suspend(() =>
-              connection.rpc.calls().length === 0 ? Effect.void : Effect.sleep(100)
-            ).pipe(
-              Effect.repeat({ while: () => connection.rpc.calls().length > 0 }),
-              Effect.timeoutOption(EXPIRED_GRACE)
+            isBack = Exit.isFailure(exit)
+            // What was in flight may be answered still, over other sockets than those that cannot be had any more.
+            const calls = () => connection?.rpc.calls().length ?? 0
+            if (calls() === 0 || Exit.hasInterrupts(exit)) return Scope.close(own, exit)
+            const idle = Effect.suspend(() => (calls() === 0 ? Effect.void : Effect.sleep(100))).pipe(
+              Effect.repeat({ while: () => calls() > 0 })
             )
-            return Effect.forkIn(Effect.andThen(idle, Scope.close(own, exit)), scope)
+            return Effect.forkIn(Effect.ensuring(idle, Scope.close(own, exit)), scope, { startImmediately: true })
           }
         )
 
       if (config.transport._tag === "Unusable") {
-        yield* setStatus({ _tag: "Failed", reason: config.transport.reason })
+        const { reason } = config.transport
+        yield* setStatus({ _tag: "Failed", failure: "configuration", reason, retryAt: undefined })
       } else {
         const policy = RestartPolicy.of(config.restart, defaults.restartDelay)
-        yield* Effect.forkScoped(Lifecycle.supervise({ policy, run, setStatus, wake }))
+        const longest = RestartPolicy.longest(config.restart)
+        const guarded = (onReady: Effect.Effect<void>) => Attached.guard(run(onReady), Effect.fail)
+        yield* Vital.fork(
+          `The supervision of ${server}`,
+          Lifecycle.supervise({ policy, longest, run: guarded, setStatus, wake })
+        )
       }
       yield* Effect.addFinalizer(() => update({ status: Status.stopped }))
 
       const down = (status: Status.UpstreamStatus) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          Effect.fail(new UpstreamDown({ server, status: Status.describe(status, now) }))
-        )
+        Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(downWith(server, status, now)))
 
       const retry = Effect.suspend(() => {
         const { status } = SubscriptionRef.getUnsafe(state)
         if (status._tag !== "Failed" || config.transport._tag === "Unusable") return Effect.void
-        return wake.open.pipe(
+        const woken = wake.open.pipe(
           Effect.andThen(until((now) => now.status !== status)),
           Effect.andThen(until((now) => now.status._tag !== "Starting"))
         )
+        const { retryAt = 0 } = status
+        return Effect.flatMap(Clock.currentTimeMillis, (now) => (now < retryAt ? Effect.void : woken))
       })
 
       /** The connection, where it is one whose server is told of things beside calls. */
@@ -291,58 +340,38 @@ export const layer = ({
         )
       })
 
-      const translate = (error: Exclude<RpcError, SessionExpired>): UpstreamError => {
-        switch (error._tag) {
-          case "Silent":
-            return new CallTimeout({ server, seconds: Duration.toSeconds(config.callTimeout) })
-          case "MessageRefused":
-            return new UpstreamRefused({ server, reason: error.reason })
-          case "ConnectionLost":
-            return error.unsent
-              ? new UpstreamDown({ server, status: `unreachable: ${error.reason}` })
-              : new OutcomeUnknown({ server, reason: error.reason })
-        }
-      }
-
-      const request = (outgoing: Outgoing, { headersFor, peer, rpc }: Live, handlers: CallHandlers) =>
-        Effect.suspend(() => {
-          const { tools } = SubscriptionRef.getUnsafe(state).catalogue.lists
-          return rpc.request((id) => outgoing.encode(id, peer.era), handlers, headersFor(outgoing, tools))
-        }).pipe(Effect.map((frame): Answered => ({ frame, era: peer.era })))
-
-      const send = (outgoing: Outgoing, connection: Live, handlers: CallHandlers) =>
-        connection.peer.era === "legacy"
-          ? request(outgoing, connection, handlers)
-          : ModernCall.make({
-              attempt: request(outgoing, connection, handlers),
-              refreshTools: Effect.ignore(Effect.timeout(offers.refresh(["tools"]), config.callTimeout)),
-              isTool: outgoing.method === "tools/call"
-            })
-
-      const call = (outgoing: Outgoing, handlers: CallHandlers) =>
-        Effect.flatMap(Effect.andThen(retry, ready), (connection) =>
-          send(outgoing, connection, handlers).pipe(
-            // The server did not act on it: a new beginning, and the same call once more.
-            Effect.catchTag("SessionExpired", () =>
-              connection.rpc.expire.pipe(
-                Effect.andThen(until(() => current !== connection)),
-                Effect.andThen(ready),
-                Effect.flatMap((renewed) => send(outgoing, renewed, handlers))
+      const connected = Effect.andThen(retry, ready)
+      const isAnother = ({ status }: UpstreamState, gone: Live) =>
+        status._tag === "Ready" && current !== undefined && current !== gone
+      const isOver = ({ status }: UpstreamState) => status._tag === "Failed" || status._tag === "Stopped"
+      const call = Calling.make<Live>({
+        config,
+        restraint,
+        tools: () => SubscriptionRef.getUnsafe(state).catalogue.lists.tools,
+        refreshTools: Effect.ignore(Effect.timeout(offers.refresh(["tools"]), config.callTimeout)),
+        connected,
+        // Also where it takes more than one attempt to have it.
+        renewed: (gone) =>
+          until((now) => isOver(now) || isAnother(now, gone)).pipe(
+            Effect.timeoutOption(RENEWAL),
+            Effect.andThen(ready)
+          ),
+        returned: (gone) =>
+          gone.rpc.isLost()
+            ? Effect.andThen(
+                until((now) => isOver(now) || isAnother(now, gone)),
+                connected
               )
-            ),
-            Effect.catchTag("SessionExpired", (error) =>
-              Effect.fail(new UpstreamRefused({ server, reason: error.message }))
-            ),
-            Effect.mapError((error) =>
-              error._tag === "UpstreamDown" || error._tag === "UpstreamRefused" ? error : translate(error)
-            )
-          )
-        )
+            : ready,
+        held: (text) => log.warning(`${server} is ${text}`, { server }),
+        resumed: log.info(`${server} is called again`, { server })
+      })
 
       return Upstream.of({
         config,
         lane,
         state,
+        restraint,
         retry,
         settled: until(({ status }) => status._tag !== "Starting"),
         freshen: offers.freshen,

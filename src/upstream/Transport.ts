@@ -2,12 +2,24 @@
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { ENDINGS, type Evidence } from "../domain/UpstreamFailure.ts"
+
+/** By what, beside the words, the class of a failure is decided (`domain/UpstreamFailure`). */
+const evidence = {
+  /** The HTTP status that says so. */
+  status: Schema.optionalKey(Schema.Finite),
+  /** How long the server wants to be left alone; within bounds. */
+  retryAfterMillis: Schema.optionalKey(Schema.Finite)
+}
 
 /** The connection is gone, or never came about; a new one may be tried. */
 export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("ConnectionLost", {
   reason: Schema.String,
   /** Was the message that failed certainly not handed to the server? */
-  unsent: Schema.Boolean
+  unsent: Schema.Boolean,
+  /** Absent: `ended`. */
+  ending: Schema.optionalKey(Schema.Literals(ENDINGS)),
+  ...evidence
 }) {
   override get message(): string {
     return this.reason
@@ -17,8 +29,16 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("Connec
 /** The server turned this message down; it acted on nothing. The connection stands. */
 export class MessageRefused extends Schema.TaggedError<MessageRefused>()("MessageRefused", {
   reason: Schema.String,
-  /** The HTTP status that says so. */
-  status: Schema.optionalKey(Schema.Finite)
+  ...evidence
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** The answer was not taken: it is too large, or there is no room for it. The server did act on the message. */
+export class AnswerRefused extends Schema.TaggedError<AnswerRefused>()("AnswerRefused", {
+  reason: Schema.String
 }) {
   override get message(): string {
     return this.reason
@@ -34,7 +54,29 @@ export class SessionExpired extends Schema.TaggedError<SessionExpired>()("Sessio
   }
 }
 
-export type TransportError = ConnectionLost | MessageRefused | SessionExpired
+export type TransportError = ConnectionLost | MessageRefused | AnswerRefused | SessionExpired
+
+/** What is known of a failure beside its words. */
+export const evidenceOf = ({
+  ending,
+  retryAfterMillis,
+  status
+}: { readonly [K in keyof Evidence]: Evidence[K] | undefined }): Evidence => ({
+  ...(ending === undefined ? {} : { ending }),
+  ...(status === undefined ? {} : { status }),
+  ...(retryAfterMillis === undefined ? {} : { retryAfterMillis })
+})
+
+/** The same loss, as a message learns of it that certainly was not handed over, or that may have been. */
+export const lostWith = (error: ConnectionLost, unsent: boolean): ConnectionLost =>
+  error.unsent === unsent ? error : new ConnectionLost({ ...evidenceOf(error), reason: error.reason, unsent })
+
+/** What a connection comes to that fails at its beginning. */
+export const asLost = (error: TransportError): ConnectionLost => {
+  if (error._tag === "ConnectionLost") return error
+  const evidence = error._tag === "MessageRefused" ? evidenceOf(error) : {}
+  return new ConnectionLost({ ...evidence, reason: error.message, unsent: false, ending: "unintelligible" })
+}
 
 /** Where a transport hands what it receives. All members are called in the order of arrival, and return at once. */
 export interface Receiver {
@@ -50,6 +92,8 @@ export interface Receiver {
   readonly polling: (request: number, retryMillis: number | undefined) => void
   /** The session ended, as seen by something other than a request. */
   readonly expired: () => void
+  /** Nothing more can be sent. What is in flight may still be answered. */
+  readonly unreachable: (error: ConnectionLost) => void
 }
 
 /** What goes with a message beside its body, where the transport has a place for it. */
@@ -65,16 +109,15 @@ export interface Transport {
     request?: number,
     headers?: MessageHeaders
   ) => Effect.Effect<void, TransportError>
-  /** Stops waiting for the answer to a request. */
+  /** Stops waiting for the answer to a request; one that is unsent is not sent any more. */
   readonly forget: (request: number) => Effect.Effect<void>
+  /** Was this request certainly not handed to the server yet? Also of use once the connection is lost. */
+  readonly unsent: (request: number) => boolean
   /** Told once the revision is agreed: from here on the session is live. */
   readonly agreed: (revision: string) => Effect.Effect<void>
-  /** Fails when the connection is lost; never succeeds. */
+  /** Fails when the connection is lost, and all that was in flight on it; never succeeds. */
   readonly lost: Effect.Effect<never, ConnectionLost>
 }
 
 /** Opens a transport to one server. */
 export type Open<R> = (receiver: Receiver) => Effect.Effect<Transport, TransportError, R | Scope.Scope>
-
-/** The largest message that is carried, in bytes. A larger one fails by itself, not the connection. */
-export const MAX_MESSAGE = 64 * 1024 * 1024

@@ -10,6 +10,7 @@ import * as Frame from "../domain/Frame.ts"
 import type { Lane } from "../domain/Lane.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import { logger } from "../observability/Logging.ts"
+import * as Attached from "./Attached.ts"
 import * as Routing from "./Routing.ts"
 import type { CallHandlers, Unrelated } from "./Rpc.ts"
 import type { UpstreamEvent } from "./Upstream.ts"
@@ -37,8 +38,10 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly calls: () => ReadonlyArray<CallHandlers>
   readonly note: (text: string) => Effect.Effect<void>
   readonly refresh: (kinds: ReadonlyArray<Catalogue.Kind>) => Effect.Effect<void>
+  /** Gives the connection of the moment up for lost. */
+  readonly lose: Attached.Lose
 }) {
-  const { calls, config, lane, note, publish, refresh } = options
+  const { calls, config, lane, lose, note, publish, refresh } = options
   const server = config.id
   const fork = yield* FiberSet.makeRuntime()
 
@@ -48,11 +51,14 @@ export const make = Effect.fnUntraced(function* (options: {
   yield* some.await.pipe(
     Effect.andThen(some.close),
     Effect.andThen(
-      Effect.suspend(() => {
-        const kinds = [...stale]
-        stale.clear()
-        return refresh(kinds)
-      })
+      Attached.guard(
+        Effect.suspend(() => {
+          const kinds = [...stale]
+          stale.clear()
+          return refresh(kinds)
+        }),
+        lose
+      )
     ),
     Effect.forever,
     Effect.forkScoped
@@ -64,11 +70,12 @@ export const make = Effect.fnUntraced(function* (options: {
     faults++
     if (faults <= MAX_FAULTS) yield* log.warning(`${server} ${description}`, { server })
   })
-  yield* Effect.suspend(() => {
+  const count = Effect.suspend(() => {
     const silenced = faults - MAX_FAULTS
     faults = 0
     return silenced > 0 ? log.warning(`${server} did so ${silenced} more times`, { server }) : Effect.void
-  }).pipe(Effect.repeat(Schedule.spaced(FAULT_WINDOW)), Effect.forkScoped)
+  })
+  yield* Effect.forkScoped(Effect.repeat(Attached.guard(count, lose), Schedule.spaced(FAULT_WINDOW)))
 
   const changed = (kinds: ReadonlyArray<Catalogue.Kind>): void => {
     for (const kind of kinds) stale.add(kind)

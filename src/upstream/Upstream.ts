@@ -4,14 +4,23 @@ import type * as Effect from "effect/Effect"
 import type * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Hint } from "../domain/Caching.ts"
 import type * as Catalogue from "../domain/Catalogue.ts"
-import type { CallTimeout, LimitReached, OutcomeUnknown, UpstreamDown, UpstreamRefused } from "../domain/Errors.ts"
+import type {
+  AnswerDropped,
+  CallTimeout,
+  LimitReached,
+  OutcomeUnknown,
+  UpstreamDown,
+  UpstreamRefused
+} from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
 import type { Lane } from "../domain/Lane.ts"
 import type { Capabilities, Era, LogLevel } from "../domain/Protocol.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import type { UpstreamStatus } from "../domain/UpstreamStatus.ts"
+import type { Restraint } from "./Restraint.ts"
 import type { CallHandlers } from "./Rpc.ts"
+import type { MessageHeaders } from "./Transport.ts"
 
 /** What a server said of itself, at initialize or in answer to server/discover. */
 export interface Peer {
@@ -30,6 +39,8 @@ export interface Outgoing {
   readonly target?: string | undefined
   /** Arguments of a tool as parsed, from which a modern server's Mcp-Param headers are made. */
   readonly arguments?: unknown
+  /** Headers that go with it where the transport has any. */
+  readonly headers?: MessageHeaders | undefined
   /** The whole message under our id. A modern server's has to bear the envelope in `_meta`. */
   readonly encode: (id: number, era: Era) => Uint8Array
 }
@@ -70,7 +81,7 @@ export interface LaneEvent {
   readonly event: UpstreamEvent
 }
 
-export type UpstreamError = UpstreamDown | UpstreamRefused | OutcomeUnknown | CallTimeout | LimitReached
+export type UpstreamError = UpstreamDown | UpstreamRefused | OutcomeUnknown | AnswerDropped | CallTimeout | LimitReached
 
 /** A server that is down is a status, never a failed build: the layer of an Upstream cannot fail. */
 export class Upstream extends Context.Service<
@@ -79,15 +90,17 @@ export class Upstream extends Context.Service<
     readonly config: ServerConfig
     readonly lane: Lane
     readonly state: SubscriptionRef.SubscriptionRef<UpstreamState>
+    /** What holds calls back at present, on this lane and on those that have it in common with it. */
+    readonly restraint: Pick<Restraint, "circuitAt" | "heldAt">
     /** Succeeds once the first start has been decided one way or the other. */
     readonly settled: Effect.Effect<void>
-    /** Gives a server that was given up one more try, and waits for the outcome. Others are left as they are. */
+    /** Gives a server that was given up one more try, if its time has come, and waits for the outcome. Others are left as they are. */
     readonly retry: Effect.Effect<void>
     /** Fetches anew what of its lists has outlived its hints; at once where there is nothing to do. */
     readonly freshen: Effect.Effect<void>
     /**
      * Makes a call and waits for the answer, an error of the server's included. A server still starting is waited for; one
-     * that was given up gets one more try.
+     * that was given up gets one more try. What was certainly not sent is sent once more over the next connection.
      */
     readonly call: (request: Outgoing, handlers: CallHandlers) => Effect.Effect<Answered, UpstreamError>
     /** Hands over a notification; where there is no connection it is dropped. */

@@ -21,14 +21,14 @@ const groups = {
 }
 
 /** What an environment comes to. */
-const decide = (env: Readonly<Record<string, string>>) => {
+const decide = (env: Readonly<Record<string, string>>, handed?: Exposure.Wanted["handed"]) => {
   const read = Effect.provideService(
     Settings.load(groups),
     ConfigProvider.ConfigProvider,
     ConfigProvider.fromEnv({ env })
   )
   const { auth, http, keys, providers } = Effect.runSync(read)
-  return Exposure.decide(auth, { ...http, keys, providers, isLoopback })
+  return Exposure.decide(auth, { ...http, keys, providers, handed, isLoopback })
 }
 
 const allowed = (env: Readonly<Record<string, string>>): Exposure.Exposure => Result.getOrThrow(decide(env))
@@ -291,5 +291,32 @@ describe.each(["none", "demo"])("where nobody proves who they are (%s)", (provid
         assert.isAbove(decided.success.warnings.length, 0)
       })
     )
+  })
+})
+
+describe("a socket that was handed over", () => {
+  const loopback = { host: "127.0.0.1", port: 9000 }
+  const open = { host: "0.0.0.0", port: 9000 }
+  const none = { MCP_AUTH_PROVIDER: "none", MCP_HOST: "127.0.0.1", MCP_PORT: "8080" }
+
+  it("counts in place of MCP_HOST and MCP_PORT, also for the address that clients are told", () => {
+    const exposure = Result.getOrThrow(decide({ ...none, MCP_HOST: "0.0.0.0" }, loopback))
+    assert.deepStrictEqual([exposure.host, exposure.baseUrl], ["127.0.0.1", "http://localhost:9000"])
+    const known = Result.getOrThrow(decide({ ...google, ...base, MCP_HOST: "127.0.0.1" }, open))
+    assert.deepStrictEqual([known.host, known.baseUrl], ["0.0.0.0", "https://mcp.example.com"])
+  })
+
+  it("that others can reach is refused without sign-in, whatever MCP_HOST says, unless that is wanted", () => {
+    for (const provider of ["none", "demo"]) {
+      const env = { ...none, MCP_AUTH_PROVIDER: provider }
+      const [problem = ""] = Result.getOrThrow(Result.flip(decide(env, open)))
+      assert.match(problem, /^The socket that was handed over, on 0\.0\.0\.0, lets others reach .*ListenStream=/u)
+      assert.isTrue(Result.isSuccess(decide({ ...env, MCP_ALLOW_INSECURE: "true" }, open)))
+    }
+  })
+
+  it("of the file system is this machine's, and has no port", () => {
+    const exposure = Result.getOrThrow(decide(none, { host: "localhost", port: undefined }))
+    assert.strictEqual(exposure.baseUrl, "http://localhost")
   })
 })

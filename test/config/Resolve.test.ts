@@ -24,6 +24,7 @@ describe("a file", () => {
       naming: "auto",
       pageSize: 1000,
       maxLanes: undefined,
+      maxLanesPerUser: undefined,
       laneIdle: Duration.minutes(15)
     })
   })
@@ -32,13 +33,14 @@ describe("a file", () => {
     const { config } = resolvedValue({
       $schema: "./mcp_config.schema.json",
       mcpServers: {},
-      gateway: { naming: "collisions", pageSize: 10, maxLanes: 2, laneIdle: "1 minute" }
+      gateway: { naming: "collisions", pageSize: 10, maxLanes: 2, maxLanesPerUser: 1, laneIdle: "1 minute" }
     })
     assert.deepStrictEqual(config, {
       servers: [],
       naming: "collisions",
       pageSize: 10,
       maxLanes: 2,
+      maxLanesPerUser: 1,
       laneIdle: Duration.minutes(1)
     })
   })

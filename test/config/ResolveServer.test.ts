@@ -113,6 +113,85 @@ describe("defaults", () => {
   })
 })
 
+describe("how a server is watched over", () => {
+  const watched = ({ breaker, maxCallTime, ping, pingTimeout, retryIdempotent }: ServerConfig) => ({
+    ping: ping === false ? false : Duration.format(ping),
+    pingTimeout: Duration.format(pingTimeout),
+    maxCallTime: Duration.format(maxCallTime),
+    breaker,
+    retryIdempotent
+  })
+
+  it("where nothing is said: pinged each minute, given ten seconds, given up after five failures, never asked twice", () => {
+    assert.deepStrictEqual(watched(server({ command: "npx" })), {
+      ping: "1m",
+      pingTimeout: "10s",
+      maxCallTime: "1h",
+      breaker: { failures: 5, restMillis: 10_000 },
+      retryIdempotent: false
+    })
+  })
+
+  it("as its entry says", () => {
+    const entry = {
+      command: "npx",
+      ping: "20 s",
+      pingTimeout: "3 s",
+      maxCallTime: "10 minutes",
+      breaker: { failures: 2, rest: "1 minute" },
+      retryIdempotent: true
+    }
+    assert.deepStrictEqual(watched(server(entry)), {
+      ping: "20s",
+      pingTimeout: "3s",
+      maxCallTime: "10m",
+      breaker: { failures: 2, restMillis: 60_000 },
+      retryIdempotent: true
+    })
+  })
+
+  it("in part as it says, and not at all where it says so", () => {
+    assert.deepStrictEqual(server({ command: "x", breaker: { failures: 9 } }).breaker, {
+      failures: 9,
+      restMillis: 10_000
+    })
+    assert.deepStrictEqual(server({ command: "x", breaker: true }).breaker, { failures: 5, restMillis: 10_000 })
+    const off = watched(server({ command: "x", breaker: false, ping: false }))
+    assert.isFalse(off.breaker)
+    assert.isFalse(off.ping)
+  })
+
+  it("a call that may be silent for longer than an hour may take as long, unless told otherwise", () => {
+    assert.strictEqual(watched(server({ command: "x", callTimeout: "3 hours" })).maxCallTime, "3h")
+    assert.strictEqual(watched(server({ command: "x", maxCallTime: "3 hours" })).maxCallTime, "3h")
+  })
+
+  it("what cannot be meant is complained of, all of it, by path and line, with the remedy", () => {
+    const file = resolvedValue({
+      mcpServers: {
+        a: { command: "x", ping: "0 s", pingTimeout: "500 ms", breaker: { rest: "0.5 s" } },
+        b: { command: "x", callTimeout: "5 minutes", maxCallTime: "1 minute" },
+        c: { command: "x", ping: "soon", breaker: { failures: 0 }, retryIdempotent: "yes" }
+      }
+    })
+    assert.deepStrictEqual(problems(file), [
+      "mcpServers.a.ping: must be at least 1 s; false switches pings off (line 5)",
+      "mcpServers.a.pingTimeout: must be at least 1 s (line 6)",
+      'mcpServers.a.breaker.rest: must be at least 1 s; "breaker": false switches it off (line 8)',
+      "mcpServers.b.maxCallTime: is less than callTimeout (5 minutes), which could never be reached (line 14)",
+      'mcpServers.c.ping: expected a duration with a unit, such as "500 ms", "30 s" or "5 minutes" (line 18)',
+      "mcpServers.c.breaker.failures: expected a value between 1 and 1000 (line 20)",
+      "mcpServers.c.retryIdempotent: expected boolean (line 22)"
+    ])
+  })
+
+  it("unknown keys within breaker are named", () => {
+    assert.deepStrictEqual(one({ command: "x", breaker: { failure: 3 } }).unknownKeys.map(format), [
+      'mcpServers.s.breaker.failure: is not a known key; did you mean "failures"? (line 6)'
+    ])
+  })
+})
+
 describe("variables", () => {
   it("are expanded everywhere in an entry", () => {
     const config = server(

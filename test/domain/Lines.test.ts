@@ -166,3 +166,42 @@ describe("the cost of a line", () => {
     assert.isAtMost(many, 16 * few)
   })
 })
+
+describe("a line that is given up", () => {
+  it("is held no longer, and said to have been so long, with both its ends", () => {
+    const lines: Array<Line> = []
+    const splitter = new LineSplitter(WIDE)
+    splitter.feed(Buffer.from(`{"id":7,${"x".repeat(5000)}`), (line) => lines.push(line))
+    assert.strictEqual(splitter.heldBytes, 5008)
+    splitter.giveUp()
+    assert.strictEqual(splitter.heldBytes, 0)
+    splitter.feed(Buffer.from(`${"y".repeat(3000)}}\nnext\n`), (line) => lines.push(line))
+    const [given, next] = lines
+    assert.isTrue(given?._tag === "TooLong" && given.wasGivenUp && given.length === 8009)
+    if (given?._tag === "TooLong") {
+      assert.match(Buffer.from(given.head).toString(), /^\{"id":7,x+$/u)
+      assert.match(Buffer.from(given.tail).toString(), /^y+\}$/u)
+    }
+    assert.deepStrictEqual(plain(next === undefined ? [] : [next]), ["next"])
+  })
+
+  it("is not said of the next that is too long", () => {
+    const lines: Array<Line> = []
+    const splitter = new LineSplitter(10)
+    splitter.feed(Buffer.from("abc"), (line) => lines.push(line))
+    splitter.giveUp()
+    splitter.feed(Buffer.from(`def\n${"z".repeat(20)}\n`), (line) => lines.push(line))
+    assert.deepStrictEqual(
+      lines.map((line) => line._tag === "TooLong" && line.wasGivenUp),
+      [true, false]
+    )
+  })
+
+  it("is no line where none has begun", () => {
+    const splitter = new LineSplitter(10)
+    splitter.giveUp()
+    const lines: Array<Line> = []
+    splitter.feed(Buffer.from("abc\n"), (line) => lines.push(line))
+    assert.deepStrictEqual(plain(lines), ["abc"])
+  })
+})

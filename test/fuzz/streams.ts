@@ -17,6 +17,8 @@ const pieces = (input: Uint8Array): ReadonlyArray<Uint8Array> => {
 }
 
 /** More than is kept of either end of a line that is longer. */
+/** More than any case has. */
+const MAX_MESSAGE = 1 << 20
 const LIMIT = 2048
 
 const linesOf = (chunks: ReadonlyArray<Uint8Array>): string => {
@@ -37,6 +39,7 @@ const linesOf = (chunks: ReadonlyArray<Uint8Array>): string => {
 const eventsOf = (chunks: ReadonlyArray<Uint8Array>): string => {
   const events: Array<unknown> = []
   const reader = EventStream.make(
+    MAX_MESSAGE,
     (event) => events.push(event),
     (millis) => events.push(millis)
   )

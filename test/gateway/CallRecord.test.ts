@@ -1,6 +1,7 @@
 /** A client's request as the audit trail has it, whatever its server answers. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Exit from "effect/Exit"
+import { ByteBudget } from "../../src/domain/ByteBudget.ts"
 import * as ClientMessage from "../../src/domain/ClientMessage.ts"
 import { UnknownName } from "../../src/domain/Errors.ts"
 import * as Frame from "../../src/domain/Frame.ts"
@@ -21,7 +22,7 @@ const call = (method: string, params?: unknown, answered?: string, exit?: CallRe
   if (request._tag !== "Request" || (answer !== undefined && !Frame.isFrame(answer))) throw new Error("no such message")
   return CallRecord.make({
     exchange: {
-      requester: new Session("sealed", caller, { _tag: "All" }, { name: "editor" }, 0),
+      requester: new Session("sealed", caller, { _tag: "All" }, { name: "editor" }, 0, new ByteBudget(0)),
       request,
       server: ServerId.make("fs"),
       answer

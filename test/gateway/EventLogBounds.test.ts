@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
 import * as fc from "fast-check"
-import { BOUNDS, EventLogs, Streams, type EventLog } from "../../src/gateway/EventLog.ts"
-import { append, MIB, name, numbered, opened, read, TIME_MILLIS } from "../support/eventLog.ts"
+import { BOUNDS, Streams, type EventLog } from "../../src/gateway/EventLog.ts"
+import { append, eventLogs, MIB, name, numbered, opened, read, TIME_MILLIS } from "../support/eventLog.ts"
 
 describe("what is kept for those who come back", () => {
   /** A stream whose reader has gone. */
@@ -58,7 +58,7 @@ describe("what is kept for those who come back", () => {
     )
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
-        const logs = new EventLogs(0)
+        const logs = eventLogs(0)
         const all = Array.from({ length: 5 }, () => logs.open(name))
         for (const [index, what, size] of operations) {
           const log = all[index]
@@ -78,7 +78,7 @@ describe("what is kept for those who come back", () => {
 
 describe("all streams together", () => {
   it("have names that no other has, in this process or another", () => {
-    const logs = [new EventLogs(0), new EventLogs(0)]
+    const logs = [eventLogs(0), eventLogs(0)]
     const numbers = logs.flatMap((all) => Array.from({ length: 50 }, () => all.open(name).name.number))
     assert.strictEqual(new Set(numbers).size, 100)
   })
@@ -130,7 +130,7 @@ describe("all streams together", () => {
 
   it.effect("hold at most 64 MiB: of those that nobody reads, the ones left longest go first", () =>
     Effect.gen(function* () {
-      const logs = new EventLogs(0)
+      const logs = eventLogs(0)
       const fill = (log: EventLog): void => {
         for (let i = 0; i < 4; i++) log.append(MIB.subarray(0, MIB.length / 4))
       }

@@ -195,11 +195,14 @@ const PAIRS: ReadonlyArray<Pair> = [
 ]
 
 describe("what is denied", () => {
+  // How servers are does not depend on the revision: all of it with the latest of each era, the plain case with every one.
   for (const revision of [...LEGACY_REVISIONS, ...MODERN_REVISIONS]) {
+    const isLatest = revision === LATEST_LEGACY || revision === LATEST_MODERN
+    const worlds = Object.entries(WORLDS).filter(([world]) => isLatest || world === "denied")
     for (const role of Object.keys(ROLES)) {
       it.effect(`is like what does not exist in ${revision}: ${role}`, () =>
         Effect.gen(function* () {
-          for (const [world, [denied, absent]] of Object.entries(WORLDS)) {
+          for (const [world, [denied, absent]] of worlds) {
             const there = yield* everyAnswer(denied, role, revision)
             const gone = yield* everyAnswer(absent, role, revision)
             for (const [step, answer] of there.answers)

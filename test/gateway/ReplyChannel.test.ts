@@ -5,8 +5,9 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Json from "../../src/domain/Json.ts"
 import { SessionKey } from "../../src/domain/ServerId.ts"
-import { type EventLog, EventLogs } from "../../src/gateway/EventLog.ts"
+import type { EventLog } from "../../src/gateway/EventLog.ts"
 import { type Reply, ReplyChannel } from "../../src/gateway/ReplyChannel.ts"
+import { eventLogs } from "../support/eventLog.ts"
 import { settle } from "../support/settle.ts"
 
 interface Options {
@@ -16,8 +17,9 @@ interface Options {
 
 const channel = ({ acceptsStream = true, batchOf }: Options = {}): ReplyChannel =>
   new ReplyChannel({
-    logs: new EventLogs(0),
+    logs: eventLogs(0),
     session: SessionKey.make("s"),
+    owner: undefined,
     request: "1",
     revision: "2025-03-26",
     acceptsStream,

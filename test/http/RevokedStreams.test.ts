@@ -4,8 +4,6 @@ import * as Effect from "effect/Effect"
 import { request } from "undici"
 import * as Served from "../support/served.ts"
 
-const CALLBACK = "https://client.example/cb"
-
 const INITIALIZE = {
   jsonrpc: "2.0",
   id: 1,
@@ -17,23 +15,7 @@ describe("a revoked refresh token", () => {
   it.live("ends the streams that its client listens to, and refuses its next request", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
-      const browser = Served.openBrowser(served)
-      const client = yield* served.register({ client_name: "Test", redirect_uris: [CALLBACK] })
-      const { query, verifier } = Served.goodRequest(client.id, CALLBACK)
-      const { fields } = yield* browser.page(yield* browser.begin(query))
-      const back = yield* browser.signInAs(yield* browser.decide(fields, "allow"), "Ann")
-      const code = Served.locationOf(back).searchParams.get("code") ?? ""
-      const exchanged = yield* served.ask(
-        "/token",
-        Served.form({
-          grant_type: "authorization_code",
-          client_id: client.id,
-          code,
-          code_verifier: verifier,
-          redirect_uri: CALLBACK
-        })
-      )
-      const tokens = JSON.parse(exchanged.body) as { readonly access_token: string; readonly refresh_token: string }
+      const tokens = yield* Served.signedIn(served, "Ann")
       const authorization = `Bearer ${tokens.access_token}`
       const begun = yield* served.ask("/mcp", {
         ...Served.json(INITIALIZE),
@@ -49,7 +31,7 @@ describe("a revoked refresh token", () => {
         request(`http://127.0.0.1:${served.port}/mcp`, { headers: { host: served.host, ...headers } })
       )
       assert.strictEqual(standing.statusCode, 200)
-      yield* served.ask("/revoke", Served.form({ client_id: client.id, token: tokens.refresh_token }))
+      yield* served.ask("/revoke", Served.form({ client_id: tokens.client, token: tokens.refresh_token }))
       yield* Effect.timeout(
         Effect.promise(() => standing.body.text()),
         "5 seconds"

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -21,7 +22,7 @@ const respond = (
   deliveries: Stream.Stream<Delivery>,
   more: Partial<Parts> = {}
 ): HttpServerResponse.HttpServerResponse =>
-  Sse.response({ deliveries, prefix: "p", primed: false, closing: Effect.never, ...more })
+  Sse.response({ deliveries, onItsWay: undefined, prefix: "p", primed: false, closing: Effect.never, ...more })
 
 const bodyOf = (response: HttpServerResponse.HttpServerResponse): Stream.Stream<Uint8Array, unknown> => {
   if (response.body._tag !== "Stream") throw new Error(`the body is ${response.body._tag}`)
@@ -30,7 +31,8 @@ const bodyOf = (response: HttpServerResponse.HttpServerResponse): Stream.Stream<
 
 const events = (...messages: ReadonlyArray<string>): Delivery => ({
   _tag: "Events",
-  events: messages.map((message, index) => ({ sequence: index + 1, message: Json.utf8(message) }))
+  events: messages.map((message, index) => ({ sequence: index + 1, message: Json.utf8(message) })),
+  sent: () => {}
 })
 
 const written = (deliveries: ReadonlyArray<Delivery>, more: Partial<Parts> = {}) =>
@@ -160,6 +162,13 @@ describe("a stream", () => {
       })
   )
 
+  it.effect("has its head sent at once, also where there is nothing to say for long", () =>
+    Effect.gen(function* () {
+      const first = yield* Stream.runHead(bodyOf(respond(Stream.never, { silent: true })))
+      assert.strictEqual(Option.getOrThrow(first).length, 0)
+    })
+  )
+
   it.effect("ends with what it delivers", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* written([]), "")
@@ -186,4 +195,31 @@ describe("a stream", () => {
     assert.strictEqual(headers["cache-control"], "no-cache, no-transform")
     assert.strictEqual(headers["x-accel-buffering"], "no")
   })
+})
+
+describe("what a connection has not taken yet", () => {
+  it.effect("is not said to be sent, until it asks for more", () =>
+    Effect.gen(function* () {
+      const sent: Array<string> = []
+      const said = (word: string): Delivery => ({ ...events(word), sent: () => sent.push(word) }) as Delivery
+      const taken: Array<string> = []
+      const gates = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const body = bodyOf(respond(Stream.rechunk(Stream.make(said("a"), said("b"), said("c")), 1)))
+      const fiber = yield* Effect.forkScoped(
+        Stream.runForEach(body, (bytes) => {
+          taken.push(/data: (.)/u.exec(Buffer.from(bytes).toString())?.[1] ?? "")
+          const gate = gates[taken.length - 1]
+          return gate === undefined ? Effect.void : Deferred.await(gate)
+        })
+      )
+      yield* settle
+      assert.deepStrictEqual([taken, sent], [["a"], []])
+      yield* Deferred.succeed(gates[0]!, undefined)
+      yield* settle
+      assert.deepStrictEqual([taken, sent], [["a", "b"], ["a"]])
+      yield* Deferred.succeed(gates[1]!, undefined)
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(sent, ["a", "b", "c"])
+    }).pipe(Effect.scoped)
+  )
 })

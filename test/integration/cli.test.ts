@@ -182,7 +182,7 @@ describe("tools and call", () => {
       assert.match(status.stdout, /^mcp-proxy \S+ is ready: 1 of 2 servers ready, \d+ sessions\n/u)
       assert.match(
         status.stdout,
-        /● {2}gone {2}stdio {2}shared {2}backing off \(restart \d+ in \d+ s\): command not found/u
+        /● {2}gone {2}stdio {2}shared {2}backing off \(unreachable; restart \d+ in \d+ s\): command not found/u
       )
       const json = yield* run(proxy.folder, ["status", "--json", "--url", proxy.url])
       assert.strictEqual((JSON.parse(json.stdout) as { status: string }).status, "ready")

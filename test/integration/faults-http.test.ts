@@ -61,7 +61,38 @@ describe("a remote server that", () => {
       const server = yield* rawHttp()
       server.behaviour = { always: { status: 401, body: "who are you?" } }
       const proxy = yield* readyProxy({ config: { mcpServers: { remote: { url: server.url } } } })
-      yield* proxy.printed(/remote backing off .*it refused our credentials \(HTTP 401\): who are you\?/u)
+      yield* proxy.printed(
+        /remote failed \(credentials refused; a call may try again in 30 s\): it refused our credentials \(HTTP 401\): who are you\?/u
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("keeps failing calls is not called for a while, which the caller and /ready are told", () =>
+    Effect.gen(function* () {
+      const server = yield* rawHttp()
+      const breaker = { failures: 2, rest: "1 minute" }
+      const proxy = yield* readyProxy({ config: { mcpServers: { remote: { url: server.url, breaker } } } })
+      const connected = yield* connect(proxy.url)
+      for (let i = 0; i < 2; i++) yield* Effect.flip(call(connected, "html500"))
+      // Sessions have connections of their own, and what they found out in common.
+      const other = yield* connect(proxy.url)
+      const error = yield* Effect.flip(call(other, "echo"))
+      assert.match(
+        error.message,
+        /Server "remote" is not called for another \d+ s: calls to it kept failing, at last because .*HTTP 500/u
+      )
+      const { data } = error.cause as { readonly data: { readonly retryAfterMillis: number } }
+      assert.isAbove(data.retryAfterMillis, 0)
+      assert.strictEqual(count(server.journal, "call html500"), 2)
+      assert.strictEqual(count(server.journal, "call echo"), 0)
+      yield* proxy.printed(/WARNING.*remote is not called for another 60 s: calls to it kept failing/u)
+      const ready = yield* Effect.promise(async () => {
+        const response = await fetch(`http://localhost:${proxy.port}/ready`)
+        return (await response.json()) as { readonly upstreams: ReadonlyArray<Record<string, unknown>> }
+      })
+      const [{ circuit, failure, note, status } = {}] = ready.upstreams
+      assert.deepStrictEqual({ circuit, failure, status }, { circuit: "open", failure: "crash", status: "ready" })
+      assert.match(String(note), /^not called for another \d+ s: calls to it kept failing/u)
     }).pipe(Effect.scoped)
   )
 
@@ -85,7 +116,10 @@ describe("a remote server that", () => {
       const connected = yield* connect(proxy.url)
       assert.match((yield* Effect.flip(call(connected, "error400"))).message, /-32099: in an HTTP error/u)
       const error = yield* Effect.flip(call(connected, "html500"))
-      assert.match(error.message, /Server "remote" did not take the call: it answered HTTP 500: Internal Server Error/u)
+      assert.match(
+        error.message,
+        /Outcome unknown: server "remote" failed during the call \(it answered HTTP 500: Internal Server Error\)/u
+      )
       assert.strictEqual(textOf(yield* call(connected, "batch")), "in a batch")
     }).pipe(Effect.scoped)
   )

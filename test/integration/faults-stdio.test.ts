@@ -40,7 +40,7 @@ describe("a stdio server that", () => {
       const error = yield* Effect.flip(call(connected, "gone_anything"))
       assert.match(
         error.message,
-        /Server "gone" is backing off \(restart \d+ in \d+ s\): command not found: no-such-program-anywhere/u
+        /Server "gone" is backing off \(unreachable; restart \d+ in \d+ s\): command not found: no-such-program-anywhere/u
       )
       const [gone] = yield* upstreams(proxy)
       assert.strictEqual(gone?.status, "backing off")
@@ -61,7 +61,7 @@ describe("a stdio server that", () => {
       const script = "exec 0<&-; sleep 0.3; echo I want no input >&2; exit 3"
       const proxy = yield* readyProxy({ config: { mcpServers: { deaf: { command: "sh", args: ["-c", script] } } } })
       yield* proxy.printed(
-        /deaf backing off \(restart 1 in 1 s\): it exited with code 3; its last words: I want no input/u
+        /deaf backing off \(crashed; restart 1 in [12] s\): it exited with code 3; its last words: I want no input/u
       )
       yield* stopped(proxy)
     }).pipe(Effect.scoped)
@@ -86,7 +86,10 @@ describe("a stdio server that", () => {
       const proxy = yield* readyProxy({ config: { mcpServers: { raw: { ...raw(), callTimeout: "2 s" } } } })
       const connected = yield* connect(proxy.url)
       const error = yield* Effect.flip(call(connected, "hang"))
-      assert.match(error.message, /did not answer within 2 s; the call was cancelled \(mcpServers\.raw\.callTimeout\)/u)
+      assert.match(
+        error.message,
+        /Outcome unknown: .* did not answer within 2 s; the call was cancelled \(mcpServers\.raw\.callTimeout\)/u
+      )
       yield* proxy.printed(/cancelled \{"requestId":\d+,"reason":"timeout"\}/u)
       assert.strictEqual(textOf(yield* call(connected, "echo")), "{}")
       yield* stopped(proxy)
@@ -116,7 +119,7 @@ describe("a stdio server that", () => {
   it.live("never answers initialize fails its start after its startTimeout", () =>
     Effect.gen(function* () {
       const proxy = yield* readyProxy({ config: { mcpServers: { mute: { ...raw("--mute"), startTimeout: "1 s" } } } })
-      yield* proxy.printed(/mute backing off .*it was not ready within 1s \(startTimeout\)/u)
+      yield* proxy.printed(/mute backing off \(timed out; .*it was not ready within 1s \(startTimeout\)/u)
       yield* stopped(proxy)
     }).pipe(Effect.scoped)
   )
@@ -163,7 +166,10 @@ describe("a stdio server that", () => {
       const connected = yield* connect(proxy.url)
       const { pid } = { pid: textOf(yield* call(connected, "pid")) }
       const error = yield* Effect.flip(call(connected, "big", { bytes: 65 * 1024 * 1024 }))
-      assert.match(error.message, /a message of \d+ bytes is larger than the limit of 67108864/u)
+      assert.match(
+        error.message,
+        /Server "raw" did the call, but its answer was dropped: a message of \d+ bytes is larger than the limit of 67108864/u
+      )
       assert.strictEqual(textOf(yield* call(connected, "pid")), pid, "it is still the same process")
       yield* stopped(proxy)
     }).pipe(Effect.scoped)
@@ -208,7 +214,7 @@ describe("a stdio server that", () => {
         config: { mcpServers: { raw: { ...raw("--journal", journal, "--fail-starts", "2"), era: "legacy" } } },
         env: { MCP_RESTART_DELAY: "0.2" }
       })
-      yield* proxy.printed(/raw backing off \(restart 2 in/u)
+      yield* proxy.printed(/raw backing off \(crashed; restart 2 in/u)
       yield* proxy.printed(/raw ready in/u)
       assert.strictEqual(
         readFileSync(journal, "utf8")
@@ -228,7 +234,7 @@ describe("a stdio server that", () => {
           mcpServers: { raw: { ...raw("--journal", journal, "--fail-starts", "1"), restart: false, era: "legacy" } }
         }
       })
-      yield* proxy.printed(/raw failed: it exited with code 7/u)
+      yield* proxy.printed(/raw failed \(crashed\): it exited with code 7/u)
       const connected = yield* connect(proxy.url)
       assert.strictEqual(textOf(yield* call(connected, "echo")), "{}")
       yield* stopped(proxy)

@@ -18,6 +18,12 @@ export const bundle = join(projectRoot, "dist/main.js")
 /** The path of a fixture, to be run with `process.execPath`. */
 export const fixture = (name: string): string => join(projectRoot, "test/fixtures", name)
 
+/** What a configuration says to run the stdio server that misbehaves on request. */
+export const rawStdio = (...args: ReadonlyArray<string>) => ({
+  command: process.execPath,
+  args: [fixture("raw-stdio.ts"), ...args]
+})
+
 /** The environment variable by which processes of one test are known. */
 export const MARKER = "MCP_PROXY_TEST_MARKER"
 
@@ -32,6 +38,8 @@ export interface ProxyOptions {
   readonly node?: string
   /** A command that starts it: `["prlimit", "--fsize=1000"]`. */
   readonly through?: ReadonlyArray<string>
+  /** Descriptors of the test's own that it inherits, from 3 on. */
+  readonly descriptors?: ReadonlyArray<number>
   /** What else has to be in its folder when it starts. */
   readonly prepare?: (folder: string) => void
   /** Keep the folder (data, configuration) of an earlier proxy. */
@@ -91,6 +99,29 @@ export const survivors = (marker: string): ReadonlyArray<{ readonly pid: number;
         return []
       }
     })
+
+/** The children of a process, also those that carry no marker, as the sidecar. */
+export const childrenOf = (pid: number): ReadonlyArray<number> =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/u.test(name))
+    .flatMap((name) => {
+      try {
+        // The name of the program, in parentheses, may hold anything.
+        const [, parent] = /\) \S (\d+) /u.exec(readFileSync(`/proc/${name}/stat`, "utf8")) ?? []
+        return Number(parent) === pid ? [Number(name)] : []
+      } catch {
+        return []
+      }
+    })
+
+/** Is there still such a process, dead ones that nobody has collected yet excepted? */
+export const isAlive = (pid: number): boolean => {
+  try {
+    return !/^State:\s+Z/mu.test(readFileSync(`/proc/${pid}/status`, "utf8"))
+  } catch {
+    return false
+  }
+}
 
 /** Waits until a condition holds, looking every 20 ms; fails after so long. */
 export const eventually = (what: string, holds: () => boolean, millis = 10_000): Effect.Effect<void> =>
@@ -154,7 +185,7 @@ export const startProxy = (options: ProxyOptions): Effect.Effect<RunningProxy, n
         ]
         const spawned = spawn(command, args, {
           cwd: folder,
-          stdio: ["ignore", "pipe", "pipe"],
+          stdio: ["ignore", "pipe", "pipe", ...(options.descriptors ?? [])],
           env: {
             PATH: process.env["PATH"],
             HOME: folder,
@@ -170,8 +201,8 @@ export const startProxy = (options: ProxyOptions): Effect.Effect<RunningProxy, n
           output += chunk.toString()
           for (const look of waiting) look()
         }
-        spawned.stdout.on("data", take)
-        spawned.stderr.on("data", take)
+        spawned.stdout?.on("data", take)
+        spawned.stderr?.on("data", take)
         spawned.on("close", (code, signal) => {
           Deferred.doneUnsafe(exit, Effect.succeed(signal ?? code ?? -1))
           for (const look of waiting) look()

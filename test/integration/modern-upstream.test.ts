@@ -1,102 +1,21 @@
 /** Servers of both eras as they really are: settled, listed, called, listened to, and remembered. */
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Shelf } from "../../src/domain/Catalogue.ts"
 import * as Json from "../../src/domain/Json.ts"
-import * as Lane from "../../src/domain/Lane.ts"
-import { type Era, META } from "../../src/domain/Protocol.ts"
-import type { ServerConfig, Stdio } from "../../src/domain/ServerConfig.ts"
+import { META } from "../../src/domain/Protocol.ts"
 import { SessionKey } from "../../src/domain/ServerId.ts"
-import * as Store from "../../src/storage/Store.ts"
-import { EraVerdicts } from "../../src/upstream/EraVerdicts.ts"
-import { HttpAgent } from "../../src/upstream/HttpAgent.ts"
-import { Reaper } from "../../src/upstream/Reaper.ts"
-import { unanswerable } from "../../src/upstream/Rpc.ts"
-import * as Supervisor from "../../src/upstream/Supervisor.ts"
-import { type Outgoing, Upstream, type UpstreamEvent } from "../../src/upstream/Upstream.ts"
+import type { Outgoing } from "../../src/upstream/Upstream.ts"
 import { start } from "../fixtures/modern-http.ts"
-import { serverConfig } from "../support/connections.ts"
 import { eventually, fixture, readyProxy, startProxy } from "./harness.ts"
-
-const platform = Layer.mergeAll(HttpAgent.layer, Reaper.layer).pipe(Layer.provideMerge(NodeServices.layer))
-
-const stdio = (...args: ReadonlyArray<string>): Stdio => ({
-  _tag: "Stdio",
-  command: process.execPath,
-  args,
-  env: {},
-  cwd: undefined
-})
-
-/** One supervised server, up. */
-const supervise = Effect.fnUntraced(function* (config: Partial<ServerConfig>, remembered?: Era) {
-  const events: Array<UpstreamEvent> = []
-  const verdicts = yield* Layer.build(EraVerdicts.layer.pipe(Layer.provide(Store.layerMemory)))
-  const { recall, remember } = Context.get(verdicts, EraVerdicts)
-  if (remembered !== undefined) yield* remember(serverConfig(config), remembered)
-  const services = yield* Layer.build(
-    Supervisor.layer({
-      config: serverConfig(config),
-      lane: Lane.shared,
-      shelf: new Shelf(),
-      publish: (event) => void events.push(event)
-    }).pipe(Layer.provide(Layer.succeedContext(verdicts)), Layer.provide(platform))
-  )
-  const upstream = Context.get(services, Upstream)
-  yield* upstream.settled
-  const state = () => SubscriptionRef.getUnsafe(upstream.state)
-  const verdict = recall(serverConfig(config))
-  const tools = () => state().catalogue.lists.tools.map(({ name }) => name)
-  return { events, state, tools, upstream, verdict }
-})
-
-/** A request as the gateway would make it for a client that declares nothing. */
-const outgoing = (name: string, given: object = {}): Outgoing => ({
-  method: "tools/call",
-  target: name,
-  arguments: given,
-  encode: (id, era) =>
-    Json.encode({
-      jsonrpc: "2.0",
-      id,
-      method: "tools/call",
-      params: {
-        name,
-        arguments: given,
-        ...(era === "legacy" ? {} : { _meta: { [META.protocolVersion]: "2026-07-28", [META.clientCapabilities]: {} } })
-      }
-    })
-})
-
-const handlers = {
-  session: SessionKey.make("s"),
-  notify: () => {},
-  ask: () => Effect.succeed(unanswerable("nobody")),
-  polling: () => {}
-}
-
-const call = (upstream: Upstream["Service"], name: string, given: object = {}) =>
-  Effect.map(upstream.call(outgoing(name, given), handlers), ({ era, frame }) => {
-    const { error, result } = JSON.parse(Buffer.from(frame.bytes).toString()) as {
-      readonly result?: { readonly content: ReadonlyArray<{ readonly text: string }> }
-      readonly error?: { readonly code: number }
-    }
-    return [era, result?.content[0]?.text ?? error?.code] as const
-  })
+import { call, handlers, http, stdio, supervise } from "./supervised.ts"
 
 const modernHttp = Effect.acquireRelease(
   Effect.promise(() => start()),
   (server) => Effect.promise(() => server.close())
 )
-
-const http = (url: string) => ({ transport: { _tag: "Http" as const, url, headers: {} } })
 
 describe("a modern server over HTTP", () => {
   it.live("is known for what it is, and each request to it stands alone", () =>
@@ -168,7 +87,7 @@ describe("a modern server over HTTP", () => {
   it.live("that was remembered as legacy is found out, and remembered for what it is", () =>
     Effect.gen(function* () {
       const server = yield* modernHttp
-      const { state, verdict } = yield* supervise(http(server.url), "legacy")
+      const { state, verdict } = yield* supervise(http(server.url), { remembered: "legacy" })
       assert.strictEqual(state().peer?.era, "modern")
       assert.strictEqual(yield* verdict, "modern")
     }).pipe(Effect.scoped)

@@ -52,6 +52,17 @@ export const post = (
     body: typeof message === "string" || message instanceof Uint8Array ? message : JSON.stringify(message)
   })
 
+export const request = (method: string, params: object = {}, id: unknown = 1) => ({
+  jsonrpc: "2.0",
+  id,
+  method,
+  params
+})
+
+/** A call that wants to be told of progress. */
+export const toolCall = (name: string, args: object = {}, id: unknown = 1) =>
+  request("tools/call", { name, arguments: args, _meta: { progressToken: 1 } }, id)
+
 export const initialize = (revision = "2025-11-25", capabilities: object = {}) => ({
   jsonrpc: "2.0",
   id: 0,

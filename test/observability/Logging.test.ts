@@ -6,6 +6,7 @@ import type * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Logging from "../../src/observability/Logging.ts"
+import * as Tracing from "../../src/observability/Tracing.ts"
 
 const { format, level, levels } = Logging.settings
 
@@ -190,4 +191,26 @@ describe("the format", () => {
     assert.deepStrictEqual(Result.getOrThrow(format.decode("JSON")), Option.some("json"))
     assert.isTrue(Result.isFailure(format.decode("text")))
   })
+})
+
+describe("lines of a call that is traced", () => {
+  it.effect("name the trace and the span in JSON, and only those do", () =>
+    Effect.gen(function* () {
+      const tracer = yield* Tracing.make(
+        () => true,
+        () => {}
+      )
+      const span = new Tracing.Span(tracer, "x", "server", undefined)
+      const lines = yield* written(
+        Effect.andThen(
+          Effect.provideService(http.info("within", { server: "a" }), Tracing.CurrentSpan, span),
+          http.info("without")
+        ),
+        { format: "json" }
+      )
+      const [within, without] = lines.map((line) => JSON.parse(line) as object)
+      assert.deepInclude(within, { server: "a", trace_id: span.context.traceId, span_id: span.context.spanId })
+      assert.notProperty(without, "trace_id")
+    })
+  )
 })

@@ -163,9 +163,7 @@ export class Instance {
       )
     )
     this.services = make.gateway(built)
-    this.serve = now(
-      McpEndpoint.make.pipe(Scope.provide(this.scope), Effect.provideContext(this.services))
-    )
+    this.serve = now(McpEndpoint.make.pipe(Scope.provide(this.scope), Effect.provideContext(this.services)))
   }
 
   get<I extends Inner, S>(service: Context.Key<I, S>): S {

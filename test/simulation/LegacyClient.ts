@@ -1,5 +1,15 @@
 /** A client of 2025-11-25: a session, a standing stream, and streams that it takes up again where they break. */
-import { type Client, type Frame, callParams, namesIn, outcomeOf, pick, Reading, type Surroundings, tagOf } from "./Client.ts"
+import {
+  type Client,
+  type Frame,
+  callParams,
+  namesIn,
+  outcomeOf,
+  pick,
+  Reading,
+  type Surroundings,
+  tagOf
+} from "./Client.ts"
 import type { Call } from "./Ledger.ts"
 import type { ClientSetup, Reply } from "./Step.ts"
 
@@ -60,7 +70,11 @@ export class LegacyClient implements Client {
   }
 
   private connect(
-    asked: { readonly method: "GET" | "POST" | "DELETE"; readonly headers: Record<string, string>; readonly body?: object },
+    asked: {
+      readonly method: "GET" | "POST" | "DELETE"
+      readonly headers: Record<string, string>
+      readonly body?: object
+    },
     reading: Reading,
     ended: () => void
   ): () => void {
@@ -89,7 +103,8 @@ export class LegacyClient implements Client {
       clientInfo: { name: this.setup.name, version: "1" }
     }
     const reading = new Reading((frame) => {
-      if (frame.error !== undefined && frame.id !== null) this.world.violate("sessions begin", JSON.stringify(frame.error))
+      if (frame.error !== undefined && frame.id !== null)
+        this.world.violate("sessions begin", JSON.stringify(frame.error))
     })
     this.post({ id: ++this.lastId, method: "initialize", params }, reading, () => {
       this.isBeginning = false
@@ -112,7 +127,8 @@ export class LegacyClient implements Client {
     const idle = this.world.now() - this.lastUsed
     if (status < 400) this.lastUsed = this.world.now()
     if (status !== 404) return
-    if (idle < LEAST_IDLE) this.world.violate("sessions last", `${this.setup.name} was told that there is no such session`)
+    if (idle < LEAST_IDLE)
+      this.world.violate("sessions last", `${this.setup.name} was told that there is no such session`)
     this.session = undefined
   }
 
@@ -170,7 +186,15 @@ export class LegacyClient implements Client {
   private send(method: string, params: object, call: Call | undefined): void {
     const { session } = this
     if (session === undefined) return
-    const one: Sent = { id: ++this.lastId, session, call, answers: 0, close: undefined, lastEventId: undefined, attempts: 0 }
+    const one: Sent = {
+      id: ++this.lastId,
+      session,
+      call,
+      answers: 0,
+      close: undefined,
+      lastEventId: undefined,
+      attempts: 0
+    }
     this.sent.push(one)
     const reading = new Reading((frame) => this.heard(frame, session))
     one.close = this.post({ id: one.id, method, params }, reading, () => this.ended(one, reading))
@@ -223,11 +247,15 @@ export class LegacyClient implements Client {
       return
     }
     const one = this.sent.find(({ id }) => id === frame.id)
-    if (one === undefined) return this.world.violate("each request has one answer", `an answer to nothing: ${JSON.stringify(frame)}`)
+    if (one === undefined)
+      return this.world.violate("each request has one answer", `an answer to nothing: ${JSON.stringify(frame)}`)
     one.answers++
     if (one.answers > 1) {
       const what = one.call?.tag ?? "a list"
-      return this.world.violate("each request has one answer", `${this.setup.name} was answered ${one.answers} times: ${what}`)
+      return this.world.violate(
+        "each request has one answer",
+        `${this.setup.name} was answered ${one.answers} times: ${what}`
+      )
     }
     if (one.call !== undefined) return this.world.ledger.end(one.call, outcomeOf(frame))
     const names = namesIn(frame)
@@ -241,7 +269,8 @@ export class LegacyClient implements Client {
 
   private open(): ReadonlyArray<Sent & { readonly call: Call }> {
     return this.sent.filter(
-      (one): one is Sent & { readonly call: Call } => one.answers === 0 && one.close !== undefined && one.call !== undefined
+      (one): one is Sent & { readonly call: Call } =>
+        one.answers === 0 && one.close !== undefined && one.call !== undefined
     )
   }
 

@@ -1,5 +1,15 @@
 /** A client of 2026-07-28: each request says it all; what it is asked comes as a result, and its answers as a new request. */
-import { type Client, type Frame, callParams, namesIn, outcomeOf, pick, Reading, type Surroundings, tagOf } from "./Client.ts"
+import {
+  type Client,
+  type Frame,
+  callParams,
+  namesIn,
+  outcomeOf,
+  pick,
+  Reading,
+  type Surroundings,
+  tagOf
+} from "./Client.ts"
 import type { Call } from "./Ledger.ts"
 import type { ClientSetup, Reply } from "./Step.ts"
 
@@ -101,9 +111,11 @@ export class ModernClient implements Client {
         return
       }
       if (frame.method === undefined) {
-        if (frame.id !== one.id) this.world.violate("each request has one answer", `an answer to nothing: ${JSON.stringify(frame)}`)
+        if (frame.id !== one.id)
+          this.world.violate("each request has one answer", `an answer to nothing: ${JSON.stringify(frame)}`)
         one.answers++
-        if (one.answers > 1) this.world.violate("each request has one answer", `${this.setup.name} was answered ${one.answers} times`)
+        if (one.answers > 1)
+          this.world.violate("each request has one answer", `${this.setup.name} was answered ${one.answers} times`)
       }
       hearing.heard(frame, one)
     })

@@ -159,7 +159,11 @@ export class Site {
   }
 
   /** Takes an exchange on. `cut` is told how to cut it off without a word, as when the client's process is gone. */
-  exchange(request: HttpRequest, sink: ResponseSink, cut: (abort: () => void) => void): Effect.Effect<void, TransportError> {
+  exchange(
+    request: HttpRequest,
+    sink: ResponseSink,
+    cut: (abort: () => void) => void
+  ): Effect.Effect<void, TransportError> {
     return Effect.callback((resume) => {
       const version = request.headers["x-version"] ?? ""
       const wire = new Wire(`${this.estate.setup.name} ${++this.numbers}`, version, this.network, sink, resume)

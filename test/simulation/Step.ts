@@ -131,7 +131,9 @@ const fields = (value: object): string =>
   Object.entries(value)
     .filter(([name]) => name !== "_tag")
     .map(([name, field]: [string, unknown]) =>
-      typeof field === "object" && field !== null ? `${name}=${describe(field as { readonly _tag: string })}` : `${name}=${String(field)}`
+      typeof field === "object" && field !== null
+        ? `${name}=${describe(field as { readonly _tag: string })}`
+        : `${name}=${String(field)}`
     )
     .join(" ")
 

@@ -40,7 +40,8 @@ export const install = (): Cipher => {
   }
   const { subtle } = webcrypto
   const replaced = { importKey, encrypt, decrypt }
-  for (const [name, value] of Object.entries(replaced)) Object.defineProperty(subtle, name, { value, configurable: true })
+  for (const [name, value] of Object.entries(replaced))
+    Object.defineProperty(subtle, name, { value, configurable: true })
   return {
     uses: () => uses,
     uninstall: () => {

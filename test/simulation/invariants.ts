@@ -95,7 +95,8 @@ export const atEnd = (world: World): void => {
       world.violate("nothing is left", `${running.length} processes of ${name}, of which ${wanted} should be`)
     }
     const wrong = running.find(({ env }) => env["VERSION"] !== version)
-    if (wrong !== undefined) world.violate("nothing is left", `${name} runs as version ${String(wrong.env["VERSION"])}, not ${version}`)
+    if (wrong !== undefined)
+      world.violate("nothing is left", `${name} runs as version ${String(wrong.env["VERSION"])}, not ${version}`)
     const open = world.sites.get(name)?.open ?? []
     if (open.length > 1) world.violate("nothing is left", `exchanges with ${name} are open: ${open.join(", ")}`)
   }
@@ -105,7 +106,8 @@ export const atEnd = (world: World): void => {
 export const afterwards = ({ instance, processes, sites, violate }: World): void => {
   if (!instance.isOver) violate("it ends", "the proxy does not come to its end")
   if (instance.fibers > 0) violate("nothing is left", `${instance.fibers} fibers of a proxy that has ended`)
-  if (instance.clock.sleeping > 0) violate("nothing is left", `${instance.clock.sleeping} timers of a proxy that has ended`)
+  if (instance.clock.sleeping > 0)
+    violate("nothing is left", `${instance.clock.sleeping} timers of a proxy that has ended`)
   const running = processes.running().length
   if (running > 0) violate("nothing is left", `${running} processes of a proxy that has ended`)
   for (const [name, { open }] of sites) {

@@ -9,9 +9,7 @@ import type { Excuse, World } from "./World.ts"
 export const isDenied = (world: World, person: number, server: string, tool: string): boolean => {
   const { servers } = world.instance.get(Fleet).config()
   const filters = servers.find(({ id }) => id === server)
-  return (
-    world.configured.isDenied(person, server, tool) || (filters !== undefined && !isOffered(tool, filters))
-  )
+  return world.configured.isDenied(person, server, tool) || (filters !== undefined && !isOffered(tool, filters))
 }
 
 interface Facts {
@@ -51,7 +49,8 @@ const errorFault = (world: World, { begun, call, has }: Facts, code: number, mes
       return plan._tag === "Error" && begun === 1 ? undefined : "was answered with an error that nobody made"
     case -32602: {
       const estate = world.estates.get(call.server)
-      const mayBeUnknown = call.isDenied !== false || call.tool === "extra" || !world.configured.isConfigured(call.server)
+      const mayBeUnknown =
+        call.isDenied !== false || call.tool === "extra" || !world.configured.isConfigured(call.server)
       return untouched(mayBeUnknown || estate === undefined || has("server", "names"))
     }
     case 1429:
@@ -108,6 +107,9 @@ export const judge = (world: World, call: Call): void => {
   }
   const found = fault(world, facts, outcome)
   if (found !== undefined) {
-    world.violate("calls end as they should", `${call.tag} (${CLIENTS[call.client]?.name}, ${call.server}) ${found}: ${show(outcome)}`)
+    world.violate(
+      "calls end as they should",
+      `${call.tag} (${CLIENTS[call.client]?.name}, ${call.server}) ${found}: ${show(outcome)}`
+    )
   }
 }

@@ -150,7 +150,11 @@ const end = async (world: World): Promise<void> => {
   world.ledger.restedAt = world.step
   await probe(world)
   for (const call of world.ledger.all()) {
-    if (call.outcome === undefined) world.violate("each call has an outcome", `${call.tag} (${CLIENTS[call.client]?.name}, ${call.server}, ${call.plan._tag}) has none`)
+    if (call.outcome === undefined)
+      world.violate(
+        "each call has an outcome",
+        `${call.tag} (${CLIENTS[call.client]?.name}, ${call.server}, ${call.plan._tag}) has none`
+      )
   }
   for (const client of world.clients) client.vanish()
   await world.settle()

@@ -204,7 +204,8 @@ export const modern = (estate: Estate, line: Line): Speaker => {
     const { progressToken } = fieldsOf(params["_meta"])
     estate.perform(given.plan, {
       answer: (more = {}) => {
-        if (execution.state === "open" && line.isAlive()) complete(id, { ...result(estate, execution, line.version, more) })
+        if (execution.state === "open" && line.isAlive())
+          complete(id, { ...result(estate, execution, line.version, more) })
         running.end(id, execution)
       },
       fail: () => {

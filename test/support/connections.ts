@@ -73,6 +73,7 @@ export const modernConnection = Effect.fnUntraced(function* (capabilities: Capab
     learned: undefined,
     headersFor: (request, tools = []) => (isHttp ? MirroredHeaders.of(request, tools) : undefined),
     own,
+    ping: opened.rpc.initialize(encodeRequest("server/discover", own())),
     ask: (method, params) => opened.rpc.request(encodeRequest(method, own(params)))
   }
   return { ...opened, connection }

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import { ByteBudget, Holding } from "../../src/domain/ByteBudget.ts"
 import * as Json from "../../src/domain/Json.ts"
 import { SessionKey } from "../../src/domain/ServerId.ts"
 import { type Delivery, type EventLog, EventLogs } from "../../src/gateway/EventLog.ts"
@@ -9,8 +10,12 @@ import { settle } from "./settle.ts"
 
 export const name = { session: SessionKey.make("s"), request: null }
 
+/** The streams of a process that has room. */
+export const eventLogs = (now: number, buffers = new ByteBudget(1024 ** 3)): EventLogs =>
+  new EventLogs(now, { buffers, maxMessage: 64 * 1024 ** 2, streams: { most: 100, mostOfOne: 10 } })
+
 export const opened = (now = 0): { readonly logs: EventLogs; readonly log: EventLog } => {
-  const logs = new EventLogs(now)
+  const logs = eventLogs(now)
   return { logs, log: logs.open(name) }
 }
 
@@ -36,13 +41,15 @@ interface Reader {
   readonly stop: Effect.Effect<void>
 }
 
-export const stream = (log: EventLog, after: number): Stream.Stream<Delivery> => {
-  const deliveries = log.read(after)
+export const stream = (log: EventLog, after: number, onItsWay?: Holding): Stream.Stream<Delivery> => {
+  const deliveries = log.read(after, onItsWay)
   if (deliveries === undefined) throw new Error(`what came after ${after} is gone`)
   return deliveries
 }
 
-export const read = Effect.fnUntraced(function* (log: EventLog, after: number) {
+/** Reads; where it sends copies, they are sent as soon as they are there, and counted by the budget until then. */
+export const read = Effect.fnUntraced(function* (log: EventLog, after: number, buffers?: ByteBudget) {
+  const onItsWay = buffers === undefined ? undefined : new Holding(buffers)
   const messages: Array<string> = []
   const sequences: Array<number> = []
   const told: Array<string> = []
@@ -51,13 +58,16 @@ export const read = Effect.fnUntraced(function* (log: EventLog, after: number) {
       told.push(`come back ${delivery.retryMillis}`)
       return
     }
+    delivery.sent()
     for (const { message, sequence } of delivery.events) {
       messages.push(Buffer.from(message.subarray(0, 20)).toString())
       sequences.push(sequence)
     }
   }
   const fiber = yield* Effect.forkScoped(
-    Stream.runForEach(stream(log, after), (delivery) => Effect.sync(() => take(delivery)))
+    Stream.runForEach(stream(log, after, onItsWay), (delivery) => Effect.sync(() => take(delivery))).pipe(
+      Effect.ensuring(Effect.sync(() => onItsWay?.release()))
+    )
   )
   yield* settle
   return {

@@ -1,4 +1,5 @@
 /** What is logged during a test. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
@@ -7,6 +8,8 @@ export interface LoggedLine {
   readonly level: string
   readonly text: string
   readonly fields: Readonly<Record<string, unknown>>
+  /** What went wrong, with its trace; empty where nothing did. */
+  readonly cause: string
 }
 
 /** Collects all lines that the effect logs. */
@@ -14,9 +17,10 @@ export const collectingLogs = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<readonly [A, ReadonlyArray<LoggedLine>], E, R> => {
   const lines: Array<LoggedLine> = []
-  const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
+  const logger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
     const text = (Array.isArray(message) ? message : [message]).map(String).join(" ")
-    lines.push({ level: logLevel, text, fields: fiber.getRef(References.CurrentLogAnnotations) })
+    const fields = fiber.getRef(References.CurrentLogAnnotations)
+    lines.push({ level: logLevel, text, fields, cause: cause.reasons.length === 0 ? "" : Cause.pretty(cause) })
   })
   return Effect.map(effect, (value) => [value, lines] as const).pipe(
     Effect.provide(Logger.layer([logger])),

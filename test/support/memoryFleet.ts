@@ -6,16 +6,19 @@ import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Catalogue from "../../src/domain/Catalogue.ts"
-import { UpstreamDown } from "../../src/domain/Errors.ts"
+import { downWith } from "../../src/domain/Errors.ts"
+import type { QueueBounds } from "../../src/domain/FairQueue.ts"
 import * as Frame from "../../src/domain/Frame.ts"
 import * as Json from "../../src/domain/Json.ts"
 import * as Lane from "../../src/domain/Lane.ts"
 import type { Era } from "../../src/domain/Protocol.ts"
 import { type GatewayConfig, makeServer, type Naming, type ServerConfig } from "../../src/domain/ServerConfig.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
+import type { UpstreamStatus } from "../../src/domain/UpstreamStatus.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
+import { Restraint } from "../../src/upstream/Restraint.ts"
 import type { CallHandlers } from "../../src/upstream/Rpc.ts"
-import type { LaneEvent, Upstream, UpstreamState } from "../../src/upstream/Upstream.ts"
+import type { LaneEvent, Upstream, UpstreamError, UpstreamState } from "../../src/upstream/Upstream.ts"
 
 export type Offer = Partial<Record<Catalogue.Kind, ReadonlyArray<string>>>
 
@@ -33,7 +36,9 @@ export interface MemoryServer {
   readonly raw?: Raw
   /** Further members of the items of that name. */
   readonly more?: Readonly<Record<string, object>>
-  readonly play?: (request: MemoryRequest, handlers: CallHandlers) => Effect.Effect<object>
+  /** How many calls it is given at a time, and how many may wait for that. */
+  readonly calls?: QueueBounds
+  readonly play?: (request: MemoryRequest, handlers: CallHandlers) => Effect.Effect<object, UpstreamError>
 }
 
 /** What a request is answered with byte for byte: the whole response, under the id 1. */
@@ -66,13 +71,20 @@ const EVERYTHING = {
   logging: {}
 }
 
-const config = (id: ServerId): ServerConfig =>
-  makeServer({ id, transport: { _tag: "Unusable", reason: "there is nothing behind it" } })
+const config = (id: ServerId, { calls }: MemoryServer): ServerConfig =>
+  makeServer({ id, calls, transport: { _tag: "Unusable", reason: "there is nothing behind it" } })
+
+const DOWN: UpstreamStatus = {
+  _tag: "Failed",
+  failure: "crash",
+  reason: "it is out of order",
+  retryAt: undefined
+}
 
 const stateFor = (server: MemoryServer, shelf: Catalogue.Shelf): UpstreamState => {
   const status = server.status ?? "up"
   return {
-    status: status === "up" ? { _tag: "Ready" } : { _tag: "Failed", reason: "it is out of order" },
+    status: status === "up" ? { _tag: "Ready" } : DOWN,
     peer:
       status === "silent"
         ? undefined
@@ -122,9 +134,10 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
     const state = Effect.runSync(SubscriptionRef.make(stateFor(servers[name]!, shelf)))
     states.set(name, state)
     return {
-      config: config(ServerId.make(name)),
+      config: config(ServerId.make(name), servers[name]!),
       lane: Lane.shared,
       state,
+      restraint: new Restraint(false),
       settled: Effect.void,
       retry: Effect.sync(() => void reached.push(`${name} retry`)),
       freshen: Effect.void,
@@ -136,7 +149,7 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
           const request = JSON.parse(Buffer.from(message).toString()) as MemoryRequest
           reached.push(`${name} ${request.method}`)
           if ((server.status ?? "up") !== "up") {
-            return yield* new UpstreamDown({ server: name, status: "failed: it is out of order" })
+            return yield* downWith(name, DOWN, 0)
           }
           if (server.gate !== undefined) yield* server.gate
           const say = Effect.fnUntraced(function* () {
@@ -162,10 +175,11 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
   }
   const upstreams = new Map(Object.keys(servers).map((name) => [name, upstreamOf(name)]))
   const gateway: GatewayConfig = {
-    servers: Object.keys(servers).map((name) => config(ServerId.make(name))),
+    servers: Object.entries(servers).map(([name, server]) => config(ServerId.make(name), server)),
     naming,
     pageSize: 1000,
     maxLanes: undefined,
+    maxLanesPerUser: undefined,
     laneIdle: Duration.minutes(15)
   }
   return {

@@ -1,4 +1,5 @@
 /** The whole gateway up to its HTTP endpoint, in this process, before a fleet in memory, for whoever the test says asks. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -20,6 +21,7 @@ import { Draining } from "../../src/http/Draining.ts"
 import * as Endpoints from "../../src/http/Endpoints.ts"
 import * as McpEndpoint from "../../src/http/McpEndpoint.ts"
 import { RootKey } from "../../src/keys/RootKey.ts"
+import * as Metrics from "../../src/observability/Metrics.ts"
 import * as Store from "../../src/storage/Store.ts"
 import type { MemoryFleet } from "./memoryFleet.ts"
 
@@ -107,12 +109,26 @@ const make = Effect.gen(function* () {
     return Effect.map(response, (served) => HttpServerResponse.toWeb(served))
   }
 
+  /** The whole body. Interruption closes the connection, as far as there is one. */
+  const textOf = (response: Response): Effect.Effect<string> =>
+    Effect.suspend(() => {
+      const reader = response.body?.getReader()
+      const read = async (): Promise<string> => {
+        const chunks: Array<Uint8Array> = []
+        for (let chunk = await reader?.read(); chunk?.done === false; chunk = await reader?.read())
+          chunks.push(chunk.value)
+        return Buffer.concat(chunks).toString()
+      }
+      return Effect.onInterrupt(Effect.promise(read), () => Effect.promise(async () => void (await reader?.cancel())))
+    })
+
   const ask = (principal: Principal, server: string | undefined, asked: Asked): Effect.Effect<Answered> =>
     Effect.flatMap(respond(principal, server, asked), (response) =>
-      Effect.map(
-        Effect.promise(() => response.text()),
-        (body) => ({ status: response.status, headers: Object.fromEntries(response.headers), body })
-      )
+      Effect.map(textOf(response), (body) => ({
+        status: response.status,
+        headers: Object.fromEntries(response.headers),
+        body
+      }))
     )
 
   /** What comes on an event stream, as it comes. */
@@ -207,8 +223,18 @@ const make = Effect.gen(function* () {
   return { ask, begin, once, subscribe }
 })
 
-/** A gateway before the fleet, under the rules, until the scope closes. */
-export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, rules: AccessRules) {
+/** Whoever is asked to let everybody in. */
+export const EVERYBODY: AccessRules = { file: undefined, emails: new Set(), domains: new Set(["example.com"]) }
+
+/** A gateway before the fleet, under the rules and within the bounds, until the scope closes; `store` is what outlives it. */
+export const memoryGateway = Effect.fnUntraced(function* (
+  fleet: MemoryFleet,
+  rules: AccessRules,
+  {
+    bounds = Layer.empty,
+    store = Store.layerMemory
+  }: { readonly bounds?: Layer.Layer<never>; readonly store?: Layer.Layer<Store.Store> } = {}
+) {
   const policy = yield* AccessPolicy.fromRules(rules)
   const records: Array<AuditRecord> = []
   const gateway = yield* Layer.build(
@@ -218,15 +244,18 @@ export const memoryGateway = Effect.fnUntraced(function* (fleet: MemoryFleet, ru
         Layer.mergeAll(
           Layer.succeed(AccessPolicy.AccessPolicy, policy.service),
           Audit.layerMemory(records),
-          // The same for all of them, so that one gateway is the next process of another; strong, so that none stretches it.
+          // The same for all of them, so that one gateway is the next process of another; and strong, for others are stretched.
           RootKey.layerText(Redacted.make("0123456789abcdef".repeat(4))),
-          Store.layerMemory,
-          Draining.layer
+          store,
+          Draining.layer,
+          Metrics.layer
         )
-      )
+      ),
+      Layer.provideMerge(bounds)
     )
   )
   const made = yield* Effect.provide(make, gateway)
   const parking = yield* Effect.provide(Parking, gateway)
-  return { ...made, records, parked: parking.count, services: gateway, replace: policy.replace }
+  const metrics = () => Metrics.text(Context.get(gateway, Metrics.Metrics))
+  return { ...made, records, metrics, parked: parking.count, services: gateway, replace: policy.replace }
 })

@@ -1,5 +1,5 @@
 /** Servers that are processes to everybody but the platform: each start runs a program of the test's, which speaks by lines. */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import { ByteBudget } from "../../src/domain/ByteBudget.ts"
 import { anonymous } from "../../src/domain/Principal.ts"
 import { LATEST_LEGACY } from "../../src/domain/Protocol.ts"
 import type { Caller } from "../../src/domain/Lane.ts"
@@ -40,6 +41,7 @@ export const configOf = (...servers: ReadonlyArray<ServerConfig>): GatewayConfig
   naming: "auto",
   pageSize: 1000,
   maxLanes: undefined,
+  maxLanesPerUser: undefined,
   laneIdle: Duration.minutes(15)
 })
 
@@ -63,7 +65,11 @@ export const platformOf = (processes: ReturnType<typeof memoryProcesses>) =>
   Layer.mergeAll(
     processes.layer,
     Reaper.layerNone,
-    Layer.succeed(HttpAgent, { exchange: () => Effect.die(new Error("there is no network")) }),
+    Layer.succeed(HttpAgent, {
+      exchange: () => Effect.die(new Error("there is no network")),
+      maxMessage: 1024 ** 2,
+      buffers: new ByteBudget(1024 ** 2)
+    }),
     EraVerdicts.layer.pipe(Layer.provide(layerMemory))
   )
 

@@ -22,6 +22,8 @@ export interface MemoryTransport {
   readonly say: (message: string | object, request?: number) => void
   readonly receiver: () => Receiver
   readonly lose: (reason: string) => Effect.Effect<void>
+  /** The requests that are waiting still to be handed over. */
+  readonly unsent: Set<number>
   /** What becomes of the messages sent from now on. */
   readonly onSend: (effect: Effect.Effect<void, TransportError>) => void
 }
@@ -29,6 +31,7 @@ export interface MemoryTransport {
 export const memoryTransport = (forgettingCancels = false): MemoryTransport => {
   const sent: Array<string> = []
   const forgotten: Array<number> = []
+  const unsent = new Set<number>()
   const lost = Deferred.makeUnsafe<never, ConnectionLost>()
   let seen = 0
   let outcome: Effect.Effect<void, TransportError> = Effect.void
@@ -45,6 +48,7 @@ export const memoryTransport = (forgettingCancels = false): MemoryTransport => {
         return outcome
       }),
     forget: (request) => Effect.sync(() => void forgotten.push(request)),
+    unsent: (request) => unsent.has(request),
     agreed: () => Effect.void,
     lost: Deferred.await(lost)
   }
@@ -61,6 +65,7 @@ export const memoryTransport = (forgettingCancels = false): MemoryTransport => {
       return news.map((text) => JSON.parse(text) as Record<string, unknown>)
     },
     forgotten,
+    unsent,
     say: (message, request) =>
       theReceiver().message(Json.utf8(typeof message === "string" ? message : JSON.stringify(message)), request),
     receiver: theReceiver,

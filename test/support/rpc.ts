@@ -1,4 +1,5 @@
 /** A JSON-RPC layer over a transport of the test's, and those who use it. */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
@@ -64,7 +65,7 @@ export const openRpc = Effect.fnUntraced(function* (
       },
       fault: (description) => void faults.push(description)
     },
-    SILENCE
+    { callTimeout: Duration.millis(SILENCE), maxCallTime: Duration.hours(1) }
   )
   yield* settle
   /** Makes a call and lets it get under way. */

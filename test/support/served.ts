@@ -24,9 +24,11 @@ import * as Listener from "../../src/http/Listener.ts"
 import * as Routes from "../../src/http/Routes.ts"
 import * as Server from "../../src/http/Server.ts"
 import { RootKey } from "../../src/keys/RootKey.ts"
+import * as Metrics from "../../src/observability/Metrics.ts"
 import { layerMemory, type Store } from "../../src/storage/Store.ts"
-import { memoryFleet } from "./memoryFleet.ts"
-export { goodRequest } from "./oauth.ts"
+import { memoryFleet, type MemoryServer } from "./memoryFleet.ts"
+import { goodRequest } from "./oauth.ts"
+export { goodRequest }
 
 export const BASE = "https://mcp.example.com"
 
@@ -40,6 +42,13 @@ export interface ServedOptions {
   /** What outlives the proxy; its own by default. */
   readonly surroundings?: Layer.Layer<Store | RootKey>
   readonly rules?: AccessRules
+  /** What a scraper of /metrics may show. */
+  readonly metricsToken?: string
+  readonly stallTime?: Duration.Duration
+  /** What is behind it. */
+  readonly servers?: Readonly<Record<string, MemoryServer>>
+  /** How much there may be of anything. */
+  readonly bounds?: Layer.Layer<never>
 }
 
 export interface Answer {
@@ -69,12 +78,17 @@ export const json = (value: unknown): Asked => ({
   body: JSON.stringify(value)
 })
 
-/** A proxy before two servers, `github` and `files`, until the scope closes. */
+const SERVERS: Readonly<Record<string, MemoryServer>> = {
+  github: { offer: { tools: ["search"] } },
+  files: { offer: { tools: ["read"] } }
+}
+
+/** A proxy before two servers, `github` and `files`, or others, until the scope closes. */
 export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
   const { baseUrl = BASE, pathPrefix = "", provider = Demo.layer, rules = EVERYONE } = options
   const url = PublicUrl.make(baseUrl, pathPrefix)
   const policy = yield* AccessPolicy.fromRules(rules)
-  const fleet = memoryFleet({ github: { offer: { tools: ["search"] } }, files: { offer: { tools: ["read"] } } })
+  const fleet = memoryFleet(options.servers ?? SERVERS)
   const services = SignInServices.layer({
     url,
     accessTokenLifetime: Duration.hours(1),
@@ -85,7 +99,14 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
     keys: [{ key: Redacted.make(MACHINE_KEY), name: "robot" }],
     keysPath: Option.none()
   }).pipe(Layer.provide(NodeServices.layer))
-  const http = { allowedHosts: [], allowedOrigins: [], trustedProxies: [], shutdownGrace: Duration.seconds(1) }
+  const http = {
+    allowedHosts: [],
+    allowedOrigins: [],
+    trustedProxies: [],
+    metricsToken: Option.map(Option.fromUndefinedOr(options.metricsToken), (token) => Redacted.make(token)),
+    shutdownDelay: Duration.zero,
+    shutdownGrace: Duration.seconds(1)
+  }
   const address = { host: "127.0.0.1", port: 0, baseUrl, pathPrefix }
   const context = yield* Layer.build(
     Server.layer(http, Routes.signIn(url)).pipe(
@@ -98,10 +119,17 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
           Layer.succeed(AccessPolicy.AccessPolicy, policy.service),
           Audit.layerMemory([]),
           Draining.layer,
-          Layer.succeed(Address, address)
+          Layer.succeed(Address, address),
+          Metrics.layer
         )
       ),
-      Layer.provideMerge(Listener.layer({ host: "127.0.0.1", port: 0, wait: false }))
+      Layer.provide(options.bounds ?? Layer.empty),
+      Layer.provideMerge(
+        Listener.layer(
+          { _tag: "Address", host: "127.0.0.1", port: 0, wait: false },
+          options.stallTime ?? Duration.minutes(1)
+        )
+      )
     )
   )
   const listening = Context.get(context, HttpServer).address
@@ -201,3 +229,26 @@ export const openBrowser = (served: Served) => {
 
   return { cookies, send, begin, page, decide, signInAs }
 }
+
+const CALLBACK = "https://client.example/cb"
+
+/** Signs a person in through a new client; the client's id, and its tokens. */
+export const signedIn = Effect.fnUntraced(function* (served: Served, name: string) {
+  const browser = openBrowser(served)
+  const client = yield* served.register({ client_name: "Test", redirect_uris: [CALLBACK] })
+  const { query, verifier } = goodRequest(client.id, CALLBACK)
+  const { fields } = yield* browser.page(yield* browser.begin(query))
+  const back = yield* browser.signInAs(yield* browser.decide(fields, "allow"), name)
+  const exchanged = yield* served.ask(
+    "/token",
+    form({
+      grant_type: "authorization_code",
+      client_id: client.id,
+      code: locationOf(back).searchParams.get("code") ?? "",
+      code_verifier: verifier,
+      redirect_uri: CALLBACK
+    })
+  )
+  const tokens = JSON.parse(exchanged.body) as { readonly access_token: string; readonly refresh_token: string }
+  return { client: client.id, ...tokens }
+})

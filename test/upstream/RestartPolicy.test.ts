@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
+import * as fc from "fast-check"
 import * as RestartPolicy from "../../src/upstream/RestartPolicy.ts"
 
 /** The waits of a policy in seconds, up to so many; shorter where it is done before. */
@@ -78,4 +79,31 @@ describe("a server that went away is restarted", () => {
       assert.deepStrictEqual(yield* waits(RestartPolicy.of(false, after(5))), [])
     })
   )
+})
+
+describe("a wait left to chance", () => {
+  it("is never more than a fifth shorter or longer than it would be, and all that lies between is possible", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 3_600_000 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (millis, random) => {
+          const wait = Duration.toMillis(RestartPolicy.jittered(Duration.millis(millis), random))
+          assert.isAtLeast(wait, Math.round(0.8 * millis))
+          assert.isAtMost(wait, Math.round(1.2 * millis))
+        }
+      )
+    )
+    const of = (random: number) => Duration.toMillis(RestartPolicy.jittered(Duration.seconds(10), random))
+    assert.deepStrictEqual([of(0), of(0.5), of(1)], [8000, 10_000, 12_000])
+  })
+})
+
+describe("the longest wait", () => {
+  it("is that of the server, else half a minute", () => {
+    assert.deepStrictEqual(RestartPolicy.longest({ maxDelay: Duration.minutes(2) }), Duration.minutes(2))
+    for (const restart of [undefined, false, {}] as const) {
+      assert.deepStrictEqual(RestartPolicy.longest(restart), Duration.seconds(30))
+    }
+  })
 })

@@ -7,6 +7,20 @@ import type * as Rpc from "../../src/upstream/Rpc.ts"
 import { answer, caller, cancellations, encode, failure, openRpc, progress, result, SILENCE } from "../support/rpc.ts"
 import { settle } from "../support/settle.ts"
 
+describe("a call that its client cancels", () => {
+  it.effect("is over soon, though the server, which hangs, does not take the word", () =>
+    Effect.gen(function* () {
+      const { call, transport, wait } = yield* openRpc()
+      const fiber = yield* call("a", caller().handlers)
+      transport.onSend(Effect.never)
+      const interrupted = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* wait("2 seconds")
+      yield* Fiber.join(interrupted)
+      assert.deepStrictEqual(cancellations(transport.taken()), [1])
+    })
+  )
+})
+
 describe("a call on which nothing is heard", () => {
   it.effect(
     "is given up when the silence lasts too long: the server is told to cancel, and its late answer is no fault",
@@ -29,6 +43,20 @@ describe("a call on which nothing is heard", () => {
         transport.say(result(1))
         assert.strictEqual(faults.length, 1)
       })
+  )
+
+  it.effect("is given up though the server, which hangs, does not even take the word that another was", () =>
+    Effect.gen(function* () {
+      const { call, transport, wait } = yield* openRpc()
+      const first = yield* call("a", caller().handlers)
+      yield* wait("3 seconds")
+      const second = yield* call("b", caller().handlers)
+      transport.onSend(Effect.never)
+      yield* wait(SILENCE)
+      assert.strictEqual((yield* failure(first))._tag, "Silent")
+      yield* wait("3 seconds")
+      assert.strictEqual((yield* failure(second))._tag, "Silent")
+    })
   )
 
   it.effect("is not given up as long as the server shows that it is at it", () =>

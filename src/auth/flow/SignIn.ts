@@ -7,11 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { logger } from "../../observability/Logging.ts"
+import { counter } from "../../observability/Metrics.ts"
 import { Subject } from "../../domain/ServerId.ts"
 import type { StoreError } from "../../storage/Store.ts"
 import { AccessPolicy } from "../../access/AccessPolicy.ts"
 import { Audit } from "../../access/Audit.ts"
 import { type Outcome, whoOf } from "../../domain/AuditRecord.ts"
+import * as AuthMetrics from "../AuthMetrics.ts"
 import { Consents } from "../Consents.ts"
 import type { Browser } from "../Cookies.ts"
 import { type Identity, IdentityProvider, type ProviderUnavailable } from "../IdentityProvider.ts"
@@ -81,6 +83,7 @@ const make = (url: PublicUrl) =>
     const policy = yield* AccessPolicy
     const audit = yield* Audit
     const provider = yield* IdentityProvider
+    const signIns = yield* counter(AuthMetrics.families.signIns)
     const redirectUri = of(url, "/auth/callback")
 
     const unavailable = (error: ProviderUnavailable) =>
@@ -102,6 +105,7 @@ const make = (url: PublicUrl) =>
       { transaction }: Flow,
       about: { readonly identity?: Identity | undefined; readonly detail?: string }
     ) {
+      if (kind === "sign-in") signIns([outcome])
       const client = transaction === undefined ? undefined : yield* server.client(transaction.clientId)
       yield* audit.record({
         kind,

@@ -13,6 +13,8 @@ import type { Principal } from "../../domain/Principal.ts"
 import { Subject } from "../../domain/ServerId.ts"
 import { RootKey } from "../../keys/RootKey.ts"
 import * as SigningKeys from "../../keys/SigningKeys.ts"
+import { expose, type Sample } from "../../observability/Metrics.ts"
+import * as AuthMetrics from "../AuthMetrics.ts"
 import type { PublicUrl } from "../PublicUrl.ts"
 import { principalOf } from "./Accounts.ts"
 import { Revocations } from "./Revocations.ts"
@@ -50,11 +52,13 @@ export interface AccessToken {
 /** Why a token is not to be believed; safe to tell whoever sent it. */
 export type TokenRefusal = "expired" | "revoked" | "invalid"
 
+type Verdict = Result.Result<AccessToken, TokenRefusal>
+
 export class AccessTokens extends Context.Service<
   AccessTokens,
   {
     /** A token seen before costs a digest and a look-up. Whether it covers the resource is for the caller to ask. */
-    readonly verify: (token: string) => Effect.Effect<Result.Result<AccessToken, TokenRefusal>>
+    readonly verify: (token: string) => Effect.Effect<Verdict>
   }
 >()("mcp-proxy/auth/server/AccessTokens") {}
 
@@ -63,6 +67,22 @@ const MAX_REMEMBERED = 10_000
 
 /** Longer than any that we issue. */
 const MAX_LENGTH = 8192
+
+/** How often tokens were found to be what, those that were known already and others. */
+const makeTally = () => {
+  const zero = () => ({ ok: 0, expired: 0, revoked: 0, invalid: 0 })
+  const counts = { true: zero(), false: zero() }
+  return {
+    count: (verdict: Verdict, isKnown: boolean): Verdict => {
+      counts[isKnown ? "true" : "false"][Result.isSuccess(verdict) ? "ok" : verdict.failure]++
+      return verdict
+    },
+    samples: (): ReadonlyArray<Sample> =>
+      Object.entries(counts).flatMap(([cached, numbers]) =>
+        Object.entries(numbers).map(([outcome, number]): Sample => [[outcome, cached], number])
+      )
+  }
+}
 
 export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey | Revocations> =>
   Layer.effect(
@@ -78,6 +98,8 @@ export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey 
         )
       )
       const verified = new Map<string, AccessToken>()
+      const tally = makeTally()
+      yield* expose(AuthMetrics.families.verifications, tally.samples)
 
       const read = Effect.fnUntraced(function* (token: string, now: number) {
         const keys = yield* keyring
@@ -112,7 +134,7 @@ export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey 
         if (verified.size > MAX_REMEMBERED && oldest !== undefined) verified.delete(oldest)
       }
 
-      const judge = (token: AccessToken, now: number): Result.Result<AccessToken, TokenRefusal> => {
+      const judge = (token: AccessToken, now: number): Verdict => {
         if (token.expiresAt <= now) return Result.fail("expired")
         const isRevoked =
           revocations.isRevoked(token.id) || (token.grantId !== undefined && revocations.isRevoked(token.grantId))
@@ -121,13 +143,13 @@ export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey 
 
       return AccessTokens.of({
         verify: Effect.fnUntraced(function* (token) {
-          if (token.length > MAX_LENGTH) return Result.fail<TokenRefusal>("invalid")
+          if (token.length > MAX_LENGTH) return tally.count(Result.fail("invalid"), false)
           const now = yield* Clock.currentTimeMillis
           const key = createHash("sha256").update(token).digest("base64")
           const known = verified.get(key)
-          if (known !== undefined) return judge(known, now)
+          if (known !== undefined) return tally.count(judge(known, now), true)
           const claims = yield* read(token, now)
-          if (Result.isFailure(claims)) return Result.fail(claims.failure)
+          if (Result.isFailure(claims)) return tally.count(Result.fail(claims.failure), false)
           const { aud, client_id, email, exp, gid, hd, jti, scope, sub } = claims.success
           const found: AccessToken = {
             id: jti,
@@ -143,7 +165,7 @@ export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey 
             grantId: gid
           }
           remember(key, found)
-          return judge(found, now)
+          return tally.count(judge(found, now), false)
         })
       })
     })

@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as Vital from "../../observability/Vital.ts"
 import { Store, type StoreError } from "../../storage/Store.ts"
 
 const TABLE = "oauth revoked"
@@ -34,11 +35,10 @@ export const layer = (lifetime: Duration.Duration): Layer.Layer<Revocations, Sto
       const revoked = yield* PubSub.unbounded<string>()
       const start = yield* Clock.currentTimeMillis
       for (const { key } of yield* store.list(TABLE)) until.set(key, start + Duration.toMillis(keep))
-      yield* Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.sync(() => {
-          for (const [id, end] of until) if (end <= now) until.delete(id)
-        })
-      ).pipe(Effect.repeat(Schedule.spaced("1 minute")), Effect.forkScoped)
+      const sweep = Effect.map(Clock.currentTimeMillis, (now) => {
+        for (const [id, end] of until) if (end <= now) until.delete(id)
+      })
+      yield* Vital.fork("The sweep over revocations", Effect.repeat(sweep, Schedule.spaced("1 minute")))
       return Revocations.of({
         revoke: Effect.fnUntraced(function* (id) {
           const now = yield* Clock.currentTimeMillis

@@ -1,0 +1,98 @@
+/** Samples of V8's profiler, by the room of the house in which they were taken. Pure. */
+import { table as render } from "./Tables.ts"
+
+interface Frame {
+  readonly functionName: string
+  readonly url: string
+  /** From 0. */
+  readonly lineNumber: number
+  readonly columnNumber: number
+}
+
+/** As much of a .cpuprofile as is used. */
+export interface CpuProfile {
+  readonly nodes: ReadonlyArray<{ readonly id: number; readonly callFrame: Frame }>
+  readonly samples: ReadonlyArray<number>
+  readonly timeDeltas: ReadonlyArray<number>
+}
+
+export interface Spent {
+  readonly room: string
+  readonly name: string
+  /** Milliseconds, without what it called. */
+  readonly self: number
+}
+
+/** Which source a place in the bundle came from. */
+export type Original = (line: number, column: number) => string | undefined
+
+const roomOf = (source: string): string => {
+  const own = /(?:^|\/)src\/([^/]+)\//u.exec(source)
+  const dependency = /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?:src|dist)?\/?(.*?)(?:\.[cm]?[jt]s)?$/u.exec(source)
+  if (dependency !== null) return `${dependency[1]}: ${dependency[2]?.split("/").slice(0, 2).join("/")}`
+  return own === null ? "other" : `ours: ${own[1]}`
+}
+
+const placeOf = (
+  { columnNumber, functionName, lineNumber, url }: Frame,
+  original: Original
+): readonly [string, string] => {
+  if (url === "") return ["V8", functionName === "" ? "(native)" : functionName]
+  if (url.startsWith("node:"))
+    return [url.split("/")[0] === "node:internal" ? url.split("/").slice(0, 2).join("/") : url, functionName]
+  const source = original(lineNumber, columnNumber)
+  const file = source?.split("/").at(-1) ?? ""
+  return [roomOf(source ?? ""), `${functionName === "" ? "(anonymous)" : functionName} ${file}`]
+}
+
+/** Self time by place, most first; idle time left out. */
+export const spent = (profiles: ReadonlyArray<CpuProfile>, original: Original): ReadonlyArray<Spent> => {
+  const places = new Map<string, { room: string; name: string; self: number }>()
+  for (const { nodes, samples, timeDeltas } of profiles) {
+    const frames = new Map(nodes.map(({ callFrame, id }) => [id, callFrame]))
+    const keys = new Map<number, string>()
+    for (const [index, id] of samples.entries()) {
+      const frame = frames.get(id)
+      if (frame === undefined || frame.functionName === "(idle)") continue
+      let key = keys.get(id)
+      if (key === undefined) {
+        const [room, name] = placeOf(frame, original)
+        key = `${room} ${name}`
+        keys.set(id, key)
+        if (!places.has(key)) places.set(key, { room, name, self: 0 })
+      }
+      const place = places.get(key)
+      if (place !== undefined) place.self += (timeDeltas[index] ?? 0) / 1000
+    }
+  }
+  return [...places.values()].sort((a, b) => b.self - a.self)
+}
+
+const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(1)} %`
+
+/** What each has of the whole, most first. */
+export const shares = (all: ReadonlyMap<string, number>): string => {
+  const whole = [...all.values()].reduce((sum, one) => sum + one, 0)
+  return [...all]
+    .sort((a, b) => b[1] - a[1])
+    .map(([name, one]) => `${name} ${percent(one, whole)}`)
+    .join(", ")
+}
+
+/** The rooms, and the functions that took most. */
+export const table = (all: ReadonlyArray<Spent>, shown: number): string => {
+  const whole = all.reduce((sum, { self }) => sum + self, 0)
+  const rooms = [...Map.groupBy(all, ({ room }) => room)]
+    .map(([room, places]) => [room, places.reduce((sum, { self }) => sum + self, 0)] as const)
+    .sort((a, b) => b[1] - a[1])
+  return [
+    render(
+      ["room", "self"],
+      rooms.slice(0, shown).map(([room, self]) => [room, percent(self, whole)])
+    ),
+    render(
+      ["function", "room", "self"],
+      all.slice(0, shown).map(({ name, room, self }) => [name, room, percent(self, whole)])
+    )
+  ].join("\n\n")
+}

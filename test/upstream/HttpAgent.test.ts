@@ -1,0 +1,76 @@
+/** What is known of a request that failed: whether the server can have seen any of it. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { createServer, type Socket } from "node:net"
+import type { AddressInfo } from "node:net"
+import { HttpAgent } from "../../src/upstream/HttpAgent.ts"
+
+/** Something that takes connections, and does this with each. */
+const listening = (onConnection: (socket: Socket) => void) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
+      const sockets = new Set<Socket>()
+      const server = createServer((socket) => {
+        sockets.add(socket)
+        socket.on("error", () => {})
+        onConnection(socket)
+      })
+      server.listen(0, "127.0.0.1", () =>
+        resume(
+          Effect.succeed({
+            port: (server.address() as AddressInfo).port,
+            close: () => {
+              for (const socket of sockets) socket.destroy()
+              server.close()
+            }
+          })
+        )
+      )
+    }),
+    ({ close }) => Effect.sync(close)
+  )
+
+/** How a POST there fails. */
+const failure = Effect.fnUntraced(function* (url: string) {
+  const agent = yield* HttpAgent
+  const error = yield* Effect.flip(
+    agent.exchange(
+      { method: "POST", url: new URL(url), headers: {}, body: new Uint8Array([0x7b, 0x7d]) },
+      { head: () => {}, data: () => undefined }
+    )
+  )
+  return error._tag === "ConnectionLost" ? { unsent: error.unsent, ending: error.ending } : error._tag
+})
+
+const UNSENT = { unsent: true, ending: "unreachable" as const }
+const UNKNOWN = { unsent: false, ending: "ended" as const }
+
+describe("a request that fails", () => {
+  it.live("was not sent where nobody takes connections", () =>
+    Effect.gen(function* () {
+      const { close, port } = yield* listening(() => {})
+      close()
+      assert.deepStrictEqual(yield* failure(`http://127.0.0.1:${port}/`), UNSENT)
+    }).pipe(Effect.scoped, Effect.provide(HttpAgent.layer))
+  )
+
+  it.live("was not sent where no secure connection came about", () =>
+    Effect.gen(function* () {
+      const { port } = yield* listening((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"))
+      assert.deepStrictEqual(yield* failure(`https://127.0.0.1:${port}/`), UNSENT)
+    }).pipe(Effect.scoped, Effect.provide(HttpAgent.layer))
+  )
+
+  it.live("may have been acted on once it was begun to be written, whether or not the server read it", () =>
+    Effect.gen(function* () {
+      const deaf = yield* listening((socket) => socket.destroy())
+      assert.deepStrictEqual(yield* failure(`http://127.0.0.1:${deaf.port}/`), UNKNOWN)
+      const reading = yield* listening((socket) => socket.once("data", () => socket.destroy()))
+      assert.deepStrictEqual(yield* failure(`http://127.0.0.1:${reading.port}/`), UNKNOWN)
+      const halfway = yield* listening((socket) =>
+        socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"))
+      )
+      assert.deepStrictEqual(yield* failure(`http://127.0.0.1:${halfway.port}/`), UNKNOWN)
+    }).pipe(Effect.scoped, Effect.provide(HttpAgent.layer))
+  )
+})
