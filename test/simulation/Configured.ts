@@ -125,6 +125,7 @@ export class Configured {
       naming: this.naming,
       pageSize: 1000,
       maxLanes: this.setup.maxLanes,
+      maxLanesPerUser: undefined,
       laneIdle: LANE_IDLE
     }
   }

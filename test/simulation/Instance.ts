@@ -17,6 +17,7 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import { AccessPolicy } from "../../src/access/AccessPolicy.ts"
 import type { Audit } from "../../src/access/Audit.ts"
+import { ByteBudget } from "../../src/domain/ByteBudget.ts"
 import type { Principal } from "../../src/domain/Principal.ts"
 import type { GatewayConfig } from "../../src/domain/ServerConfig.ts"
 import * as Fleet from "../../src/fleet/Fleet.ts"
@@ -34,6 +35,7 @@ import { Draining } from "../../src/http/Draining.ts"
 import * as McpEndpoint from "../../src/http/McpEndpoint.ts"
 import type { RootKey } from "../../src/keys/RootKey.ts"
 import type { Store } from "../../src/storage/Store.ts"
+import { Buffers, MaxMessage } from "../../src/upstream/Bounds.ts"
 import { EraVerdicts } from "../../src/upstream/EraVerdicts.ts"
 import { HttpAgent } from "../../src/upstream/HttpAgent.ts"
 import { Reaper } from "../../src/upstream/Reaper.ts"
@@ -49,7 +51,7 @@ export interface Make {
   readonly lasting: Context.Context<Lasting>
   readonly timeline: Timeline
   readonly spawner: Layer.Layer<ChildProcessSpawner>
-  readonly agent: HttpAgent["Service"]
+  readonly exchange: HttpAgent["Service"]["exchange"]
   readonly bounds: { readonly most: number; readonly mostOfOne: number }
   readonly operations: number
   /** Told what no fiber should have come to. */
@@ -79,6 +81,11 @@ export const TIMES = {
   listWait: Duration.seconds(2),
   grace: Duration.seconds(5)
 }
+
+/** More than is ever held here; in the end all of it has to be given back. */
+const BUFFER_BYTES = 1 << 30
+
+const MAX_MESSAGE = 1 << 26
 
 export interface Asked {
   readonly principal: Principal
@@ -118,6 +125,7 @@ const deliver = ({ body, headers, status }: HttpServerResponse.HttpServerRespons
 export class Instance {
   readonly turns = new Turns()
   readonly clock: ProcessClock
+  readonly buffers = new ByteBudget(BUFFER_BYTES)
   fibers = 0
   /** Is it to end? Then it takes nothing new. */
   isStopping = false
@@ -139,6 +147,8 @@ export class Instance {
         recordFiberStart: () => this.fibers++,
         recordFiberEnd: () => this.fibers--
       }),
+      Context.add(Buffers, this.buffers),
+      Context.add(MaxMessage, MAX_MESSAGE),
       Context.add(Drain, TIMES.drain),
       Context.add(Behaviour, { listWait: TIMES.listWait }),
       Context.add(Parking.Bounds, { time: TIMES.parking, ...make.bounds })
@@ -146,7 +156,7 @@ export class Instance {
     const platform = Layer.mergeAll(
       make.spawner,
       Reaper.layerNone,
-      Layer.succeed(HttpAgent, make.agent),
+      Layer.succeed(HttpAgent, { exchange: make.exchange, maxMessage: MAX_MESSAGE, buffers: this.buffers }),
       EraVerdicts.layer
     )
     const fleet = Layer.effect(Fleet.Fleet, Effect.map(Fleet.Fleet, make.fleet)).pipe(

@@ -223,13 +223,11 @@ export class World {
       lasting: this.lasting,
       timeline: this.timeline,
       spawner: mutant?.spawner?.(spawner) ?? spawner,
-      agent: {
-        exchange: (request, sink) => {
-          if (isOver()) return Effect.never
-          const site = this.sites.get(request.url.hostname.replace(/\.example$/u, ""))
-          if (site === undefined) return Effect.die(new Error(`there is nobody at ${request.url.href}`))
-          return site.exchange(request, sink, (abort) => cuts.add(abort))
-        }
+      exchange: (request, sink) => {
+        if (isOver()) return Effect.never
+        const site = this.sites.get(request.url.hostname.replace(/\.example$/u, ""))
+        if (site === undefined) return Effect.die(new Error(`there is nobody at ${request.url.href}`))
+        return site.exchange(request, sink, (abort) => cuts.add(abort))
       },
       bounds: { most: setup.maxParked, mostOfOne: setup.maxParkedOfOne },
       operations: setup.operations,
