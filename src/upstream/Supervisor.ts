@@ -276,8 +276,7 @@ export const layer = ({
       /** Until nothing can be sent any more (failure), or its session expires (success). */
       const run = (onReady: Effect.Effect<void>): Effect.Effect<void, ConnectionLost, Connection.Platform> =>
         Effect.acquireUseRelease(
-          // It ends with the supervision at the latest, whatever it waits for.
-          Scope.fork(scope),
+          Scope.make(),
           (own) =>
             tryStart.pipe(
               Scope.provide(own),
