@@ -16,7 +16,8 @@ export interface Surroundings {
   readonly violate: (invariant: string, text: string) => void
   /** What a tool is called here at present. */
   readonly nameOf: (server: string, tool: string) => string
-  readonly listed: (client: number, names: ReadonlyArray<string>) => void
+  /** The tools that a client was told there are. */
+  readonly listed: (client: ClientSetup, names: ReadonlyArray<string>) => void
 }
 
 export interface Frame {

@@ -4,11 +4,19 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as UsersFile from "../../src/access/UsersFile.ts"
 import type { AccessRules } from "../../src/domain/AccessRules.ts"
+import type { QueueBounds } from "../../src/domain/FairQueue.ts"
 import { type GatewayConfig, makeServer, type ServerConfig, type Transport } from "../../src/domain/ServerConfig.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
 import { type Change, PEOPLE, type ServerSetup, type Setup } from "./Step.ts"
 
 export const emailOf = (person: number): string => `${PEOPLE[person] ?? PEOPLE[0]}@example.com`
+
+/** Under which version of its configuration a server is. All else of its connection is the same as long as its world lasts. */
+export const versionOf = ({ transport }: ServerConfig): string => {
+  const held = transport._tag === "Stdio" ? transport.env["VERSION"] : undefined
+  const version = transport._tag === "Http" ? transport.headers["x-version"] : held
+  return version === undefined ? "" : Redacted.value(version)
+}
 
 interface Entry {
   readonly setup: ServerSetup
@@ -18,12 +26,19 @@ interface Entry {
   /** How it was to be reloaded when it last became what it is. */
   became: "overlap" | "replace"
   readonly disabled: Set<string>
+  /** Is it given more calls at a time than in the beginning? */
+  isWide: boolean
+  wasWide: boolean
 }
 
 /** How long things take here. What a server plans to answer later it does well within the time that a call is given. */
 const CALL_TIMEOUT = Duration.seconds(10)
 const START_TIMEOUT = Duration.seconds(5)
 const RESTART = { maxAttempts: 3, delay: Duration.seconds(1), maxDelay: Duration.seconds(4) }
+/** A circuit rests for at most six times this: less than what is waited for in the end. */
+const BREAKER_REST = 2000
+const PING = Duration.seconds(3)
+const PING_TIMEOUT = Duration.seconds(2)
 const LANE_IDLE = Duration.seconds(20)
 
 const toggle = <A>(set: Set<A>, value: A): void => {
@@ -41,6 +56,8 @@ export class Configured {
   private readonly setup: Setup
   private entries: Array<Entry>
   private naming: GatewayConfig["naming"]
+  /** What is configured at present, made when it is first asked for. */
+  private current: GatewayConfig | undefined
   private readonly denied: ReadonlyArray<Set<string>> = PEOPLE.map(() => new Set())
 
   constructor(setup: Setup) {
@@ -52,7 +69,9 @@ export class Configured {
       version: 1,
       reload: server.reload,
       became: server.reload,
-      disabled: new Set()
+      disabled: new Set(),
+      isWide: false,
+      wasWide: false
     }))
   }
 
@@ -61,6 +80,7 @@ export class Configured {
   }
 
   change(change: Change): void {
+    this.current = undefined
     const entry = "server" in change ? this.entry(change.server) : undefined
     switch (change._tag) {
       case "Rebuild":
@@ -78,6 +98,11 @@ export class Configured {
         return
       case "Mode":
         if (entry !== undefined) entry.reload = entry.reload === "overlap" ? "replace" : "overlap"
+        return
+      case "Bounds":
+        if (entry === undefined) return
+        entry.isWide = !entry.isWide
+        entry.wasWide ||= entry.isWide
         return
       case "Reorder":
         this.entries = [...this.entries.slice(1), ...this.entries.slice(0, 1)]
@@ -104,6 +129,22 @@ export class Configured {
     return this.entry(server)?.became === "replace"
   }
 
+  private callsOf({ isWide, setup: { concurrent, queued } }: Entry): QueueBounds {
+    return { concurrent: isWide ? 2 * concurrent : concurrent, queued }
+  }
+
+  /** How many calls a server is given at a time, and how many may wait; none where there is no such server. */
+  bounds(server: string): QueueBounds {
+    const entry = this.entry(server)
+    return entry === undefined ? { concurrent: 0, queued: 0 } : this.callsOf(entry)
+  }
+
+  /** The most calls that a server was ever to be given at a time. */
+  mostAtATime(server: string): number {
+    const entry = this.entry(server)
+    return entry === undefined ? 0 : this.callsOf({ ...entry, isWide: entry.wasWide }).concurrent
+  }
+
   private server(entry: Entry): ServerConfig {
     const { setup } = entry
     return makeServer({
@@ -115,17 +156,26 @@ export class Configured {
       callTimeout: CALL_TIMEOUT,
       startTimeout: START_TIMEOUT,
       restart: RESTART,
-      reload: entry.reload
+      reload: entry.reload,
+      calls: this.callsOf(entry),
+      breaker: { failures: setup.failures, restMillis: BREAKER_REST },
+      ...(setup.isPinged ? { ping: PING, pingTimeout: PING_TIMEOUT } : { ping: false }),
+      retryIdempotent: setup.isRepeated
     })
   }
 
+  /** The same object until something is changed. */
   config(): GatewayConfig {
+    return (this.current ??= this.make())
+  }
+
+  private make(): GatewayConfig {
     return {
       servers: this.entries.filter(({ isConfigured }) => isConfigured).map((entry) => this.server(entry)),
       naming: this.naming,
       pageSize: 1000,
       maxLanes: this.setup.maxLanes,
-      maxLanesPerUser: undefined,
+      maxLanesPerUser: this.setup.maxLanesPerUser,
       laneIdle: LANE_IDLE
     }
   }

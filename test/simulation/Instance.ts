@@ -8,6 +8,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
+import * as Random from "effect/Random"
 import * as References from "effect/References"
 import { MaxOpsBeforeYield, Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
@@ -27,6 +28,7 @@ import { Catalog } from "../../src/fleet/Catalog.ts"
 import { EventIds } from "../../src/gateway/EventIds.ts"
 import { Streams } from "../../src/gateway/EventLog.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
+import { type Limits, PerOwner } from "../../src/gateway/Limits.ts"
 import type { Listens } from "../../src/gateway/Listens.ts"
 import * as Parking from "../../src/gateway/Parking.ts"
 import { Proxy } from "../../src/gateway/Proxy.ts"
@@ -39,6 +41,8 @@ import { Buffers, MaxMessage } from "../../src/upstream/Bounds.ts"
 import { EraVerdicts } from "../../src/upstream/EraVerdicts.ts"
 import { HttpAgent } from "../../src/upstream/HttpAgent.ts"
 import { Reaper } from "../../src/upstream/Reaper.ts"
+import { random } from "./random.ts"
+import type { Setup } from "./Step.ts"
 import { ProcessClock, type Timeline } from "./Timeline.ts"
 import { runNow, Turns } from "./Turns.ts"
 
@@ -52,8 +56,9 @@ export interface Make {
   readonly timeline: Timeline
   readonly spawner: Layer.Layer<ChildProcessSpawner>
   readonly exchange: HttpAgent["Service"]["exchange"]
-  readonly bounds: { readonly most: number; readonly mostOfOne: number }
-  readonly operations: number
+  readonly setup: Pick<Setup, "maxParked" | "maxParkedOfOne" | "operations" | "perOwner">
+  /** Of what this process takes for chance. */
+  readonly seed: number
   /** Told what no fiber should have come to. */
   readonly fault: (text: string) => void
   /** Puts something before the fleet, for all who use it. */
@@ -68,6 +73,7 @@ export type Inner =
   | Catalog
   | Draining
   | EventIds
+  | Limits
   | Listens
   | Parking.Parking
   | Proxy
@@ -136,11 +142,12 @@ export class Instance {
   private readonly serve: Effect.Success<typeof McpEndpoint.make>
 
   constructor(make: Make) {
+    const { maxParked, maxParkedOfOne, perOwner } = make.setup
     this.clock = new ProcessClock(make.timeline)
     this.references = Context.empty().pipe(
       Context.add(Scheduler, this.turns),
       Context.add(Clock.Clock, this.clock),
-      Context.add(MaxOpsBeforeYield, make.operations),
+      Context.add(MaxOpsBeforeYield, make.setup.operations),
       Context.add(References.MinimumLogLevel, "Error"),
       Context.add(Logger.CurrentLoggers, new Set([faults(make.fault)])),
       Context.add(Metric.FiberRuntimeMetrics, {
@@ -151,7 +158,9 @@ export class Instance {
       Context.add(MaxMessage, MAX_MESSAGE),
       Context.add(Drain, TIMES.drain),
       Context.add(Behaviour, { listWait: TIMES.listWait }),
-      Context.add(Parking.Bounds, { time: TIMES.parking, ...make.bounds })
+      Context.add(Parking.Bounds, { time: TIMES.parking, most: maxParked, mostOfOne: maxParkedOfOne }),
+      Context.add(PerOwner, perOwner),
+      Context.add(Random.Random, chanceOf(make.seed))
     )
     const platform = Layer.mergeAll(
       make.spawner,
@@ -228,6 +237,12 @@ export class Instance {
     this.turns.stop()
     this.clock.stop()
   }
+}
+
+/** What the proxy takes for chance. */
+const chanceOf = (seed: number): Random.Random => {
+  const { below, next } = random(seed ^ 0xc4a)
+  return { nextDoubleUnsafe: next, nextIntUnsafe: () => below(Number.MAX_SAFE_INTEGER) }
 }
 
 /** Hears of what nobody foresaw: it is logged with its cause. */

@@ -38,6 +38,7 @@ export class Ledger {
   /** The last step after which all was at rest. */
   restedAt = 0
   private readonly calls = new Map<string, Call>()
+  private readonly unended = new Set<Call>()
   private readonly step: () => number
   private readonly onEnd: (call: Call) => void
   private readonly isHeard: () => boolean
@@ -66,6 +67,7 @@ export class Ledger {
       ended: undefined
     }
     this.calls.set(made.tag, made)
+    this.unended.add(made)
     return made
   }
 
@@ -89,8 +91,15 @@ export class Ledger {
     // Who has left hears nothing more, and who was cut off may yet take it up again.
     if (call.outcome !== undefined && call.outcome._tag !== "Left" && call.outcome._tag !== "Cut") return
     call.outcome = outcome
+    this.unended.delete(call)
     call.ended = this.step()
     this.onEnd(call)
+  }
+
+  /** Its client, who had left, waits for it once more. */
+  reopen(call: Call): void {
+    call.outcome = undefined
+    this.unended.add(call)
   }
 
   find(tag: string): Call | undefined {
@@ -99,5 +108,10 @@ export class Ledger {
 
   all(): ReadonlyArray<Call> {
     return [...this.calls.values()]
+  }
+
+  /** Those that have not ended. */
+  open(): ReadonlyArray<Call> {
+    return [...this.unended]
   }
 }

@@ -43,7 +43,6 @@ interface Question {
 
 export class LegacyClient implements Client {
   readonly setup: ClientSetup
-  private readonly index: number
   private readonly world: Surroundings
   private session: string | undefined
   private isBeginning = false
@@ -53,8 +52,7 @@ export class LegacyClient implements Client {
   private lastId = 0
   private lastUsed = 0
 
-  constructor(index: number, setup: ClientSetup, world: Surroundings) {
-    this.index = index
+  constructor(setup: ClientSetup, world: Surroundings) {
     this.setup = setup
     this.world = world
   }
@@ -259,7 +257,7 @@ export class LegacyClient implements Client {
     }
     if (one.call !== undefined) return this.world.ledger.end(one.call, outcomeOf(frame))
     const names = namesIn(frame)
-    if (names !== undefined) this.world.listed(this.index, names)
+    if (names !== undefined) this.world.listed(this.setup, names)
   }
 
   private notified({ method, params }: Frame): void {
@@ -293,7 +291,7 @@ export class LegacyClient implements Client {
     )
     const one = pick(broken, nth)
     if (one?.call === undefined) return
-    if (one.call.outcome?._tag === "Left") one.call.outcome = undefined
+    if (one.call.outcome?._tag === "Left") this.world.ledger.reopen(one.call)
     this.takeUp(one)
   }
 

@@ -43,15 +43,13 @@ interface Waiting {
 
 export class ModernClient implements Client {
   readonly setup: ClientSetup
-  private readonly index: number
   private readonly world: Surroundings
   private sent: Array<Sent> = []
   private waiting: Array<Waiting> = []
   private standing: (() => void) | undefined
   private lastId = 0
 
-  constructor(index: number, setup: ClientSetup, world: Surroundings) {
-    this.index = index
+  constructor(setup: ClientSetup, world: Surroundings) {
     this.setup = setup
     this.world = world
   }
@@ -175,7 +173,7 @@ export class ModernClient implements Client {
       {
         heard: (frame) => {
           const names = namesIn(frame)
-          if (names !== undefined) this.world.listed(this.index, names)
+          if (names !== undefined) this.world.listed(this.setup, names)
         }
       }
     )

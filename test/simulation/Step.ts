@@ -1,5 +1,7 @@
 /** What can happen in a simulated world. Steps are values: they are made of a seed, printed, left out, and done again. */
 
+import type { QueueBounds } from "../../src/domain/FairQueue.ts"
+
 /** What a server does with a call. */
 export type Plan =
   | { readonly _tag: "Quick" }
@@ -26,6 +28,7 @@ export type Change =
   | { readonly _tag: "Filter"; readonly server: string; readonly tool: string }
   | { readonly _tag: "Toggle"; readonly server: string }
   | { readonly _tag: "Mode"; readonly server: string }
+  | { readonly _tag: "Bounds"; readonly server: string }
   | { readonly _tag: "Reorder" }
   | { readonly _tag: "Naming" }
   /** The same once more. */
@@ -86,6 +89,14 @@ export interface ServerSetup {
   /** Can its streams be taken up again? */
   readonly isResumable: boolean
   readonly isConfigured: boolean
+  /** How many calls it is given at a time, and how many may wait for that. */
+  readonly concurrent: number
+  readonly queued: number
+  /** After how many failures in a row calls are held back. */
+  readonly failures: number
+  readonly isPinged: boolean
+  /** May calls that only read be made a second time? */
+  readonly isRepeated: boolean
 }
 
 /** How a world is at its beginning. */
@@ -93,6 +104,9 @@ export interface Setup {
   readonly servers: ReadonlyArray<ServerSetup>
   readonly naming: "auto" | "always"
   readonly maxLanes: number
+  readonly maxLanesPerUser: number
+  /** What each person may have over all servers. */
+  readonly perOwner: QueueBounds
   readonly maxParked: number
   readonly maxParkedOfOne: number
   /** After how many operations a fiber gives way. */
@@ -124,7 +138,7 @@ export const CLIENTS: ReadonlyArray<ClientSetup> = [
   { name: "bob-new", person: 1, era: "modern", isAskable: true }
 ]
 
-/** What each server offers. The last one comes and goes. */
+/** What each server offers. The first one only reads; the last one comes and goes. */
 export const TOOLS = ["read", "write", "extra"] as const
 
 const fields = (value: object): string =>
@@ -146,11 +160,19 @@ const describe = (value: { readonly _tag: string }): string => {
 export const print = ({ event, turns }: Step): string =>
   `${describe(event)}${turns === undefined ? "" : `, then only ${turns} turns`}`
 
-export const printSetup = ({ servers, ...rest }: Setup): string =>
+export const printSetup = ({ perOwner, servers, ...rest }: Setup): string =>
   [
-    fields(rest),
-    ...servers.map(
-      ({ era, isAsked, isConfigured, isResumable, isolation, name, reload, transport }) =>
-        `${name}: ${transport} ${era}${isAsked ? " (asked)" : ""} ${isolation} ${reload}${isResumable ? " resumable" : ""}${isConfigured ? "" : ", not configured yet"}`
-    )
+    `${fields(rest)} perOwner=${perOwner.concurrent}+${perOwner.queued}`,
+    ...servers.map((server) => {
+      const { concurrent, era, failures, isolation, name, queued, reload, transport } = server
+      const more = [
+        ...(server.isAsked ? ["asked"] : []),
+        ...(server.isResumable ? ["resumable"] : []),
+        ...(server.isPinged ? ["pinged"] : []),
+        ...(server.isRepeated ? ["repeated"] : []),
+        ...(server.isConfigured ? [] : ["not configured yet"])
+      ]
+      const bounds = `calls=${concurrent}+${queued} failures=${failures}`
+      return [`${name}:`, transport, era, isolation, reload, bounds, ...more].join(" ")
+    })
   ].join("\n  ")

@@ -1,38 +1,36 @@
 /** Everything of one schedule: the proxy, its servers, its clients, its operator, and the time in which it all happens. */
-import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as AccessPolicy from "../../src/access/AccessPolicy.ts"
 import * as Audit from "../../src/access/Audit.ts"
 import type { AuditRecord } from "../../src/domain/AuditRecord.ts"
-import * as ConfigDifference from "../../src/domain/ConfigDifference.ts"
-import { type GatewayConfig, sameConnection, type ServerConfig } from "../../src/domain/ServerConfig.ts"
+import { isOffered } from "../../src/domain/Catalogue.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
 import * as View from "../../src/domain/View.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
-import { Sessions } from "../../src/gateway/Sessions.ts"
 import { RootKey } from "../../src/keys/RootKey.ts"
 import * as Store from "../../src/storage/Store.ts"
-import { memoryProcesses, type Program } from "../support/memoryProcesses.ts"
 import { person } from "../support/memoryGateway.ts"
+import { memoryProcesses, type Program } from "../support/memoryProcesses.ts"
 import type { Cipher } from "./cipher.ts"
 import type { Client, Surroundings } from "./Client.ts"
-import { Configured, emailOf } from "./Configured.ts"
+import { Configured, emailOf, versionOf } from "./Configured.ts"
 import { Estate, type Execution } from "./Estate.ts"
-import { type Asked, type Hearer, Instance, type Inner, type Lasting, TIMES } from "./Instance.ts"
+import { Excuses } from "./Excuses.ts"
 import { type Call, Ledger } from "./Ledger.ts"
 import { LegacyClient } from "./LegacyClient.ts"
 import { ModernClient } from "./ModernClient.ts"
+import type { Mutant } from "./mutants.ts"
 import { Network } from "./Network.ts"
-import { Oversight, type Seen, statusOf } from "./Oversight.ts"
+import { Operator } from "./Operator.ts"
+import { statusOf } from "./Oversight.ts"
 import { random } from "./random.ts"
+import { Road } from "./Road.ts"
 import { Site } from "./Site.ts"
 import { legacy, modern } from "./speakers.ts"
-import { CLIENTS, PEOPLE, type Schedule } from "./Step.ts"
+import { CLIENTS, type ClientSetup, PEOPLE, type Schedule, TOOLS } from "./Step.ts"
 import { Timeline } from "./Timeline.ts"
 import { runNow } from "./Turns.ts"
 
@@ -44,38 +42,8 @@ export interface Violation {
   readonly step: number
 }
 
-/** A proxy with a fault: what stands before its parts. */
-export interface Mutant {
-  readonly name: string
-  readonly fleet?: (inner: Fleet["Service"]) => Fleet["Service"]
-  readonly gateway?: (inner: Context.Context<Inner>) => Context.Context<Inner>
-  readonly spawner?: (inner: Layer.Layer<ChildProcessSpawner>) => Layer.Layer<ChildProcessSpawner>
-}
-
-/** Anything that could excuse that a call has no result. */
-export type Excuse = "server" | "gateway" | "session" | "names" | "time"
-
-/** A server under one version of its configuration. */
-const versionOf = ({ id, transport }: ServerConfig): string => {
-  const held = transport._tag === "Stdio" ? transport.env["VERSION"] : undefined
-  const version = transport._tag === "Http" ? transport.headers["x-version"] : held
-  return `${id} ${version === undefined ? "" : Redacted.value(version)}`
-}
-
 /** Strong enough to be taken as it is. */
 const ROOT_KEY = "0123456789abcdef".repeat(4)
-
-/** A process that is over starts no others. */
-const unless = (isOver: () => boolean, spawner: Layer.Layer<ChildProcessSpawner>): Layer.Layer<ChildProcessSpawner> =>
-  Layer.effect(
-    ChildProcessSpawner,
-    Effect.map(ChildProcessSpawner, (inner) =>
-      ChildProcessSpawner.of({
-        ...inner,
-        spawn: (command) => Effect.suspend(() => (isOver() ? Effect.never : inner.spawn(command)))
-      })
-    )
-  ).pipe(Layer.provide(spawner))
 
 const PRINCIPALS = PEOPLE.map((_, index) => person(emailOf(index)))
 
@@ -95,29 +63,19 @@ export class World {
   readonly configured: Configured
   readonly clients: ReadonlyArray<Client>
   readonly ledger: Ledger
-  readonly records: Array<AuditRecord> = []
+  readonly excuses: Excuses
+  readonly operator: Operator
   readonly violations: Array<Violation> = []
-  readonly excuses = new Map<Call, Set<Excuse>>()
-  instance: Instance
-  oversight: Oversight
+  private readonly records: Array<AuditRecord> = []
   /** The step that is being carried out. */
   step = 0
+  private readonly road: Road
   private readonly cipher: Cipher
   private cipherUses = 0
-  private readonly lasting: Context.Context<Lasting>
   private readonly replaceRules: Effect.Success<ReturnType<typeof AccessPolicy.fromRules>>["replace"]
-  private readonly mutant: Mutant | undefined
-  private exchanges = 0
-  /** How to cut the connections of the process that runs, on both sides of it. */
-  private cuts = new Set<() => void>()
-  /** When connections under a version of a server's configuration were given up. */
-  private readonly retired = new Map<string, Array<number>>()
-  private isRestarting = false
   /** The step at which names or permissions changed last. */
   private changedAt = -1
   private readonly disturbedAt = new Map<string, number>()
-  private coming: GatewayConfig["servers"] = []
-  private readonly onEnd: (world: World, call: Call) => void
 
   constructor(
     schedule: Schedule,
@@ -128,12 +86,10 @@ export class World {
       readonly onEnd: (world: World, call: Call) => void
     }
   ) {
-    const { setup } = schedule
+    const { seed, setup } = schedule
     this.schedule = schedule
     this.cipher = options.cipher
-    this.mutant = options.mutant
-    this.onEnd = options.onEnd
-    this.network = new Network(random(schedule.seed ^ 0x5eed))
+    this.network = new Network(random(seed ^ 0x5eed))
     this.configured = new Configured(setup)
     this.estates = new Map(setup.servers.map((server) => [server.name, new Estate(server, this.timeline)]))
     for (const [name, estate] of this.estates) {
@@ -147,28 +103,56 @@ export class World {
     )
     const policy = runNow(AccessPolicy.fromRules(this.configured.rules()))
     this.replaceRules = policy.replace
-    this.lasting = runNow(
-      Layer.build(
-        Layer.mergeAll(
-          Layer.succeed(AccessPolicy.AccessPolicy, policy.service),
-          Audit.layerMemory(this.records),
-          RootKey.layerText(Redacted.make(ROOT_KEY)),
-          Store.layerMemory
-        )
-      ).pipe(Scope.provide(Scope.makeUnsafe()))
-    )
     this.ledger = new Ledger({
       step: () => this.step,
-      onEnd: (call) => this.onEnd(this, call),
-      isHeard: () => this.isUp
+      onEnd: (call) => options.onEnd(this, call),
+      isHeard: () => this.operator.isUp
     })
-    this.clients = CLIENTS.map((client, index) => {
+    this.excuses = new Excuses(this.ledger)
+    this.operator = new Operator({
+      seed,
+      setup,
+      configured: this.configured,
+      lasting: runNow(
+        Layer.build(
+          Layer.mergeAll(
+            Layer.succeed(AccessPolicy.AccessPolicy, policy.service),
+            Audit.layerMemory(this.records),
+            RootKey.layerText(Redacted.make(ROOT_KEY)),
+            Store.layerMemory
+          )
+        ).pipe(Scope.provide(Scope.makeUnsafe()))
+      ),
+      timeline: this.timeline,
+      spawner: this.processes.layer,
+      exchange: (request, sink, cut) => {
+        const site = this.sites.get(request.url.hostname.replace(/\.example$/u, ""))
+        return site === undefined
+          ? Effect.die(new Error(`there is nobody at ${request.url.href}`))
+          : site.exchange(request, sink, cut)
+      },
+      mutant: options.mutant,
+      violate: this.violate,
+      ending: () => {
+        this.excuses.all("gateway")
+        this.ledger.doubt()
+      },
+      // Who watches over its children ends them; its sessions elsewhere nobody will ever use again.
+      killed: () => {
+        for (const child of this.processes.running()) child.exit(137)
+        for (const site of this.sites.values()) site.expire()
+      },
+      unsettled: () => this.unsettle()
+    })
+    this.road = new Road(this.network, () => this.operator)
+    this.clients = CLIENTS.map((client) => {
       const surroundings = this.surroundings(client.person)
-      return client.era === "legacy"
-        ? new LegacyClient(index, client, surroundings)
-        : new ModernClient(index, client, surroundings)
+      return client.era === "legacy" ? new LegacyClient(client, surroundings) : new ModernClient(client, surroundings)
     })
-    ;[this.instance, this.oversight] = this.start()
+  }
+
+  get instance() {
+    return this.operator.instance
   }
 
   violate = (invariant: string, text: string): void => {
@@ -205,129 +189,12 @@ export class World {
     return [...this.estates.values()].flatMap((estate) => estate.executions.get(tag) ?? [])
   }
 
-  // The proxy.
-
-  private start(): [Instance, Oversight] {
-    const oversight = new Oversight({
-      now: () => this.timeline.now,
-      violate: this.violate,
-      mayClose: (seen) => this.mayClose(seen)
-    })
-    this.cuts = new Set()
-    const { cuts, mutant } = this
-    const { setup } = this.schedule
-    let isOver = (): boolean => false
-    const spawner = unless(() => isOver(), this.processes.layer)
-    const instance = new Instance({
-      config: this.configured.config(),
-      lasting: this.lasting,
-      timeline: this.timeline,
-      spawner: mutant?.spawner?.(spawner) ?? spawner,
-      exchange: (request, sink) => {
-        if (isOver()) return Effect.never
-        const site = this.sites.get(request.url.hostname.replace(/\.example$/u, ""))
-        if (site === undefined) return Effect.die(new Error(`there is nobody at ${request.url.href}`))
-        return site.exchange(request, sink, (abort) => cuts.add(abort))
-      },
-      bounds: { most: setup.maxParked, mostOfOne: setup.maxParkedOfOne },
-      operations: setup.operations,
-      fault: (text) => this.violate("nothing fails unexpectedly", text),
-      fleet: (inner) => oversight.over(mutant?.fleet?.(inner) ?? inner),
-      gateway: (inner) => mutant?.gateway?.(inner) ?? inner
-    })
-    isOver = () => instance.isOver
-    return [instance, oversight]
-  }
-
-  private restart(): void {
-    this.isRestarting = false
-    ;[this.instance, this.oversight] = this.start()
-  }
-
-  get isUp(): boolean {
-    return !this.instance.isStopping && !this.instance.isOver
-  }
-
-  /** The orderly end, after which another process begins, unless it is for good. */
-  stop(isForGood = false): void {
-    if (!this.isUp) return
-    this.excuseAll("gateway")
-    this.ledger.doubt()
-    this.instance.stop(() => {
-      this.isRestarting = !isForGood
-      this.excuseAll("gateway")
-      this.cut()
-    })
-  }
-
-  kill(): void {
-    if (this.instance.isOver) return
-    this.excuseAll("gateway")
-    this.ledger.doubt()
-    this.instance.kill()
-    this.cut()
-    // Who watches over its children ends them; its sessions elsewhere nobody will ever use again.
-    for (const child of this.processes.running()) child.exit(137)
-    for (const site of this.sites.values()) site.expire()
-    this.restart()
-  }
-
-  private cut(): void {
-    for (const cut of this.cuts) cut()
-    this.cuts.clear()
-  }
-
-  /** Is it one of those that are given up, for longer than its calls are given? */
-  private mayClose({ since, upstream }: Seen): boolean {
-    if (!this.isUp) return true
-    const { config, lane } = upstream
-    const times = this.retired.get(versionOf(config)) ?? []
-    if (times.some((time) => time >= since && this.timeline.now >= time + Duration.toMillis(TIMES.drain))) return true
-    // With a session goes what only it used.
-    if (lane._tag !== "Session") return false
-    return [...this.instance.get(Sessions).all()].every(({ key }) => key !== lane.session)
-  }
+  // What is configured.
 
   /** Puts what is configured into force. */
   reload(): void {
-    if (!this.isUp) return
-    const { instance } = this
-    const next = this.configured.config()
-    const before = instance.get(Fleet).config()
-    // Also what an earlier change is still about to bring.
-    for (const server of [...before.servers, ...this.coming]) {
-      const wanted = next.servers.find(({ id }) => id === server.id)
-      if (wanted !== undefined && sameConnection(server, wanted)) continue
-      const version = versionOf(server)
-      this.retired.set(version, [...(this.retired.get(version) ?? []), this.timeline.now])
-    }
-    this.coming = next.servers
-    this.unsettle()
-    instance.run(
-      Effect.ensuring(
-        instance.get(Fleet).apply(next),
-        Effect.sync(() => this.unsettle())
-      )
-    )
+    this.operator.reload()
     this.excuseTroubled()
-  }
-
-  /** Names and permissions change about now. */
-  private unsettle(): void {
-    this.changedAt = this.step
-    for (const call of this.ledger.all()) {
-      if (call.outcome !== undefined) continue
-      call.isDenied = undefined
-      this.excuse(call, "names")
-    }
-  }
-
-  /** Is what is configured in force, and has been since all was at rest? */
-  get isSettled(): boolean {
-    return (
-      this.changedAt <= this.ledger.restedAt &&
-      ConfigDifference.isNone(ConfigDifference.between(this.instance.get(Fleet).config(), this.configured.config()))
-    )
   }
 
   rules(): void {
@@ -335,7 +202,32 @@ export class World {
     runNow(this.replaceRules(this.configured.rules()))
   }
 
-  nameOf(server: string, tool: string): string {
+  /** Names and permissions change about now. */
+  private unsettle(): void {
+    this.changedAt = this.step
+    for (const call of this.ledger.open()) {
+      call.isDenied = undefined
+      this.excuses.excuse(call, "names")
+    }
+  }
+
+  /** Is what is configured in force, and has been since all was at rest? */
+  get isSettled(): boolean {
+    return (
+      this.changedAt <= this.ledger.restedAt && this.instance.get(Fleet).config() === this.configured.config()
+    )
+  }
+
+  /** Is somebody not allowed to make such a call at this moment? */
+  isDenied(person: number, server: string, tool: string): boolean {
+    const filters = this.instance
+      .get(Fleet)
+      .config()
+      .servers.find(({ id }) => id === server)
+    return this.configured.isDenied(person, server, tool) || (filters !== undefined && !isOffered(tool, filters))
+  }
+
+  private nameOf(server: string, tool: string): string {
     const { naming, servers } = this.instance.get(Fleet).config()
     const { names } = View.schemeFor(naming, servers.length)
     return names === "plain" && servers[0]?.id === server ? tool : `${server}_${tool}`
@@ -347,58 +239,23 @@ export class World {
     return {
       ledger: this.ledger,
       principal: PRINCIPALS[who] ?? person(emailOf(who)),
-      connect: (client, asked, hearer) => this.connect(client, asked, hearer),
+      connect: (client, asked, hearer) => this.road.connect(client, asked, hearer),
       after: (millis, act) => void this.timeline.after(millis, act),
       now: () => this.timeline.now,
       violate: this.violate,
       nameOf: (server, tool) => this.nameOf(server, tool),
-      listed: () => {}
+      listed: (client, names) => this.listed(client, names)
     }
   }
 
-  private connect(client: string, asked: Asked, hearer: Hearer & { readonly refused: () => void }): () => void {
-    const line = `${client} ${++this.exchanges}`
-    let isOpen = true
-    let close: (() => void) | undefined
-    const back = (act: () => void): void => {
-      if (!isOpen) return
-      this.network.send(`${line} back`, () => {
-        if (isOpen) act()
-      })
-    }
-    const end = (): void =>
-      back(() => {
-        isOpen = false
-        hearer.end()
-      })
-    this.network.send(line, () => {
-      if (!isOpen) return
-      const { cuts, instance } = this
-      if (instance.isOver) {
-        back(() => {
-          isOpen = false
-          hearer.refused()
-        })
-        return
+  /** What a client is told that there is, it must be allowed to use. */
+  private listed({ name, person }: ClientSetup, names: ReadonlyArray<string>): void {
+    if (!this.isSettled) return
+    for (const server of this.estates.keys()) {
+      for (const tool of TOOLS) {
+        if (!this.isDenied(person, server, tool) || !names.includes(this.nameOf(server, tool))) continue
+        this.violate("what is denied is not shown", `${name} was shown ${tool} of ${server}`)
       }
-      cuts.add(end)
-      const said = (act: () => void): void => {
-        if (!instance.isOver) act()
-      }
-      close = instance.request(asked, {
-        head: (status, headers) => said(() => back(() => hearer.head(status, headers))),
-        data: (text) => said(() => back(() => hearer.data(text))),
-        end: () =>
-          said(() => {
-            cuts.delete(end)
-            end()
-          })
-      })
-    })
-    return () => {
-      if (!isOpen) return
-      isOpen = false
-      this.network.send(line, () => close?.())
     }
   }
 
@@ -421,7 +278,7 @@ export class World {
   private rest(): void {
     do {
       this.instance.turns.run(Infinity)
-      if (this.isRestarting) this.restart()
+      this.operator.restart()
     } while (this.network.deliver() || this.timeline.fireNext(this.timeline.now) || this.instance.turns.areWaiting)
   }
 
@@ -452,52 +309,35 @@ export class World {
   /** Is everything about a server as it should be? */
   isSound(server: string): boolean {
     const estate = this.estates.get(server)
-    if (estate === undefined || !this.isUp) return false
+    if (estate === undefined || !this.operator.isUp) return false
     // What has just happened to it need not have been noticed yet.
     if ((this.disturbedAt.get(server) ?? -1) > this.ledger.restedAt) return false
     if (estate.isMute || estate.isMissing || estate.slowness > 0 || estate.busy > 0) return false
-    const wanted = this.configured.config().servers.find(({ id }) => id === server)
+    const wanted = this.configured.version(server)
     const shared = this.instance.get(Fleet).shared(ServerId.make(server))
-    if (wanted === undefined || shared === undefined) return false
-    const living = this.oversight.living(server)
+    if (wanted === undefined || shared === undefined || versionOf(shared.config) !== wanted) return false
     return (
-      sameConnection(shared.config, wanted) &&
       statusOf(shared)._tag === "Ready" &&
-      living.every((upstream) => statusOf(upstream)._tag === "Ready")
+      !this.isHeldBack(server) &&
+      this.operator.oversight.living(server).every((upstream) => statusOf(upstream)._tag === "Ready")
     )
   }
 
-  excuse(call: Call, excuse: Excuse): void {
-    const known = this.excuses.get(call)
-    if (known === undefined) this.excuses.set(call, new Set([excuse]))
-    else known.add(excuse)
-  }
-
-  /** Every call that is under way is excused, or every one that meets a condition. */
-  excuseAll(excuse: Excuse, which: (call: Call) => boolean = () => true): void {
-    for (const call of this.ledger.all()) if (call.outcome === undefined && which(call)) this.excuse(call, excuse)
+  /** Are calls to it held back because others failed? */
+  isHeldBack(server: string): boolean {
+    const { now } = this.timeline
+    return this.operator.oversight.living(server).some(({ restraint }) => restraint.circuitAt(now) !== "closed")
   }
 
   /** Something happens to a server that its calls need not survive. */
   disturb(server: string): void {
     this.disturbedAt.set(server, this.step)
-    this.excuseAll("server", (call) => call.server === server)
+    this.excuses.ofServer(server)
   }
 
   /** Calls to servers that are not sound are excused. */
   excuseTroubled(): void {
-    for (const server of this.estates.keys()) {
-      if (!this.isSound(server)) this.excuseAll("server", (call) => call.server === server)
-    }
-    if (!this.isUp) this.excuseAll("gateway")
-  }
-
-  /** Has every server started that was given up. */
-  retry(): void {
-    if (!this.isUp) return
-    for (const server of this.estates.keys()) {
-      const shared = this.instance.get(Fleet).shared(ServerId.make(server))
-      if (shared !== undefined) this.instance.run(shared.retry)
-    }
+    for (const server of this.estates.keys()) if (!this.isSound(server)) this.excuses.ofServer(server)
+    if (!this.operator.isUp) this.excuses.all("gateway")
   }
 }

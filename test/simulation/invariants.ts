@@ -1,7 +1,11 @@
 /** What must hold after every step, and what must be left in the end. */
 import { Streams } from "../../src/gateway/EventLog.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
+import { Limits } from "../../src/gateway/Limits.ts"
 import { Parking } from "../../src/gateway/Parking.ts"
+import { mostTimes } from "./judge.ts"
+import type { Call } from "./Ledger.ts"
+import { PEOPLE } from "./Step.ts"
 import type { World } from "./World.ts"
 
 type Invariant = (world: World) => string | undefined
@@ -9,7 +13,7 @@ type Invariant = (world: World) => string | undefined
 const executedOnce: Invariant = (world) => {
   for (const call of world.ledger.all()) {
     const times = world.executions(call.tag).length
-    if (times > 1) return `${call.tag} was carried out ${times} times`
+    if (times > 1 && times > mostTimes(world, call)) return `${call.tag} was carried out ${times} times`
   }
   return undefined
 }
@@ -22,6 +26,60 @@ const deniedNeverReach: Invariant = (world) => {
 const boundsHold: Invariant = ({ instance, schedule: { setup } }) => {
   const parked = instance.get(Parking).count()
   if (parked > setup.maxParked) return `${parked} calls are parked, of ${setup.maxParked}`
+  const waiting = instance.get(Limits).waiting()
+  const mostOfAll = PEOPLE.length * setup.perOwner.queued
+  if (waiting > mostOfAll) return `${waiting} calls wait for their turn, of ${mostOfAll}`
+  return undefined
+}
+
+interface Held {
+  readonly call: Call
+  readonly server: string
+}
+
+/** The calls that servers are carrying out, and can be told about. */
+const heldBy = (world: World): ReadonlyArray<Held> =>
+  [...world.estates].flatMap(([server, estate]) =>
+    estate.isMute
+      ? []
+      : estate.open().flatMap(({ tag }): ReadonlyArray<Held> => {
+          const call = world.ledger.find(tag)
+          return call === undefined ? [] : [{ call, server }]
+        })
+  )
+
+/** One that asked goes on above the bound once it has its answer; as many may ask at a time as may run. */
+const exceeds = (held: ReadonlyArray<Held>, most: number): boolean =>
+  held.length > 2 * most || held.filter(({ call }) => call.plan._tag !== "Ask").length > most
+
+/** As servers see it: so many calls at a time for each, and of each person. */
+const turnsAreTaken: Invariant = (world) => {
+  const { perOwner, servers } = world.schedule.setup
+  const held = heldBy(world)
+  if (held.length === 0) return undefined
+  for (const { name } of servers) {
+    const here = held.filter(({ server }) => server === name)
+    const most = world.configured.mostAtATime(name)
+    if (exceeds(here, most)) return `${name} carries out ${here.length} calls, of ${most}`
+  }
+  for (const [person, name] of PEOPLE.entries()) {
+    const theirs = held.filter(({ call }) => call.person === person)
+    if (exceeds(theirs, perOwner.concurrent)) return `${name} has ${theirs.length} calls, of ${perOwner.concurrent}`
+  }
+  return undefined
+}
+
+/** Connections of each server under one configuration, the shared one left out. */
+const lanesAreBounded: Invariant = ({ operator, schedule: { setup } }) => {
+  for (const { name } of setup.servers) {
+    const lanes = Map.groupBy(
+      operator.oversight.living(name).filter(({ lane }) => lane._tag !== "Shared"),
+      ({ config }) => config
+    )
+    for (const { length } of lanes.values()) {
+      if (length > setup.maxLanes) return `${name} has ${length} connections, of ${setup.maxLanes}`
+    }
+  }
   return undefined
 }
 
@@ -48,6 +106,8 @@ const ALWAYS: Readonly<Record<string, Invariant>> = {
 
 /** Only where all is at rest. */
 const AT_REST: Readonly<Record<string, Invariant>> = {
+  "turns are taken": turnsAreTaken,
+  "lanes are bounded": lanesAreBounded,
   "what is replaced stops first": replacedAlone,
   "what is cancelled stops": (world) => {
     for (const call of world.ledger.all()) {
@@ -85,6 +145,7 @@ export const atEnd = (world: World): void => {
   left("calls are parked", instance.get(Parking).count())
   left("lanes are open", instance.get(Fleet).lanes())
   left("bytes of streams are kept", instance.get(Streams).heldBytes)
+  left("calls wait for their turn", instance.get(Limits).waiting())
   for (const [name, estate] of world.estates) {
     const going = estate.open().map(({ tag }) => tag)
     if (going.length > 0) world.violate("nothing is left", `${name} goes on with ${going.join(", ")}`)
@@ -104,6 +165,7 @@ export const atEnd = (world: World): void => {
 
 /** Once the proxy has ended. */
 export const afterwards = ({ instance, processes, sites, violate }: World): void => {
+  if (instance.buffers.taken > 0) violate("nothing is left", `${instance.buffers.taken} bytes held by a proxy that has ended`)
   if (!instance.isOver) violate("it ends", "the proxy does not come to its end")
   if (instance.fibers > 0) violate("nothing is left", `${instance.fibers} fibers of a proxy that has ended`)
   if (instance.clock.sleeping > 0)

@@ -1,16 +1,13 @@
 /** Was it right how a call ended? */
-import { isOffered } from "../../src/domain/Catalogue.ts"
-import { Fleet } from "../../src/fleet/Fleet.ts"
 import type { Call, Outcome } from "./Ledger.ts"
-import { CLIENTS } from "./Step.ts"
-import type { Excuse, World } from "./World.ts"
+import { CLIENTS, TOOLS } from "./Step.ts"
+import type { Excuse } from "./Excuses.ts"
+import type { World } from "./World.ts"
 
-/** Is the caller not allowed to make such a call at this moment? */
-export const isDenied = (world: World, person: number, server: string, tool: string): boolean => {
-  const { servers } = world.instance.get(Fleet).config()
-  const filters = servers.find(({ id }) => id === server)
-  return world.configured.isDenied(person, server, tool) || (filters !== undefined && !isOffered(tool, filters))
-}
+const [READS] = TOOLS
+
+/** More connections than there are clients. */
+const MANY = 16
 
 interface Facts {
   readonly call: Call
@@ -19,19 +16,49 @@ interface Facts {
   readonly has: (...any: ReadonlyArray<Excuse>) => boolean
 }
 
+/** How often it may be carried out: what only reads may be begun a second time, where the operator agreed. */
+export const mostTimes = (world: World, call: Call): number => {
+  const [first] = world.executions(call.tag)
+  if (first === undefined) return 1
+  return first.tool === READS && world.estates.get(first.server)?.setup.isRepeated === true ? 2 : 1
+}
+
 const resultFault = (world: World, { begun, call, has }: Facts, text: string): string | undefined => {
-  if (begun !== 1) return `has a result, and was carried out ${begun} times`
+  if (begun < 1 || begun > mostTimes(world, call)) return `has a result, and was carried out ${begun} times`
   if (call.plan._tag === "Error") return "has a result although its server answered with an error"
   const said = JSON.parse(text) as { readonly tag: string; readonly tool: string; readonly server: string }
   if (said.tag !== call.tag) return `has the result of ${said.tag}`
   if (said.server !== call.server && !has("names")) return `was carried out by ${said.server}`
   if (said.tool !== call.tool && !has("names")) return `was carried out as ${said.tool}`
-  const [execution] = world.executions(call.tag)
+  const execution = world.executions(call.tag).at(-1)
   return execution?.state === "answered" ? undefined : `has a result, and is ${execution?.state}`
 }
 
+/** Was there anything of that bound to wait for? What has ended since all was at rest may have ended after it. */
+const limitFault = (world: World, { call }: Facts, message: string): string | undefined => {
+  const { maxLanes, maxLanesPerUser, perOwner } = world.schedule.setup
+  if (message.startsWith("All ")) {
+    // There are fewer clients than the larger of these numbers.
+    return maxLanes < MANY || maxLanesPerUser < MANY ? undefined : "found no connection"
+  }
+  const others = world.ledger
+    .all()
+    .filter((other) => other !== call && (other.outcome === undefined || (other.ended ?? 0) > world.ledger.restedAt))
+  const count = (which: (other: Call) => boolean) => others.filter(which).length
+  const server = world.configured.bounds(call.server)
+  const atOwner = count(({ person }) => person === call.person)
+  const atServer = count((other) => other.server === call.server || world.executions(other.tag).some((one) => one.server === call.server))
+  const isFull = atOwner >= perOwner.concurrent || atServer >= server.concurrent
+  if (message.includes("turn did not come within")) return isFull ? undefined : "waited for nobody"
+  const isTooLong = message.includes("of your calls wait already")
+    ? atOwner >= perOwner.queued
+    : atServer >= server.queued
+  return isFull && isTooLong ? undefined : "found a place neither at once nor to wait, although there was one"
+}
+
 /** What an error has to be true of: whether its server may have been reached, and why it was given. */
-const errorFault = (world: World, { begun, call, has }: Facts, code: number, message: string): string | undefined => {
+const errorFault = (world: World, facts: Facts, code: number, message: string): string | undefined => {
+  const { begun, call, has } = facts
   const untouched = (reason: boolean): string | undefined => {
     if (begun > 0) return `was carried out ${begun} times, and answered that it did not get through`
     return reason ? undefined : "failed for no reason"
@@ -46,7 +73,7 @@ const errorFault = (world: World, { begun, call, has }: Facts, code: number, mes
   }
   switch (code) {
     case -31999:
-      return plan._tag === "Error" && begun === 1 ? undefined : "was answered with an error that nobody made"
+      return plan._tag === "Error" && begun >= 1 ? undefined : "was answered with an error that nobody made"
     case -32602: {
       const estate = world.estates.get(call.server)
       const mayBeUnknown =
@@ -54,7 +81,7 @@ const errorFault = (world: World, { begun, call, has }: Facts, code: number, mes
       return untouched(mayBeUnknown || estate === undefined || has("server", "names"))
     }
     case 1429:
-      return untouched(world.schedule.setup.maxLanes < 64)
+      return untouched(true) ?? limitFault(world, facts, message)
     case 1499:
       return maybe(call.unwanted !== undefined || has("gateway"))
     case 1502:
@@ -63,7 +90,7 @@ const errorFault = (world: World, { begun, call, has }: Facts, code: number, mes
       if (message.startsWith("Outcome unknown")) return maybe(plan._tag === "Crash" || has("server", "gateway"))
       return untouched(has("server"))
     case 1503:
-      return untouched(has("server", "gateway"))
+      return untouched(has("server", "gateway") || world.isHeldBack(call.server))
     case 1504:
       return maybe(plan._tag === "Never" || plan._tag === "Held" || plan._tag === "Ask" || has("server"))
     default:
@@ -98,7 +125,7 @@ const show = (outcome: Outcome): string =>
 export const judge = (world: World, call: Call): void => {
   const { outcome } = call
   if (outcome === undefined) return
-  const excuses = world.excuses.get(call)
+  const excuses = world.excuses.of(call)
   const facts: Facts = {
     call,
     // A modern server that asks has not begun yet: it is called again with the answers.

@@ -18,7 +18,7 @@ const NAMES = ["ash", "birch", "cedar", "douglas"] as const
 const SECOND = 1000
 const HOUR = 3600 * SECOND
 
-const serverOf = ({ chance, weighted }: Random, name: string): ServerSetup => {
+const serverOf = ({ chance, pick, weighted }: Random, name: string): ServerSetup => {
   const transport = weighted<"stdio" | "http">([
     [3, "stdio"],
     [2, "http"]
@@ -39,7 +39,12 @@ const serverOf = ({ chance, weighted }: Random, name: string): ServerSetup => {
     ]),
     reload: chance(0.5) ? "overlap" : "replace",
     isResumable: chance(0.5),
-    isConfigured: chance(0.8)
+    isConfigured: chance(0.8),
+    concurrent: pick([1, 2, 3, 256]),
+    queued: pick([0, 1, 2, 1024]),
+    failures: pick([2, 5]),
+    isPinged: chance(0.4),
+    isRepeated: chance(0.3)
   }
 }
 
@@ -49,6 +54,8 @@ const setupOf = (random: Random): Setup => {
     servers: NAMES.slice(0, count).map((name) => serverOf(random, name)),
     naming: random.chance(0.5) ? "auto" : "always",
     maxLanes: random.pick([2, 3, 64]),
+    maxLanesPerUser: random.pick([1, 2, 16, 16]),
+    perOwner: { concurrent: random.pick([1, 2, 4, 64]), queued: random.pick([0, 2, 256]) },
     maxParked: random.pick([2, 3, 50]),
     maxParkedOfOne: random.pick([1, 2, 50]),
     operations: random.pick([2048, 2048, 61, 17])
@@ -80,6 +87,7 @@ const eventsOf = (random: Random, { servers }: Setup): (() => Event) => {
       [2, () => ({ _tag: "Filter", server: server(), tool: tool() })],
       [2, () => ({ _tag: "Toggle", server: server() })],
       [1, () => ({ _tag: "Mode", server: server() })],
+      [1, () => ({ _tag: "Bounds", server: server() })],
       [1, () => ({ _tag: "Reorder" })],
       [0.5, () => ({ _tag: "Naming" })],
       [0.5, () => ({ _tag: "Nothing" })]

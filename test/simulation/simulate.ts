@@ -2,11 +2,12 @@
 import { install, type Cipher } from "./cipher.ts"
 import { pick } from "./Client.ts"
 import { afterStep, afterwards, atEnd } from "./invariants.ts"
-import { isDenied, judge } from "./judge.ts"
+import { judge } from "./judge.ts"
 import type { Call } from "./Ledger.ts"
 import type { Event, Schedule, Step } from "./Step.ts"
 import { CLIENTS, print } from "./Step.ts"
-import { type Mutant, type Violation, World } from "./World.ts"
+import type { Mutant } from "./mutants.ts"
+import { type Violation, World } from "./World.ts"
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -16,11 +17,11 @@ const call = (world: World, made: Pick<Call, "client" | "person" | "server" | "t
   const { client, person, plan, server, tool } = made
   const begun = world.ledger.begin({
     ...made,
-    isDenied: world.isSettled ? isDenied(world, person, server, tool) : undefined
+    isDenied: world.isSettled ? world.isDenied(person, server, tool) : undefined
   })
-  if (!world.isSettled) world.excuse(begun, "names")
-  if (!world.isSound(server) || plan._tag === "Crash") world.excuse(begun, "server")
-  if (!world.isUp) world.excuse(begun, "gateway")
+  if (!world.isSettled) world.excuses.excuse(begun, "names")
+  if (!world.isSound(server) || plan._tag === "Crash") world.excuses.excuse(begun, "server")
+  if (!world.operator.isUp) world.excuses.excuse(begun, "gateway")
   world.clients[client]?.call(begun)
 }
 
@@ -33,7 +34,7 @@ const act = (world: World, event: Event): void => {
     case "Begin":
       return client?.begin()
     case "End":
-      world.excuseAll("session", (call) => call.client === event.client)
+      world.excuses.all("session", (call) => call.client === event.client)
       return client?.end()
     case "Listen":
       return client?.listen()
@@ -80,7 +81,7 @@ const act = (world: World, event: Event): void => {
       return estate?.relist()
     case "Expire":
       // Where nobody need notice, nobody may: only what is in flight is excused.
-      world.excuseAll("server", (call) => call.server === event.server)
+      world.excuses.all("server", (call) => call.server === event.server)
       return site?.expire()
     case "Busy":
       if (estate !== undefined && site !== undefined) estate.busy = event.times
@@ -92,11 +93,11 @@ const act = (world: World, event: Event): void => {
       world.configured.rule(event.person, event.server, event.tool)
       return world.rules()
     case "Stop":
-      return world.stop()
+      return world.operator.stop()
     case "Kill":
-      return world.kill()
+      return world.operator.kill()
     case "Jump":
-      if (event.millis > 10 * MINUTE) world.excuseAll("time")
+      if (event.millis > 10 * MINUTE) world.excuses.all("time")
       return undefined
     case "Pass":
       return undefined
@@ -122,7 +123,7 @@ const heal = async (world: World): Promise<void> => {
   }
   await world.settle()
   // What was given up is given one more try.
-  world.retry()
+  world.operator.retry()
   for (let round = 0; round < 24; round++) {
     await world.pass(round < 6 ? 50 : SECOND)
     for (const client of world.clients) for (let nth = 0; nth < 8; nth++) client.reply(0, "accept")
@@ -161,7 +162,7 @@ const end = async (world: World): Promise<void> => {
   await world.jump(11 * MINUTE)
   await world.pass(31 * SECOND)
   atEnd(world)
-  world.stop(true)
+  world.operator.stop(true)
   await world.pass(10 * SECOND)
 }
 

@@ -1,5 +1,6 @@
 /** How simulated servers speak: one speaker for each connection, in the words of either era. */
 import type { Message } from "../support/memoryProcesses.ts"
+import { TOOLS } from "./Step.ts"
 import type { Arguments, Estate, Execution } from "./Estate.ts"
 
 /** A connection as a server sees it. */
@@ -26,7 +27,13 @@ const META = "io.modelcontextprotocol"
 
 const CAPABILITIES = { tools: { listChanged: true } }
 
-const listOf = ({ tools }: Estate) => ({ tools: tools.map((name) => ({ name, inputSchema: { type: "object" } })) })
+const listOf = ({ tools }: Estate) => ({
+  tools: tools.map((name) => ({
+    name,
+    inputSchema: { type: "object" },
+    ...(name === TOOLS[0] ? { annotations: { readOnlyHint: true } } : {})
+  }))
+})
 
 const questionFor = (tag: string, round: number) => ({
   mode: "form",
