@@ -133,12 +133,6 @@ export class Configured {
     return { concurrent: isWide ? 2 * concurrent : concurrent, queued }
   }
 
-  /** How many calls a server is given at a time, and how many may wait; none where there is no such server. */
-  bounds(server: string): QueueBounds {
-    const entry = this.entry(server)
-    return entry === undefined ? { concurrent: 0, queued: 0 } : this.callsOf(entry)
-  }
-
   /** The most calls that a server was ever to be given at a time. */
   mostAtATime(server: string): number {
     const entry = this.entry(server)

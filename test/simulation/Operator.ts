@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import { Fleet } from "../../src/fleet/Fleet.ts"
+import { Proxy } from "../../src/gateway/Proxy.ts"
 import { Sessions } from "../../src/gateway/Sessions.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
 import type { HttpRequest, ResponseSink } from "../../src/upstream/HttpAgent.ts"
@@ -159,6 +160,12 @@ export class Operator {
     this.coming = next.servers.map((server) => ({ id: server.id, version: versionOf(server) }))
     unsettled()
     instance.run(Effect.ensuring(instance.get(Fleet).apply(next), Effect.sync(unsettled)))
+  }
+
+  /** Tells whether all calls that are under way now have ended. */
+  idle(): () => boolean {
+    const waiting = this.instance.run(this.instance.get(Proxy).idle)
+    return () => waiting.pollUnsafe() !== undefined
   }
 
   /** Has every server started that was given up. */

@@ -7,6 +7,8 @@ import * as AccessPolicy from "../../src/access/AccessPolicy.ts"
 import * as Audit from "../../src/access/Audit.ts"
 import type { AuditRecord } from "../../src/domain/AuditRecord.ts"
 import { isOffered } from "../../src/domain/Catalogue.ts"
+import type { QueueBounds } from "../../src/domain/FairQueue.ts"
+import type { ServerConfig } from "../../src/domain/ServerConfig.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
 import * as View from "../../src/domain/View.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
@@ -218,12 +220,21 @@ export class World {
     )
   }
 
-  /** Is somebody not allowed to make such a call at this moment? */
-  isDenied(person: number, server: string, tool: string): boolean {
-    const filters = this.instance
+  private inForce(server: string): ServerConfig | undefined {
+    return this.instance
       .get(Fleet)
       .config()
       .servers.find(({ id }) => id === server)
+  }
+
+  /** How many calls a server is given at a time at this moment, and how many may wait. */
+  boundsOf(server: string): QueueBounds {
+    return this.inForce(server)?.calls ?? { concurrent: 0, queued: 0 }
+  }
+
+  /** Is somebody not allowed to make such a call at this moment? */
+  isDenied(person: number, server: string, tool: string): boolean {
+    const filters = this.inForce(server)
     return this.configured.isDenied(person, server, tool) || (filters !== undefined && !isOffered(tool, filters))
   }
 

@@ -34,6 +34,10 @@ const resultFault = (world: World, { begun, call, has }: Facts, text: string): s
   return execution?.state === "answered" ? undefined : `has a result, and is ${execution?.state}`
 }
 
+/** Calls go on after their clients have left, and what has ended since all was at rest may have ended after another began. */
+const mayGoOn = ({ ledger }: World, { ended = 0, outcome }: Call): boolean =>
+  outcome === undefined || outcome._tag === "Left" || outcome._tag === "Cut" || ended > ledger.restedAt
+
 /** Was there anything of that bound to wait for? What has ended since all was at rest may have ended after it. */
 const limitFault = (world: World, { call }: Facts, message: string): string | undefined => {
   const { maxLanes, maxLanesPerUser, perOwner } = world.schedule.setup
@@ -41,11 +45,9 @@ const limitFault = (world: World, { call }: Facts, message: string): string | un
     // There are fewer clients than the larger of these numbers.
     return maxLanes < MANY || maxLanesPerUser < MANY ? undefined : "found no connection"
   }
-  const others = world.ledger
-    .all()
-    .filter((other) => other !== call && (other.outcome === undefined || (other.ended ?? 0) > world.ledger.restedAt))
+  const others = world.ledger.all().filter((other) => other !== call && mayGoOn(world, other))
   const count = (which: (other: Call) => boolean) => others.filter(which).length
-  const server = world.configured.bounds(call.server)
+  const server = world.boundsOf(call.server)
   const atOwner = count(({ person }) => person === call.person)
   const atServer = count((other) => other.server === call.server || world.executions(other.tag).some((one) => one.server === call.server))
   const isFull = atOwner >= perOwner.concurrent || atServer >= server.concurrent

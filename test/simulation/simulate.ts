@@ -113,6 +113,10 @@ const carryOut = async (world: World, { event, turns }: Step): Promise<void> => 
   world.excuseTroubled()
 }
 
+/** By then whatever is restarted has been, and circuits are closed. */
+const LEAST_ROUNDS = 11
+const MOST_ROUNDS = 40
+
 /** Nothing goes wrong any more, and everybody does what is expected of them. */
 const heal = async (world: World): Promise<void> => {
   for (const estate of world.estates.values()) {
@@ -124,8 +128,10 @@ const heal = async (world: World): Promise<void> => {
   await world.settle()
   // What was given up is given one more try.
   world.operator.retry()
-  for (let round = 0; round < 24; round++) {
-    await world.pass(round < 6 ? 50 : SECOND)
+  const idle = world.operator.idle()
+  for (let round = 0; round < LEAST_ROUNDS || !idle(); round++) {
+    if (round === MOST_ROUNDS) return world.violate("all calls come to an end", "the proxy is still busy with some")
+    await world.pass(round < 4 ? 50 : 2 * SECOND)
     for (const client of world.clients) for (let nth = 0; nth < 8; nth++) client.reply(0, "accept")
     await world.settle()
   }
