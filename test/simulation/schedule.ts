@@ -13,7 +13,7 @@ import {
   TOOLS
 } from "./Step.ts"
 
-const NAMES = ["ash", "birch", "cedar", "douglas"] as const
+const NAMES = ["ash", "birch", "cedar"] as const
 
 const SECOND = 1000
 const HOUR = 3600 * SECOND
@@ -49,7 +49,11 @@ const serverOf = ({ chance, pick, weighted }: Random, name: string): ServerSetup
 }
 
 const setupOf = (random: Random): Setup => {
-  const count = 1 + random.below(NAMES.length - 1)
+  const count = random.weighted([
+    [4, 1],
+    [3, 2],
+    [2, 3]
+  ])
   return {
     servers: NAMES.slice(0, count).map((name) => serverOf(random, name)),
     naming: random.chance(0.5) ? "auto" : "always",
@@ -140,7 +144,7 @@ export const scheduleOf = (seed: number): Schedule => {
   const setup = setupOf(numbers)
   const event = eventsOf(numbers, setup)
   const turns = () => (numbers.chance(0.75) ? undefined : numbers.chance(0.5) ? 0 : numbers.spread(1, 200))
-  const count = 20 + numbers.below(40)
+  const count = 12 + numbers.below(26)
   const opening: ReadonlyArray<Step> = [
     { event: { _tag: "Begin", client: numbers.below(3) }, turns: turns() },
     { event: { _tag: "Begin", client: numbers.below(3) }, turns: turns() }
