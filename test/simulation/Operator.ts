@@ -2,6 +2,7 @@
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import { Fleet } from "../../src/fleet/Fleet.ts"
@@ -76,13 +77,12 @@ export class Operator {
     this.cuts = new Set()
     const { cuts } = this
     let isOver = (): boolean => false
-    const started = unless(() => isOver(), spawner)
     const instance = new Instance({
       config: configured.config(),
       lasting,
       timeline,
       seed: seed + this.processes++,
-      spawner: mutant?.spawner?.(started) ?? started,
+      spawner: unless(() => isOver(), spawner),
       exchange: (request, sink) =>
         isOver() ? Effect.never : exchange(request, sink, (abort) => void cuts.add(abort)),
       setup,
@@ -162,10 +162,17 @@ export class Operator {
     instance.run(Effect.ensuring(instance.get(Fleet).apply(next), Effect.sync(unsettled)))
   }
 
-  /** Tells whether all calls that are under way now have ended. */
+  /** Tells whether no call is under way any more, at some moment since it was asked for. */
   idle(): () => boolean {
-    const waiting = this.instance.run(this.instance.get(Proxy).idle)
-    return () => waiting.pollUnsafe() !== undefined
+    let asked: Instance | undefined
+    let waiting: Fiber.Fiber<void> | undefined
+    return () => {
+      if (asked !== this.instance) {
+        asked = this.instance
+        waiting = this.instance.run(this.instance.get(Proxy).idle)
+      }
+      return waiting?.pollUnsafe() !== undefined
+    }
   }
 
   /** Has every server started that was given up. */

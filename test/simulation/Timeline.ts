@@ -16,6 +16,11 @@ export class Timeline {
   /** The next one last. */
   private readonly timers: Array<Timer> = []
 
+  /** Milliseconds since the beginning. */
+  get elapsed(): number {
+    return this.now - BEGINNING
+  }
+
   /** Has something done after so many milliseconds; gives how to take it back. */
   after(millis: number, fire: () => void): () => void {
     const timer: Timer = { at: this.now + Math.max(0, millis), fire }

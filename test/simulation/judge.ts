@@ -116,12 +116,12 @@ const fault = (world: World, facts: Facts, outcome: Outcome): string | undefined
   }
 }
 
-const show = (outcome: Outcome): string =>
-  outcome._tag === "Error"
-    ? `${outcome.code} ${outcome.message}`
-    : outcome._tag === "Refused"
-      ? `Refused ${outcome.status}`
-      : outcome._tag
+/** How a call ended, in a few words. */
+export const show = ({ outcome }: Call): string => {
+  if (outcome === undefined) return "nothing yet"
+  if (outcome._tag === "Error") return `${outcome.code} ${outcome.message}`
+  return outcome._tag === "Refused" ? `Refused ${outcome.status}` : outcome._tag
+}
 
 /** Holds the end of a call against all that is known of it. */
 export const judge = (world: World, call: Call): void => {
@@ -138,7 +138,7 @@ export const judge = (world: World, call: Call): void => {
   if (found !== undefined) {
     world.violate(
       "calls end as they should",
-      `${call.tag} (${CLIENTS[call.client]?.name}, ${call.server}) ${found}: ${show(outcome)}`
+      `${call.tag} (${CLIENTS[call.client]?.name}, ${call.server}) ${found}: ${show(call)}`
     )
   }
 }
