@@ -49,23 +49,17 @@ const askClient = (
       const why = channel.whyNoStream ?? "its call is over"
       return Effect.succeed(unanswerable(`The client cannot be asked: ${why}`))
     }
-    return aside(exchange, Deferred.await(answer)).pipe(
-      Effect.onInterrupt(() =>
-        Effect.sync(() => {
-          const params = { requestId: id, reason: "nobody waits for the answer any more" }
-          channel.emit(Json.encode({ jsonrpc: "2.0", method: "notifications/cancelled", params }))
-        })
-      ),
-      // Its client may have gone without a word, and the server waits for nobody but it.
-      (answered) =>
-        Effect.flatMap(Bounds, ({ time }) =>
-          Effect.timeoutOrElse(answered, {
-            duration: time,
-            orElse: () => Effect.succeed(InputRequired.cancelled(question.method))
-          })
-        ),
-      Effect.ensuring(Effect.sync(() => session.questions.delete(id)))
+    const asked = Effect.onInterrupt(aside(exchange, Deferred.await(answer)), () =>
+      Effect.sync(() => {
+        const params = { requestId: id, reason: "nobody waits for the answer any more" }
+        channel.emit(Json.encode({ jsonrpc: "2.0", method: "notifications/cancelled", params }))
+      })
     )
+    // Its client may have gone without a word, and the server waits for nobody but it.
+    const late = Effect.succeed(InputRequired.cancelled(question.method))
+    return Effect.flatMap(Bounds, ({ time }) =>
+      Effect.timeoutOrElse(asked, { duration: time, orElse: () => late })
+    ).pipe(Effect.ensuring(Effect.sync(() => session.questions.delete(id))))
   })
 
 export class SessionExchange implements Exchange {

@@ -3,6 +3,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import type { Caller } from "../../src/domain/Lane.ts"
@@ -106,6 +107,17 @@ describe("at the bound of all connections", () => {
       assert.deepStrictEqual(open("bob 1", "ada 1", "ada 2"), ["bob 1", "ada 2"])
       yield* visit("bob 2", BOB)
       assert.deepStrictEqual(open("bob 1", "bob 2", "ada 2"), ["bob 2", "ada 2"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("two who need the last one at the same time are not both given one", () =>
+    Effect.gen(function* () {
+      const { open, use } = yield* scene(1, 9)
+      const both = yield* Effect.forEach(["ada 1", "ada 2"], (session) => Effect.exit(use(session)), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(both.map(Exit.isSuccess), [true, false])
+      assert.deepStrictEqual(open("ada 1", "ada 2"), ["ada 1"])
     }).pipe(Effect.scoped)
   )
 

@@ -84,7 +84,7 @@ export class Estate {
 
   relist(): void {
     this.hasExtra = !this.hasExtra
-    for (const told of [...this.listeners]) told()
+    for (const told of this.listeners) told()
   }
 
   after(millis: number, act: () => void): void {

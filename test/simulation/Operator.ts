@@ -83,8 +83,7 @@ export class Operator {
       timeline,
       seed: seed + this.processes++,
       spawner: unless(() => isOver(), spawner),
-      exchange: (request, sink) =>
-        isOver() ? Effect.never : exchange(request, sink, (abort) => void cuts.add(abort)),
+      exchange: (request, sink) => (isOver() ? Effect.never : exchange(request, sink, (abort) => void cuts.add(abort))),
       setup,
       fault: (text) => violate("nothing fails unexpectedly", text),
       fleet: (inner) => oversight.over(mutant?.fleet?.(inner) ?? inner),
@@ -150,7 +149,10 @@ export class Operator {
     const { instance } = this
     const next = configured.config()
     const versions = new Map(next.servers.map((server) => [String(server.id), versionOf(server)]))
-    const before = instance.get(Fleet).config().servers.map((server) => ({ id: server.id, version: versionOf(server) }))
+    const before = instance
+      .get(Fleet)
+      .config()
+      .servers.map((server) => ({ id: server.id, version: versionOf(server) }))
     // Also what an earlier change is still about to bring.
     for (const { id, version } of [...before, ...this.coming]) {
       if (versions.get(id) === version) continue

@@ -94,6 +94,8 @@ class Answering {
   private readonly isResumable: boolean
   private readonly kept: Array<string> = []
   private isComplete = false
+  /** Nobody will hear it. */
+  isAbandoned = false
 
   constructor(name: string, wire: Wire, isResumable: boolean) {
     this.name = name
@@ -192,7 +194,7 @@ export class Site {
 
   /** Nobody will hear how what it is working on ends, and so that is nobody's business any more. */
   private abandon(): void {
-    for (const execution of this.estate.open()) execution.isReachable = () => false
+    for (const { answering } of this.sessions.values()) for (const one of answering.values()) one.isAbandoned = true
   }
 
   /** It forgets its sessions; what it is working on it finishes. */
@@ -290,7 +292,8 @@ export class Site {
         id,
         version: wire.version,
         isAlive: () => session.isAlive,
-        isReachable: () => session.isAlive && this.sessions.get(id) === session,
+        isReachable: (request) =>
+          session.isAlive && this.sessions.get(id) === session && session.answering.get(request)?.isAbandoned !== true,
         say: (said, about) => this.say(session, said, about),
         crash: () => this.crash()
       })

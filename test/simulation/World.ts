@@ -215,9 +215,7 @@ export class World {
 
   /** Is what is configured in force, and has been since all was at rest? */
   get isSettled(): boolean {
-    return (
-      this.changedAt <= this.ledger.restedAt && this.instance.get(Fleet).config() === this.configured.config()
-    )
+    return this.changedAt <= this.ledger.restedAt && this.instance.get(Fleet).config() === this.configured.config()
   }
 
   private inForce(server: string): ServerConfig | undefined {

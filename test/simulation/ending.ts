@@ -75,4 +75,3 @@ export const end = async (world: World): Promise<void> => {
   await world.pass(10 * SECOND)
   if (world.violations.length === 0) afterwards(world)
 }
-

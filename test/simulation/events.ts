@@ -107,4 +107,3 @@ export const carryOut = async (world: World, { event, turns }: Step): Promise<vo
   await world.settle(event._tag === "Pass" || event._tag === "Jump" ? undefined : turns)
   world.excuseTroubled()
 }
-

@@ -25,7 +25,11 @@ export const explore = async (options: {
 }
 
 /** The first seed that fails, of so many. */
-export const firstFailure = async (mutant: Mutant | undefined, from: number, count: number): Promise<Failure | undefined> => {
+export const firstFailure = async (
+  mutant: Mutant | undefined,
+  from: number,
+  count: number
+): Promise<Failure | undefined> => {
   let found: Failure | undefined
   await explore({
     from,
@@ -43,8 +47,12 @@ export const firstFailure = async (mutant: Mutant | undefined, from: number, cou
 export const shrink = async ({ schedule, violations }: Failure, mutant?: Mutant): Promise<Failure> => {
   const invariant = violations[0]?.invariant
   let best: Failure = { schedule, violations }
-  for (let length = Math.ceil(schedule.steps.length / 2); length >= 1; length = length === 1 ? 0 : Math.ceil(length / 2)) {
-    for (let at = 0; at < best.schedule.steps.length; ) {
+  for (
+    let length = Math.ceil(schedule.steps.length / 2);
+    length >= 1;
+    length = length === 1 ? 0 : Math.ceil(length / 2)
+  ) {
+    for (let at = 0; at < best.schedule.steps.length;) {
       const steps = best.schedule.steps.toSpliced(at, length)
       const shorter = { ...schedule, steps }
       const found = await simulate(shorter, { mutant })

@@ -165,7 +165,8 @@ export const atEnd = (world: World): void => {
 
 /** Once the proxy has ended. */
 export const afterwards = ({ instance, processes, sites, violate }: World): void => {
-  if (instance.buffers.taken > 0) violate("nothing is left", `${instance.buffers.taken} bytes held by a proxy that has ended`)
+  if (instance.buffers.taken > 0)
+    violate("nothing is left", `${instance.buffers.taken} bytes held by a proxy that has ended`)
   if (!instance.isOver) violate("it ends", "the proxy does not come to its end")
   if (instance.fibers > 0) violate("nothing is left", `${instance.fibers} fibers of a proxy that has ended`)
   if (instance.clock.sleeping > 0)

@@ -49,7 +49,9 @@ const limitFault = (world: World, { call }: Facts, message: string): string | un
   const count = (which: (other: Call) => boolean) => others.filter(which).length
   const server = world.boundsOf(call.server)
   const atOwner = count(({ person }) => person === call.person)
-  const atServer = count((other) => other.server === call.server || world.executions(other.tag).some((one) => one.server === call.server))
+  const atServer = count(
+    (other) => other.server === call.server || world.executions(other.tag).some((one) => one.server === call.server)
+  )
   const isFull = atOwner >= perOwner.concurrent || atServer >= server.concurrent
   if (message.includes("turn did not come within")) return isFull ? undefined : "waited for nobody"
   const isTooLong = message.includes("of your calls wait already")

@@ -58,7 +58,10 @@ describe("a gateway with a fault", () => {
       assert.deepStrictEqual(await simulate(scheduleOf(schedule.seed)), [])
       const shorter = await shrink(failure, mutant)
       assert.isAtMost(shorter.schedule.steps.length, schedule.steps.length)
-      assert.deepStrictEqual(withoutPlace(await simulate(shorter.schedule, { mutant })), withoutPlace(shorter.violations))
+      assert.deepStrictEqual(
+        withoutPlace(await simulate(shorter.schedule, { mutant })),
+        withoutPlace(shorter.violations)
+      )
     }
   )
 })

@@ -9,8 +9,8 @@ export interface Line {
   /** Under which version of its configuration it was opened. */
   readonly version: string
   readonly isAlive: () => boolean
-  /** Does what the client says still arrive? */
-  readonly isReachable: () => boolean
+  /** Does what the client says of a request still arrive? */
+  readonly isReachable: (request: Message["id"]) => boolean
   /** `request` is the id of the request that it is about. */
   readonly say: (message: object, request?: Message["id"]) => void
   /** The server ends what the connection runs on. */
@@ -65,8 +65,14 @@ class Running {
 
   begin(id: Message["id"], tool: string, { tag }: Arguments): Execution {
     const { estate, line } = this
-    const { id: connection, isReachable } = line
-    const execution: Execution = { tag, server: estate.setup.name, tool, connection, isReachable, state: "open" }
+    const execution: Execution = {
+      tag,
+      server: estate.setup.name,
+      tool,
+      connection: line.id,
+      isReachable: () => line.isReachable(id),
+      state: "open"
+    }
     estate.begin(execution)
     this.open.set(id, execution)
     return execution
@@ -75,7 +81,7 @@ class Running {
   /** An execution that asked goes on with this request. */
   adopt(id: Message["id"], execution: Execution): Execution {
     execution.state = "open"
-    execution.isReachable = this.line.isReachable
+    execution.isReachable = () => this.line.isReachable(id)
     this.open.set(id, execution)
     return execution
   }
