@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import { MaxOpsBeforeYield } from "effect/Scheduler"
 import * as TestClock from "effect/testing/TestClock"
 import type { Caller } from "../../src/domain/Lane.ts"
 import { anonymous, type Principal } from "../../src/domain/Principal.ts"
@@ -118,7 +119,8 @@ describe("at the bound of all connections", () => {
       })
       assert.deepStrictEqual(both.map(Exit.isSuccess), [true, false])
       assert.deepStrictEqual(open("ada 1", "ada 2"), ["ada 1"])
-    }).pipe(Effect.scoped)
+      // Each gives way to the other after every few operations.
+    }).pipe(Effect.scoped, Effect.provideService(MaxOpsBeforeYield, 16))
   )
 
   it.effect(

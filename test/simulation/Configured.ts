@@ -23,8 +23,8 @@ interface Entry {
   isConfigured: boolean
   version: number
   reload: "overlap" | "replace"
-  /** How it was to be reloaded when it last became what it is. */
-  became: "overlap" | "replace"
+  /** How each version was to come after what there was before it. */
+  readonly came: Map<number, "overlap" | "replace">
   readonly disabled: Set<string>
   /** Is it given more calls at a time than in the beginning? */
   isWide: boolean
@@ -68,7 +68,7 @@ export class Configured {
       isConfigured: server.isConfigured,
       version: 1,
       reload: server.reload,
-      became: server.reload,
+      came: new Map([[1, server.reload]]),
       disabled: new Set(),
       isWide: false,
       wasWide: false
@@ -86,7 +86,7 @@ export class Configured {
       case "Rebuild":
         if (entry === undefined) return
         entry.version++
-        entry.became = entry.reload
+        entry.came.set(entry.version, entry.reload)
         return
       case "Filter":
         if (entry !== undefined) toggle(entry.disabled, change.tool)
@@ -94,7 +94,7 @@ export class Configured {
       case "Toggle":
         if (entry === undefined) return
         entry.isConfigured = !entry.isConfigured
-        entry.became = entry.reload
+        entry.came.set(entry.version, entry.reload)
         return
       case "Mode":
         if (entry !== undefined) entry.reload = entry.reload === "overlap" ? "replace" : "overlap"
@@ -124,9 +124,9 @@ export class Configured {
     return entry?.isConfigured === true ? String(entry.version) : undefined
   }
 
-  /** Was the change to what it is now to find nothing else of it running? */
-  isAlone(server: string): boolean {
-    return this.entry(server)?.became === "replace"
+  /** Was a version of a server to find nothing else of it running? */
+  isAlone(server: string, version: string): boolean {
+    return this.entry(server)?.came.get(Number(version)) === "replace"
   }
 
   private callsOf({ isWide, setup: { concurrent, queued } }: Entry): QueueBounds {

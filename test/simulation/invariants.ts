@@ -83,7 +83,7 @@ const lanesAreBounded: Invariant = ({ operator, schedule: { setup } }) => {
   return undefined
 }
 
-/** Of a server that is replaced, no two versions run at once. */
+/** A version that has to have its server to itself runs beside none that was there before it. */
 const replacedAlone: Invariant = ({ configured, processes }) => {
   const running = new Map<string, Set<string>>()
   for (const { command, env } of processes.running()) {
@@ -91,7 +91,8 @@ const replacedAlone: Invariant = ({ configured, processes }) => {
     running.set(command, versions.add(String(env["VERSION"])))
   }
   for (const [command, versions] of running) {
-    if (versions.size > 1 && configured.isAlone(command)) {
+    const [, ...later] = [...versions].sort((a, b) => Number(a) - Number(b))
+    if (later.some((version) => configured.isAlone(command, version))) {
       return `${command} runs as versions ${[...versions].join(" and ")} at once`
     }
   }
