@@ -10,6 +10,7 @@ const MINUTE = 60 * SECOND
 
 /** By then whatever is restarted has been, and circuits are closed. */
 const LEAST_ROUNDS = 11
+const SMALL_ROUNDS = 4
 const MOST_ROUNDS = 40
 
 /** Nothing goes wrong any more, and everybody does what is expected of them. */
@@ -26,7 +27,8 @@ const heal = async (world: World): Promise<void> => {
   const idle = world.operator.idle()
   for (let round = 0; round < LEAST_ROUNDS || !idle(); round++) {
     if (round === MOST_ROUNDS) return world.violate("all calls come to an end", "the proxy is still busy with some")
-    await world.pass(round < 4 ? 50 : 2 * SECOND)
+    if (round < SMALL_ROUNDS) await world.pass(50)
+    else await world.jump(2 * SECOND)
     for (const client of world.clients) for (let nth = 0; nth < 8; nth++) client.reply(0, "accept")
     await world.settle()
   }
@@ -69,7 +71,9 @@ export const end = async (world: World): Promise<void> => {
   for (const client of world.clients) client.vanish()
   await world.settle()
   await world.jump(11 * MINUTE)
-  await world.pass(31 * SECOND)
+  // Whatever looks around once in a while does so more than once.
+  await world.jump(31 * SECOND)
+  await world.pass(2 * SECOND)
   atEnd(world)
   world.operator.stop(true)
   await world.pass(10 * SECOND)

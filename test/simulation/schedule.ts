@@ -89,7 +89,7 @@ const plansOf = (random: Random): (() => Plan) => {
     [4, () => ({ _tag: "Later", millis: spread(1, 8 * SECOND) })],
     [5, () => ({ _tag: "Held" })],
     [1, () => ({ _tag: "Never" })],
-    [5, () => ({ _tag: "Ask", rounds: 1 + below(2) })],
+    [8, () => ({ _tag: "Ask", rounds: 1 + below(2) })],
     [1, () => ({ _tag: "Crash" })],
     [1, () => ({ _tag: "Error" })],
     [1, () => ({ _tag: "Twice" })]
@@ -120,7 +120,7 @@ const eventsOf = (random: Random, { servers }: Setup): (() => Event) => {
     [3, () => ({ _tag: "Listen", client: client() })],
     [1, () => ({ _tag: "Unlisten", client: client() })],
     [5, () => ({ _tag: "Cancel", client: client(), nth: nth() })],
-    [3, () => ({ _tag: "Drop", client: client(), nth: nth() })],
+    [5, () => ({ _tag: "Drop", client: client(), nth: nth() })],
     [2, () => ({ _tag: "Resume", client: client(), nth: nth() })],
     [
       12,
@@ -160,7 +160,7 @@ export const scheduleOf = (seed: number): Schedule => {
   const setup = setupOf(numbers)
   const event = eventsOf(numbers, setup)
   const turns = () => (numbers.chance(0.75) ? undefined : numbers.chance(0.5) ? 0 : numbers.spread(1, 200))
-  const count = 12 + numbers.below(26)
+  const count = 10 + numbers.below(26)
   const opening: ReadonlyArray<Step> = [
     { event: { _tag: "Begin", client: numbers.below(3) }, turns: turns() },
     { event: { _tag: "Begin", client: numbers.below(3) }, turns: turns() }
