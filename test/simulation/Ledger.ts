@@ -29,6 +29,8 @@ export interface Call {
   isDoubtful: boolean
   /** Its session had not been used for as long as sessions last. */
   isForgotten: boolean
+  /** It was told that its server never got it. */
+  isRefused: boolean
   readonly replies: Array<Reply>
   outcome: Outcome | undefined
   ended: number | undefined
@@ -62,6 +64,7 @@ export class Ledger {
       unwanted: undefined,
       isDoubtful: false,
       isForgotten: false,
+      isRefused: false,
       replies: [],
       outcome: undefined,
       ended: undefined

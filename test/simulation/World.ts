@@ -5,7 +5,6 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as AccessPolicy from "../../src/access/AccessPolicy.ts"
 import * as Audit from "../../src/access/Audit.ts"
-import type { AuditRecord } from "../../src/domain/AuditRecord.ts"
 import { isOffered } from "../../src/domain/Catalogue.ts"
 import type { QueueBounds } from "../../src/domain/FairQueue.ts"
 import type { ServerConfig } from "../../src/domain/ServerConfig.ts"
@@ -68,7 +67,6 @@ export class World {
   readonly excuses: Excuses
   readonly operator: Operator
   readonly violations: Array<Violation> = []
-  private readonly records: Array<AuditRecord> = []
   /** The step that is being carried out. */
   step = 0
   private readonly road: Road
@@ -119,7 +117,7 @@ export class World {
         Layer.build(
           Layer.mergeAll(
             Layer.succeed(AccessPolicy.AccessPolicy, policy.service),
-            Audit.layerMemory(this.records),
+            Audit.layerMemory([]),
             RootKey.layerText(Redacted.make(ROOT_KEY)),
             Store.layerMemory
           )

@@ -3,7 +3,7 @@ import { Streams } from "../../src/gateway/EventLog.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
 import { Limits } from "../../src/gateway/Limits.ts"
 import { Parking } from "../../src/gateway/Parking.ts"
-import { mostTimes } from "./judge.ts"
+import { mostTimes, timesBegun } from "./judge.ts"
 import type { Call } from "./Ledger.ts"
 import { PEOPLE } from "./Step.ts"
 import type { World } from "./World.ts"
@@ -21,6 +21,14 @@ const executedOnce: Invariant = (world) => {
 const deniedNeverReach: Invariant = (world) => {
   const reached = world.ledger.all().find(({ isDenied, tag }) => isDenied === true && world.executions(tag).length > 0)
   return reached === undefined ? undefined : `${reached.tag} was denied, and was carried out`
+}
+
+/** Who is told that a call did not get through makes it anew. */
+const refusedNeverReach: Invariant = (world) => {
+  const reached = world.ledger.all().find((call) => call.isRefused && timesBegun(world, call) > 0)
+  return reached === undefined
+    ? undefined
+    : `${reached.tag} was said not to have got through, and was carried out after that`
 }
 
 const boundsHold: Invariant = ({ instance, schedule: { setup } }) => {
@@ -69,15 +77,17 @@ const turnsAreTaken: Invariant = (world) => {
   return undefined
 }
 
-/** Connections of each server under one configuration, the shared one left out. */
+/** Connections of each server under one configuration, the shared one left out: in all, and of each person. */
 const lanesAreBounded: Invariant = ({ operator, schedule: { setup } }) => {
   for (const { name } of setup.servers) {
-    const lanes = Map.groupBy(
-      operator.oversight.living(name).filter(({ lane }) => lane._tag !== "Shared"),
-      ({ config }) => config
-    )
-    for (const { length } of lanes.values()) {
-      if (length > setup.maxLanes) return `${name} has ${length} connections, of ${setup.maxLanes}`
+    for (const upstreams of Map.groupBy(operator.oversight.living(name), ({ config }) => config).values()) {
+      const lanes = upstreams.flatMap(({ lane }) => (lane._tag === "Shared" ? [] : [lane]))
+      if (lanes.length > setup.maxLanes) return `${name} has ${lanes.length} connections, of ${setup.maxLanes}`
+      const people = lanes.flatMap((lane) => (lane._tag === "User" ? [lane.subject] : []))
+      for (const { length } of Map.groupBy(people, (subject) => subject).values()) {
+        if (length > setup.maxLanesPerUser)
+          return `${name} has ${length} connections of one, of ${setup.maxLanesPerUser}`
+      }
     }
   }
   return undefined
@@ -102,6 +112,7 @@ const replacedAlone: Invariant = ({ configured, processes }) => {
 const ALWAYS: Readonly<Record<string, Invariant>> = {
   "no call is carried out twice": executedOnce,
   "what is denied reaches nobody": deniedNeverReach,
+  "what is refused reaches nobody": refusedNeverReach,
   "bounds hold": boundsHold
 }
 

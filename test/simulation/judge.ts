@@ -16,6 +16,10 @@ interface Facts {
   readonly has: (...any: ReadonlyArray<Excuse>) => boolean
 }
 
+/** How often a call was begun. A modern server that asks has not begun yet: it is called again with the answers. */
+export const timesBegun = (world: World, { tag }: Call): number =>
+  world.executions(tag).filter(({ state }) => state !== "asking").length
+
 /** How often it may be carried out: what only reads may be begun a second time, where the operator agreed. */
 export const mostTimes = (world: World, call: Call): number => {
   const [first] = world.executions(call.tag)
@@ -65,6 +69,7 @@ const errorFault = (world: World, facts: Facts, code: number, message: string): 
   const { begun, call, has } = facts
   const untouched = (reason: boolean): string | undefined => {
     if (begun > 0) return `was carried out ${begun} times, and answered that it did not get through`
+    call.isRefused = true
     return reason ? undefined : "failed for no reason"
   }
   const maybe = (reason: boolean): string | undefined => (reason ? undefined : "failed for no reason")
@@ -96,6 +101,7 @@ const errorFault = (world: World, facts: Facts, code: number, message: string): 
     case 1503:
       return untouched(has("server", "gateway") || world.isHeldBack(call.server))
     case 1504:
+      if (message.includes("it was not sent")) return untouched(has("server"))
       return maybe(plan._tag === "Never" || plan._tag === "Held" || plan._tag === "Ask" || has("server"))
     default:
       return "failed in a way that nobody foresaw"
@@ -132,8 +138,7 @@ export const judge = (world: World, call: Call): void => {
   const excuses = world.excuses.of(call)
   const facts: Facts = {
     call,
-    // A modern server that asks has not begun yet: it is called again with the answers.
-    begun: world.executions(call.tag).filter(({ state }) => state !== "asking").length,
+    begun: timesBegun(world, call),
     has: (...any) => any.some((one) => excuses?.has(one) === true)
   }
   const found = fault(world, facts, outcome)
