@@ -113,20 +113,22 @@ export const make = Effect.fnUntraced(function* <R>(options: {
       )
     )
 
-  /** The old one ends first; calls that come meanwhile wait. */
+  /** What there still is of a server, oldest first: also what was given up and is finishing its calls. */
+  const remaining = (server: ServerId): ReadonlyArray<Deployment> =>
+    [...alive].filter(({ config }) => config.id === server)
+
+  /** All that there is of it ends first; calls that come meanwhile wait. */
   const replace = (slot: Slot, next: ServerConfig) =>
     Effect.suspend(() => {
       slot.isOpen = false
       slot.gate.closeUnsafe()
-      return finish(slot.deployment)
+      return Effect.forEach(remaining(next.id), finish, { concurrency: "unbounded", discard: true })
     }).pipe(
       Effect.andThen(
         Effect.uninterruptible(
           Effect.gen(function* () {
-            const former = slot.deployment
-            const inherited = inheritanceOf(former)
-            yield* former.retire
-            yield* close(former)
+            const inherited = inheritanceOf(slot.deployment)
+            for (const former of remaining(next.id)) yield* Effect.andThen(former.retire, close(former))
             slot.deployment = yield* start(next, inherited)
             yield* openGate(slot)
           })
@@ -174,9 +176,13 @@ export const make = Effect.fnUntraced(function* <R>(options: {
       for (const id of difference.added) {
         const config = wanted.get(id)
         if (config === undefined) continue
-        const deployment = yield* start(config)
-        arrivals.set(id, { config, deployment, isOpen: true, gate: yield* Latch.make(true) })
-        newcomers.push(Effect.asVoid(settled(deployment)))
+        const former = config.reload === "replace" ? remaining(id).at(-1) : undefined
+        const deployment = former ?? (yield* start(config))
+        const slot: Slot = { config, deployment, isOpen: true, gate: yield* Latch.make(true) }
+        arrivals.set(id, slot)
+        // One that was removed a moment ago may still hold what it is to have to itself.
+        if (former !== undefined) yield* FiberMap.run(changing, id, replace(slot, config))
+        else newcomers.push(Effect.asVoid(settled(deployment)))
       }
       for (const { isRebuilt, server } of difference.changed) {
         const slot = slots.get(server)
