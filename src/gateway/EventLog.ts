@@ -65,6 +65,15 @@ export interface LoggedEvent {
   readonly message: Uint8Array
 }
 
+/** How many streams whose readers have left may still hold on to memory beside their own. */
+const UNPACKED = 16
+
+/** An event whose message shares its memory with next to nothing else: a few bytes out of a pool would keep all of that. */
+const packed = (event: LoggedEvent): LoggedEvent => {
+  const { message, sequence } = event
+  return message.buffer.byteLength <= 2 * message.length ? event : { sequence, message: new Uint8Array(message) }
+}
+
 /**
  * What a reader is given: events, of which it says when they are `sent`, for until then they count as being on their way;
  * or the word that the stream is closed for now and how soon to come back.
@@ -233,6 +242,12 @@ export class EventLog {
     if (this.activeReader !== reader) return
     this.activeReader = undefined
     this.idleSince = this.all.now
+    this.all.wasLeft(this)
+  }
+
+  /** What is kept for long takes no more memory than it has to. */
+  pack(): void {
+    this.events = this.events.map(packed)
   }
 
   private count(bytes: number): void {
@@ -260,6 +275,8 @@ export class EventLogs {
   private readonly logs = new Map<string, EventLog>()
   /** Those of each session, oldest first. */
   private readonly bySession = new Map<SessionKey, Set<EventLog>>()
+  /** Those that their readers have left since the last time that such streams were packed. */
+  private justLeft: Array<EventLog> = []
   private bytes = 0
   private numbers = 0
   private readonly processId = randomBytes(6).toString("base64url")
@@ -394,6 +411,13 @@ export class EventLogs {
       const isTooMuch = this.bytes > BOUNDS.totalBytes || unread.length - index > BOUNDS.streams
       if (isTooMuch || now - since > Duration.toMillis(BOUNDS.time)) this.drop(log)
     }
+  }
+
+  /** Many are dropped right after their readers have left; those that are still there are packed, some at a time. */
+  wasLeft(log: EventLog): void {
+    if (this.justLeft.push(log) < UNPACKED) return
+    for (const one of this.justLeft) one.pack()
+    this.justLeft = []
   }
 
   private unread(): ReadonlyArray<{ readonly log: EventLog; readonly since: number }> {

@@ -1,11 +1,13 @@
 /** What is kept of streams for those who come back, and what is dropped: by number, size and age. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as fc from "fast-check"
 import { SessionKey } from "../../src/domain/ServerId.ts"
 import { BOUNDS, type EventLog, type EventLogs, Streams } from "../../src/gateway/EventLog.ts"
-import { append, eventLogs, MIB, name, numbered, opened, read, TIME_MILLIS } from "../support/eventLog.ts"
+import { append, eventLogs, MIB, name, numbered, opened, read, stream, TIME_MILLIS } from "../support/eventLog.ts"
 import { settle } from "../support/settle.ts"
 
 describe("what is kept for those who come back", () => {
@@ -49,6 +51,27 @@ describe("what is kept for those who come back", () => {
       assert.deepStrictEqual(reader.messages, ["a", "b", "c"])
       yield* reader.stop
       assert.deepStrictEqual((yield* read(log, 0)).messages, ["a", "b", "c"])
+    })
+  )
+
+  it.effect("keeps no memory beside its own, but for the streams left last", () =>
+    Effect.gen(function* () {
+      const logs = eventLogs(0)
+      const all: Array<EventLog> = []
+      for (let i = 0; i < 40; i++) {
+        const log = logs.open({ ...name, session: SessionKey.make(String(i)) })
+        log.append(new Uint8Array(64 * 1024).fill(i, 0, 100).subarray(0, 100))
+        const reader = yield* read(log, 0)
+        yield* reader.stop
+        all.push(log)
+      }
+      // The last few may wait for others to be packed with.
+      for (const [index, log] of all.slice(0, 32).entries()) {
+        const delivery = Option.getOrUndefined(yield* Stream.runHead(stream(log, 0)))
+        const message = delivery?._tag === "Events" ? delivery.events[0]?.message : undefined
+        assert.deepStrictEqual(message, new Uint8Array(100).fill(index))
+        assert.strictEqual(message?.buffer.byteLength, 100)
+      }
     })
   )
 
@@ -180,7 +203,10 @@ describe("all streams together", () => {
       assert.isDefined(logs.find(second.name))
       yield* ended(logs)
       assert.isUndefined(logs.find(second.name))
-      assert.deepStrictEqual([open, others].map((log) => logs.find(log.name) === log), [true, true])
+      assert.deepStrictEqual(
+        [open, others].map((log) => logs.find(log.name) === log),
+        [true, true]
+      )
     })
   )
 

@@ -5,12 +5,16 @@ import type * as Scope from "effect/Scope"
 import { createServer, type Socket } from "node:net"
 import { createInterface } from "node:readline"
 
-/** What a process holds once garbage has been collected; memory in bytes. */
-export interface Census {
+/** What a process holds once garbage has been collected, in bytes. */
+export interface Memory {
   /** V8's objects, and what they have outside of its heap: buffers for the most part. */
   readonly heap: number
   readonly external: number
   readonly resident: number
+}
+
+/** What else a process holds. */
+export interface Census {
   readonly timers: number
   /** Listeners of the process's own events. */
   readonly listeners: number
@@ -21,6 +25,7 @@ export interface Census {
 export interface Channel {
   /** Its end, for the proxy's environment. */
   readonly env: Readonly<Record<string, string>>
+  readonly memory: Effect.Effect<Memory>
   readonly census: Effect.Effect<Census>
   readonly snapshot: (file: string) => Effect.Effect<unknown>
 }
@@ -54,6 +59,7 @@ export const open = (path: string): Effect.Effect<Channel, never, Scope.Scope> =
       )
     return {
       env: { LEAK_CHANNEL: path },
+      memory: ask("memory") as Effect.Effect<Memory>,
       census: ask("census") as Effect.Effect<Census>,
       snapshot: (file) => ask(`snapshot ${file}`)
     }

@@ -34,6 +34,8 @@ export interface Scene {
   readonly starts: () => number
   readonly descriptors: () => number
   readonly processes: () => number
+  /** Servers that are not always there. */
+  readonly spare: Readonly<Record<"stays" | "comes", Record<string, unknown>>>
 }
 
 export interface SceneOptions {
@@ -102,6 +104,7 @@ export const make = ({ leaks }: SceneOptions): Effect.Effect<Scene, never, Scope
       configure: (more) => proxy.configure({ mcpServers: { ...always, ...more } }),
       starts: () => statSync(journal).size / LINE.length,
       descriptors: () => readdirSync(`/proc/${proxy.pid}/fd`).length,
-      processes: () => survivors(proxy.marker).length
+      processes: () => survivors(proxy.marker).length,
+      spare: { stays: { ...crash, args: [...crash.args, "stays"] }, comes: crash }
     }
   })

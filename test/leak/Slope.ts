@@ -12,4 +12,5 @@ export const slope = (points: ReadonlyArray<Point>): number => {
 }
 
 /** The second half, by when all that fills up has filled up. */
-export const lastHalf = <A>(samples: ReadonlyArray<A>): ReadonlyArray<A> => samples.slice(Math.floor(samples.length / 2))
+export const lastHalf = <A>(samples: ReadonlyArray<A>): ReadonlyArray<A> =>
+  samples.slice(Math.floor(samples.length / 2))

@@ -1,8 +1,11 @@
 /**
  * The program itself, which tells whoever listens at `LEAK_CHANNEL` what it holds, whenever it is asked:
  *
- *     census         answered with a line of JSON, once garbage has been collected
- *     snapshot FILE  writes a heap snapshot, and says so
+ *     memory         how many bytes live
+ *     census         its timers, listeners, and what keeps it busy
+ *     snapshot FILE  writes a heap snapshot
+ *
+ * Garbage is collected before, and each answer is a line of JSON.
  *
  * With `LEAK_LISTENER` it leaks on purpose: one listener for each request, which keeps that.
  */
@@ -14,7 +17,7 @@ import { createInterface } from "node:readline"
 import { setImmediate as turn } from "node:timers/promises"
 import { queryObjects, setFlagsFromString, writeHeapSnapshot } from "node:v8"
 import { runInNewContext } from "node:vm"
-import type { Census } from "./Channel.ts"
+import type { Census, Memory } from "./Channel.ts"
 
 setFlagsFromString("--expose-gc")
 const collect = runInNewContext("gc") as () => void
@@ -35,20 +38,26 @@ const collected = async (): Promise<void> => {
 const listenersOf = (emitter: NodeJS.EventEmitter): number =>
   emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0)
 
-const census = async (): Promise<Census> => {
-  await collected()
+const memory = (): Memory => {
   const { external, heapUsed, rss } = process.memoryUsage()
+  return { heap: heapUsed, external, resident: rss }
+}
+
+const census = (): Census => {
   const resources: Record<string, number> = {}
   for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1
   return {
-    heap: heapUsed,
-    external,
-    resident: rss,
     // Those too that would not keep the process alive, of which Node's own count says nothing.
     timers: queryObjects(Timeout as never, { format: "count" }) as unknown as number,
     listeners: listenersOf(process),
     resources
   }
+}
+
+const commands: Readonly<Record<string, (argument: string) => unknown>> = {
+  memory,
+  census,
+  snapshot: (file) => ({ written: writeHeapSnapshot(file) })
 }
 
 if (process.env["LEAK_LISTENER"] !== undefined) {
@@ -61,9 +70,8 @@ if (process.env["LEAK_LISTENER"] !== undefined) {
 
 const channel = connect(process.env["LEAK_CHANNEL"] ?? "").unref()
 createInterface({ input: channel }).on("line", (line) => {
-  const [command, file] = line.split(" ")
-  const answered = command === "snapshot" ? Promise.resolve({ written: writeHeapSnapshot(file) }) : census()
-  void answered.then((found) => channel.write(`${JSON.stringify(found)}\n`))
+  const [command = "", argument = ""] = line.split(" ")
+  void collected().then(() => channel.write(`${JSON.stringify(commands[command]?.(argument))}\n`))
 })
 
 await import(new URL("../../dist/main.js", import.meta.url).href)
