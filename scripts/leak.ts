@@ -24,7 +24,13 @@ if (unknown.length > 0) {
   process.exitCode = 2
 } else {
   const plan = Object.fromEntries(Object.entries(values.short ? SHORT : FULL).filter(([unit]) => wanted.includes(unit)))
-  const findings = await Effect.runPromise(run(plan, { leaks: values["leaked-listener"], say: console.log }))
+  const findings = await Effect.runPromise(
+    run(plan, {
+      leaks: values["leaked-listener"],
+      settleMillis: 60_000,
+      say: console.log
+    })
+  )
   const found = problems(findings)
   for (const problem of found) console.log(`PROBLEM ${problem}`)
   console.log(lastLine(findings))

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline"
 
 /** What a process holds once garbage has been collected, in bytes. */
 export interface Memory {
-  /** V8's objects, and what they have outside of its heap: buffers for the most part. */
+  /** V8's objects without compiled code, and what they have outside of its heap: buffers for the most part. */
   readonly heap: number
   readonly external: number
   readonly resident: number
@@ -18,8 +18,8 @@ export interface Census {
   readonly timers: number
   /** Listeners of the process's own events. */
   readonly listeners: number
-  /** What its event loop has to do with, by kind. */
-  readonly resources: Readonly<Record<string, number>>
+  /** What its event loop has to do with: sockets, pipes, processes, timers that keep it alive, requests under way. */
+  readonly resources: number
 }
 
 export interface Channel {

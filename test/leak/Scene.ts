@@ -13,7 +13,7 @@ import * as Channel from "./Channel.ts"
 export const CRASHING = 8
 
 /** So few that they are all used before anything is weighed. */
-const MAX_SESSIONS = 200
+const MAX_SESSIONS = 100
 
 const TOKEN = "0123456789abcdef0123456789abcdef"
 

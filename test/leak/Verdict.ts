@@ -9,6 +9,8 @@ export interface Belongings {
   readonly timers: number
   /** Listeners of the process's own events. */
   readonly listeners: number
+  /** What its event loop has to do with. */
+  readonly resources: number
 }
 
 /** What is done again and again, and counted. */
@@ -55,14 +57,27 @@ const NAMES = {
   processes: "processes",
   descriptors: "descriptors",
   timers: "timers",
-  listeners: "listeners of the process's events"
+  listeners: "listeners of the process's events",
+  resources: "active resources"
 } as const satisfies Record<keyof Belongings, string>
+
+const KINDS = Object.keys(NAMES) as ReadonlyArray<keyof Belongings>
+
+/** In words. */
+export const show = (all: Belongings): string => KINDS.map((what) => `${all[what]} ${NAMES[what]}`).join(", ")
+
+/** Of each kind the lesser number. */
+export const least = (a: Belongings, b: Belongings): Belongings => ({
+  processes: Math.min(a.processes, b.processes),
+  descriptors: Math.min(a.descriptors, b.descriptors),
+  timers: Math.min(a.timers, b.timers),
+  listeners: Math.min(a.listeners, b.listeners),
+  resources: Math.min(a.resources, b.resources)
+})
 
 /** What there is more of than before, in words. */
 export const more = (before: Belongings, after: Belongings): ReadonlyArray<string> =>
-  (Object.keys(NAMES) as ReadonlyArray<keyof Belongings>).flatMap((what) =>
-    after[what] > before[what] ? [`${after[what]} ${NAMES[what]}, not ${before[what]}`] : []
-  )
+  KINDS.flatMap((what) => (after[what] > before[what] ? [`${after[what]} ${NAMES[what]}, not ${before[what]}`] : []))
 
 /** All that is wrong, in words; empty: nothing is leaked. */
 export const problems = ({ after, before, growth, survivors, warnings }: Findings): ReadonlyArray<string> => [

@@ -15,7 +15,7 @@ import { syncBuiltinESMExports } from "node:module"
 import { connect } from "node:net"
 import { createInterface } from "node:readline"
 import { setImmediate as turn } from "node:timers/promises"
-import { queryObjects, setFlagsFromString, writeHeapSnapshot } from "node:v8"
+import { getHeapSpaceStatistics, queryObjects, setFlagsFromString, writeHeapSnapshot } from "node:v8"
 import { runInNewContext } from "node:vm"
 import type { Census, Memory } from "./Channel.ts"
 
@@ -28,31 +28,32 @@ const Timeout = timer.constructor
 
 /** What a first collection sets free may hold on to more, until finalizers have had their turn. */
 const collected = async (): Promise<void> => {
-  for (let times = 0; times < 2; times++) {
-    collect()
-    await turn()
-  }
+  collect()
+  await turn()
   collect()
 }
 
 const listenersOf = (emitter: NodeJS.EventEmitter): number =>
   emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0)
 
+/** Where V8 keeps compiled code, which comes and goes as functions are used more or less. */
+const COMPILED = /^(?:code|trusted)_/u
+
 const memory = (): Memory => {
-  const { external, heapUsed, rss } = process.memoryUsage()
-  return { heap: heapUsed, external, resident: rss }
+  const { external, rss } = process.memoryUsage()
+  const heap = getHeapSpaceStatistics().reduce(
+    (sum, space) => (COMPILED.test(space.space_name) ? sum : sum + space.space_used_size),
+    0
+  )
+  return { heap, external, resident: rss }
 }
 
-const census = (): Census => {
-  const resources: Record<string, number> = {}
-  for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1
-  return {
-    // Those too that would not keep the process alive, of which Node's own count says nothing.
-    timers: queryObjects(Timeout as never, { format: "count" }) as unknown as number,
-    listeners: listenersOf(process),
-    resources
-  }
-}
+const census = (): Census => ({
+  // Those too that would not keep the process alive, of which Node's own count says nothing.
+  timers: queryObjects(Timeout as never, { format: "count" }) as unknown as number,
+  listeners: listenersOf(process),
+  resources: process.getActiveResourcesInfo().length
+})
 
 const commands: Readonly<Record<string, (argument: string) => unknown>> = {
   memory,

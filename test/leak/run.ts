@@ -2,7 +2,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { nobodyLeft, survivors } from "../integration/harness.ts"
-import * as Channel from "./Channel.ts"
 import { type Phase, phases } from "./phases.ts"
 import * as Scene from "./Scene.ts"
 import type { Point } from "./Slope.ts"
@@ -23,63 +22,54 @@ export const FULL: Plan = {
 /** Half a minute. */
 export const SHORT: Plan = {
   call: { warm: 2500, counted: 2000 },
-  crash: { warm: 40, counted: 80 },
+  crash: { warm: 32, counted: 80 },
   session: { warm: 120, counted: 100 },
-  reload: { warm: 20, counted: 40 },
+  reload: { warm: 8, counted: 20 },
   client: { warm: 16, counted: 80 }
 }
 
 const SAMPLES = 10
 
-/** What was done last is given so long to come to its end. */
-const SETTLE_MILLIS = 60_000
+const belongings = (scene: Scene.Scene): Effect.Effect<Verdict.Belongings> =>
+  Effect.map(scene.channel.census, (census) => ({
+    processes: scene.processes(),
+    descriptors: scene.descriptors(),
+    ...census
+  }))
 
-const belongings = (scene: Scene.Scene) =>
-  Effect.map(
-    scene.channel.census,
-    ({ listeners, resources, timers }): Verdict.Belongings & { readonly resources: Channel.Census["resources"] } => ({
-      processes: scene.processes(),
-      descriptors: scene.descriptors(),
-      timers,
-      listeners,
-      resources
-    })
-  )
+const LOOK = "500 millis"
 
-/** As soon as nothing has become less for a while. */
+/** So often nothing has become less: what was done before has come to its end. */
+const CALM = 6
+
+/** The least of everything, once that does not become less any more. */
 const settled = Effect.fnUntraced(function* (scene: Scene.Scene) {
-  let last = yield* belongings(scene)
-  for (let calm = 0; calm < 6;) {
-    yield* Effect.sleep(500)
+  let least = yield* belongings(scene)
+  for (let calm = 0; calm < CALM; calm++) {
+    yield* Effect.sleep(LOOK)
     const next = yield* belongings(scene)
-    calm = Verdict.more(next, last).length === 0 && Verdict.more(last, next).length > 0 ? 0 : calm + 1
-    if (calm === 0) last = next
+    if (Verdict.more(next, least).length > 0) calm = 0
+    least = Verdict.least(least, next)
   }
-  return last
+  return least
 })
 
-/** As soon as there is no more of anything than before; or as it is then. */
-const comparable = Effect.fnUntraced(function* (scene: Scene.Scene, before: Verdict.Belongings) {
-  const deadline = (yield* Clock.currentTimeMillis) + SETTLE_MILLIS
+/** What there is as soon as it is no more than before; after so long, whatever it is. */
+const comparable = Effect.fnUntraced(function* (scene: Scene.Scene, before: Verdict.Belongings, millis: number) {
+  const deadline = (yield* Clock.currentTimeMillis) + millis
   for (;;) {
     const after = yield* belongings(scene)
     if (Verdict.more(before, after).length === 0 || (yield* Clock.currentTimeMillis) > deadline) return after
-    yield* Effect.sleep(500)
+    yield* Effect.sleep(LOOK)
   }
 })
 
-/** Live bytes once what was done last has come to its end: the least of what is found. */
+/** What is held once the connections of what was done last are gone. */
 const weigh = Effect.fnUntraced(function* (scene: Scene.Scene, descriptors: number) {
-  yield* Effect.ignore(
-    Effect.timeoutOption(
-      Effect.repeat(Effect.sleep(50), { while: () => scene.descriptors() > descriptors }),
-      "3 seconds"
-    )
-  )
-  const first = yield* scene.channel.memory
-  yield* Effect.sleep(100)
-  const second = yield* scene.channel.memory
-  return { held: Math.min(first.heap + first.external, second.heap + second.external), resident: second.resident }
+  const isBusy = () => scene.descriptors() > descriptors
+  yield* Effect.timeoutOption(Effect.repeat(Effect.sleep(50), { while: isBusy }), "3 seconds")
+  const { external, heap, resident } = yield* scene.channel.memory
+  return { held: heap + external, resident }
 })
 
 const MB = 1_000_000
@@ -110,7 +100,11 @@ const measure = (scene: Scene.Scene, unit: Verdict.Unit, phase: Phase, counted: 
 /** Does all that is planned, and says what it finds on the way. */
 export const run = (
   plan: Plan,
-  options: Scene.SceneOptions & { readonly say: (line: string) => void }
+  options: Scene.SceneOptions & {
+    readonly say: (line: string) => void
+    /** How long what was done last may take to come to its end. */
+    readonly settleMillis: number
+  }
 ): Effect.Effect<Verdict.Findings> =>
   Effect.gen(function* () {
     const { say } = options
@@ -123,11 +117,10 @@ export const run = (
       yield* Effect.scoped(Effect.flatMap(phase(scene), (step) => step(warm)))
     }
     const before = yield* settled(scene)
-    say(`before: ${JSON.stringify(before)}`)
     const growth: Array<Verdict.Growth> = []
     for (const { counted, phase, unit } of planned) growth.push(yield* measure(scene, unit, phase, counted, say))
-    const after = yield* comparable(scene, before)
-    say(`after: ${JSON.stringify(after)}`)
+    const after = yield* comparable(scene, before, options.settleMillis)
+    say(`before: ${Verdict.show(before)}; after: ${Verdict.show(after)}`)
     yield* scene.proxy.signal("SIGTERM")
     yield* scene.proxy.exited
     yield* Effect.ignore(Effect.exit(nobodyLeft(scene.proxy.marker)))
