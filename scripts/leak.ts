@@ -27,6 +27,7 @@ if (unknown.length > 0) {
   const findings = await Effect.runPromise(
     run(plan, {
       leaks: values["leaked-listener"],
+      silent: values.short ? 0 : 50,
       settleMillis: 60_000,
       say: console.log
     })

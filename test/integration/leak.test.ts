@@ -13,6 +13,7 @@ describe("a proxy with one listener too many for each request", () => {
           { call: { warm: 100, counted: 500 } },
           {
             leaks: true,
+            silent: 0,
             settleMillis: 0,
             say: () => {}
           }

@@ -133,24 +133,32 @@ const standing = Effect.fnUntraced(function* ({ headers, path, port }: Messages.
 
 /** Servers that come, go, are rebuilt, and shown otherwise. */
 const reloads: Phase = (scene) =>
-  Effect.sync(() => {
+  Effect.gen(function* () {
     let reloaded = 0
     const { stays, comes } = scene.spare
-    const configurations = [
+    const configurations: ReadonlyArray<Parameters<typeof scene.configure>[0]> = [
       { stays, comes },
       { stays: { ...stays, callTimeout: "1 minute" }, comes },
       { stays: { ...stays, disabledTools: ["exit"] } },
       { stays }
     ]
-    const reload = Effect.gen(function* () {
-      yield* scene.configure(configurations[reloaded++ % configurations.length] ?? {})
-      const url = `http://${HOST}:${scene.proxy.port}/admin/reload`
-      const { status, text } = yield* send(url, { method: "POST", headers: Scene.HEADERS })
-      if (status !== 200 || text.includes('"added":[],"removed":[],"changed":[]')) {
-        return yield* Effect.die(new Error(`nothing was reloaded: HTTP ${status} ${text}`))
+    const reload = (servers: Parameters<typeof scene.configure>[0]) =>
+      Effect.gen(function* () {
+        yield* scene.configure(servers)
+        const url = `http://${HOST}:${scene.proxy.port}/admin/reload`
+        const { status, text } = yield* send(url, { method: "POST", headers: Scene.HEADERS })
+        if (status !== 200) return yield* Effect.die(new Error(`no reload: HTTP ${status} ${text}`))
+        return text
+      })
+    const next = Effect.gen(function* () {
+      const text = yield* reload(configurations[reloaded++ % configurations.length] ?? {})
+      if (text.includes('"added":[],"removed":[],"changed":[]')) {
+        return yield* Effect.die(new Error(`nothing was reloaded: ${text}`))
       }
     })
-    return (count) => Effect.asVoid(Effect.repeat(reload, { times: count - 1 }))
+    // As the last of them leaves it.
+    yield* reload({ stays })
+    return (count) => Effect.asVoid(Effect.repeat(next, { times: count - 1 }))
   })
 
 /** Opens a connection by hand and says something on it. */
@@ -169,6 +177,23 @@ const heads = (address: Messages.Address, more: ReadonlyArray<string>): string =
     ...more
   ].join("\r\n")
 
+const halfAHead = (address: Messages.Address): string => `POST /mcp HTTP/1.1\r\n${heads(address, []).slice(0, -9)}`
+
+/** Longer than the proxy gives a client to write its headers. */
+const GIVEN_UP_MILLIS = 60_000
+
+/** So many clients say half of a head and then nothing, and wait for the proxy to give them up. */
+export const silentClients = (scene: Scene.Scene, count: number): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    let open = 0
+    for (let index = 0; index < count; index++) {
+      const socket = yield* say(scene, halfAHead(addressOf(scene)))
+      open++
+      socket.resume().on("close", () => open--)
+    }
+    yield* eventually(`${count} silent clients are given up`, () => open === 0, GIVEN_UP_MILLIS)
+  })
+
 /**
  * What a client has said when it vanishes: half a head, half a body, that it wants a stream, a call that takes long. On
  * loopback nobody can vanish without a word, so half of them send a FIN and half a RST.
@@ -178,7 +203,7 @@ const halfOpen: Phase = (scene) =>
     const { address } = yield* session(scene)
     const slow = JSON.stringify(request("tools/call", { name: "echo_slow", arguments: { millis: 500 } }))
     const texts = [
-      `POST /mcp HTTP/1.1\r\n${heads(address, []).slice(0, -9)}`,
+      halfAHead(address),
       `POST /mcp HTTP/1.1\r\n${heads(address, ["content-length: 1000"])}\r\n\r\n{"jsonrpc":"2.0",`,
       `GET /mcp HTTP/1.1\r\n${heads(address, [])}\r\n\r\n`,
       `POST /mcp HTTP/1.1\r\n${heads(address, [`content-length: ${slow.length}`])}\r\n\r\n${slow}`

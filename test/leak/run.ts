@@ -2,7 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { nobodyLeft, survivors } from "../integration/harness.ts"
-import { type Phase, phases } from "./phases.ts"
+import { type Phase, phases, silentClients } from "./phases.ts"
 import * as Scene from "./Scene.ts"
 import type { Point } from "./Slope.ts"
 import * as Verdict from "./Verdict.ts"
@@ -21,10 +21,11 @@ export const FULL: Plan = {
 
 /** Half a minute. */
 export const SHORT: Plan = {
-  call: { warm: 2500, counted: 2000 },
+  // By the second half the streams that are kept of each session are all there.
+  call: { warm: 2500, counted: 5000 },
   crash: { warm: 32, counted: 80 },
   session: { warm: 120, counted: 100 },
-  reload: { warm: 8, counted: 20 },
+  reload: { warm: 8, counted: 40 },
   client: { warm: 16, counted: 80 }
 }
 
@@ -102,6 +103,8 @@ export const run = (
   plan: Plan,
   options: Scene.SceneOptions & {
     readonly say: (line: string) => void
+    /** So many clients that say nothing more wait until the proxy has given them up, for half a minute. */
+    readonly silent: number
     /** How long what was done last may take to come to its end. */
     readonly settleMillis: number
   }
@@ -119,6 +122,7 @@ export const run = (
     const before = yield* settled(scene)
     const growth: Array<Verdict.Growth> = []
     for (const { counted, phase, unit } of planned) growth.push(yield* measure(scene, unit, phase, counted, say))
+    yield* silentClients(scene, options.silent)
     const after = yield* comparable(scene, before, options.settleMillis)
     say(`before: ${Verdict.show(before)}; after: ${Verdict.show(after)}`)
     yield* scene.proxy.signal("SIGTERM")
