@@ -24,6 +24,9 @@ setFlagsFromString("--expose-gc")
 setFlagsFromString("--no-flush-bytecode")
 const collect = runInNewContext("gc") as () => void
 
+// Small buffers are pieces of larger ones. In larger steps than these, noise would be what there is to see.
+Buffer.poolSize = 8 * 1024
+
 const timer = setTimeout(() => {}, 0)
 clearTimeout(timer)
 const Timeout = timer.constructor

@@ -21,8 +21,7 @@ export const FULL: Plan = {
 
 /** Half a minute. */
 export const SHORT: Plan = {
-  // By the second half the streams that are kept of each session are all there.
-  call: { warm: 2500, counted: 5000 },
+  call: { warm: 2000, counted: 2500 },
   crash: { warm: 32, counted: 80 },
   session: { warm: 120, counted: 100 },
   reload: { warm: 8, counted: 40 },
