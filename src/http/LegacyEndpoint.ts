@@ -208,9 +208,11 @@ export const make = Effect.gen(function* () {
           Effect.sync(() => session.attach(log)),
           () =>
             Effect.sync(() => {
+              // Its client may have taken it up again on another connection meanwhile.
+              if (log.idleSince === undefined) return
               session.detach(log)
               // Nothing was said on it, so whoever comes back to it is as well served by a new one.
-              if (log.isSilentAfter(0) && log.idleSince !== undefined) streams.drop(log)
+              if (log.isSilentAfter(0)) streams.drop(log)
             })
         )
         // A proxy that stops lets its listeners go, with the word when to come back.

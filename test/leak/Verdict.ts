@@ -41,7 +41,7 @@ export const LIMITS: Readonly<Record<Unit, number>> = { call: 50, crash: 200, se
  * By so many bytes a heap of which nothing is leaked differs from one collection to another: compiled code, caches of the
  * platform, pools. Where little is done, growth below that shows nothing, so what each may leave behind is more there.
  */
-export const WANDERING = 128 * 1024
+export const WANDERING = 150_000
 
 /** How many bytes each of them may leave behind in a run that did so much between the first and the last of these samples. */
 export const limit = ({ samples, unit }: Growth): number => {

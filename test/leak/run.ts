@@ -21,7 +21,7 @@ export const FULL: Plan = {
 
 /** Half a minute. */
 export const SHORT: Plan = {
-  call: { warm: 2000, counted: 2500 },
+  call: { warm: 3000, counted: 2500 },
   crash: { warm: 32, counted: 80 },
   session: { warm: 120, counted: 100 },
   reload: { warm: 8, counted: 40 },
@@ -64,10 +64,13 @@ const comparable = Effect.fnUntraced(function* (scene: Scene.Scene, before: Verd
   }
 })
 
-/** What is held once the connections of what was done last are gone. */
-const weigh = Effect.fnUntraced(function* (scene: Scene.Scene, descriptors: number) {
-  const isBusy = () => scene.descriptors() > descriptors
-  yield* Effect.timeoutOption(Effect.repeat(Effect.sleep(50), { while: isBusy }), "3 seconds")
+/** What is held once no connections of what was done last are closed any more. */
+const weigh = Effect.fnUntraced(function* (scene: Scene.Scene) {
+  for (let last = Infinity, now = scene.descriptors(); now < last;) {
+    yield* Effect.sleep("100 millis")
+    last = now
+    now = scene.descriptors()
+  }
   const { external, heap, resident } = yield* scene.channel.memory
   return { held: heap + external, resident }
 })
@@ -82,10 +85,9 @@ const measure = (scene: Scene.Scene, unit: Verdict.Unit, phase: Phase, counted: 
     const each = Math.ceil(counted / SAMPLES)
     const samples: Array<Point> = []
     let resident = 0
-    const descriptors = scene.descriptors()
     for (let sample = 1; sample <= SAMPLES; sample++) {
       yield* step(each)
-      const weighed = yield* weigh(scene, descriptors)
+      const weighed = yield* weigh(scene)
       samples.push([sample * each, weighed.held])
       resident = weighed.resident
     }
