@@ -43,10 +43,10 @@ export interface SceneOptions {
   readonly leaks: boolean
 }
 
-export const bench = (program: string): string => join(projectRoot, "bench/programs", program)
+const bench = (program: string): string => join(projectRoot, "bench/programs", program)
 
 /** What starts the server that crashes when it is called. */
-export const crashing = (journal: string) => ({ command: "sh", args: [fixture("crash-stdio.sh"), journal] })
+const crashing = (journal: string) => ({ command: "sh", args: [fixture("crash-stdio.sh"), journal] })
 
 const LINE = "start\n"
 
@@ -94,8 +94,7 @@ export const make = ({ leaks }: SceneOptions): Effect.Effect<Scene, never, Scope
         MCP_AUTH_TOKEN: TOKEN,
         MCP_RATE_LIMIT: "1000000",
         MCP_RATE_BURST: "1000000",
-        MCP_MAX_SESSIONS: String(MAX_SESSIONS),
-        MCP_LOG_LEVEL: "INFO"
+        MCP_MAX_SESSIONS: String(MAX_SESSIONS)
       }
     })
     return {

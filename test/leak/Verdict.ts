@@ -30,7 +30,7 @@ export interface Findings {
   readonly growth: ReadonlyArray<Growth>
   /** Processes with the run's marker after the proxy's own end. */
   readonly survivors: number
-  /** What the platform itself has found. */
+  /** What the platform complained of, and how the proxy ended if not in good order. */
   readonly warnings: ReadonlyArray<string>
 }
 

@@ -30,6 +30,9 @@ export const SHORT: Plan = {
 
 const SAMPLES = 10
 
+/** How much of what the proxy has printed is shown when something went wrong. */
+const LAST_WORDS = 2000
+
 const belongings = (scene: Scene.Scene): Effect.Effect<Verdict.Belongings> =>
   Effect.map(scene.channel.census, (census) => ({
     processes: scene.processes(),
@@ -117,18 +120,27 @@ export const run = (
       const { counted, warm } = plan[unit] ?? { warm: 0, counted: 0 }
       return counted === 0 ? [] : [{ unit, phase: phases[unit], counted, warm }]
     })
-    for (const { phase, warm } of planned) {
-      yield* Effect.scoped(Effect.flatMap(phase(scene), (step) => step(warm)))
-    }
-    const before = yield* settled(scene)
-    const growth: Array<Verdict.Growth> = []
-    for (const { counted, phase, unit } of planned) growth.push(yield* measure(scene, unit, phase, counted, say))
-    yield* silentClients(scene, options.silent)
-    const after = yield* comparable(scene, before, options.settleMillis)
-    say(`before: ${Verdict.show(before)}; after: ${Verdict.show(after)}`)
+    const work = Effect.gen(function* () {
+      for (const { phase, warm } of planned) {
+        yield* Effect.scoped(Effect.flatMap(phase(scene), (step) => step(warm)))
+      }
+      const before = yield* settled(scene)
+      const growth: Array<Verdict.Growth> = []
+      for (const { counted, phase, unit } of planned) growth.push(yield* measure(scene, unit, phase, counted, say))
+      yield* silentClients(scene, options.silent)
+      const after = yield* comparable(scene, before, options.settleMillis)
+      say(`before: ${Verdict.show(before)}; after: ${Verdict.show(after)}`)
+      return { before, growth, after }
+    })
+    const found = yield* Effect.tapCause(work, () =>
+      Effect.sync(() => say(`The proxy's last words:\n${scene.proxy.output().slice(-LAST_WORDS)}`))
+    )
     yield* scene.proxy.signal("SIGTERM")
-    yield* scene.proxy.exited
-    yield* Effect.ignore(Effect.exit(nobodyLeft(scene.proxy.marker)))
-    const warnings = scene.proxy.output().match(/^.*MaxListenersExceededWarning.*$/gmu) ?? []
-    return { before, after, growth, survivors: survivors(scene.proxy.marker).length, warnings }
+    const code = yield* scene.proxy.exited
+    yield* Effect.exit(nobodyLeft(scene.proxy.marker))
+    const warnings = [
+      ...(scene.proxy.output().match(/^.*MaxListenersExceededWarning.*$/gmu) ?? []),
+      ...(code === 0 ? [] : [`the proxy ended with ${code}`])
+    ]
+    return { ...found, survivors: survivors(scene.proxy.marker).length, warnings }
   }).pipe(Effect.scoped)
