@@ -1,5 +1,5 @@
 /** A client of either era that calls tools one after the other, and notes what becomes of each call. */
-import { setTimeout as sleep } from "node:timers/promises"
+import { setImmediate, setTimeout as sleep } from "node:timers/promises"
 import { type Answer, Connection, header } from "../../bench/load/Connection.ts"
 import { type Address, type Era, initialize, initialized, params, post } from "../../bench/load/Messages.ts"
 import { eventsOf } from "../integration/wire.ts"
@@ -33,6 +33,9 @@ const HOST = "127.0.0.1"
 
 /** Between two tries of the same call. */
 const RETRY_MILLIS = { least: 100, more: 200 }
+
+/** In so many turns of the event loop whatever has come is seen by both. */
+const TURNS = 4
 
 /** A session cannot be begun while the proxy is away; how long it is tried. */
 const BEGIN_MILLIS = 30_000
@@ -193,9 +196,13 @@ export class Client {
     return { host: HOST, port: this.port, path: "/mcp", era, answers, headers: this.session }
   }
 
-  /** Its connection; another one where that is of no use any more. */
+  /**
+   * Its connection; another one where that is of no use any more. That it was closed meanwhile may have come without having
+   * been seen, here or by the relay.
+   */
   private async connected(): Promise<Connection> {
     const { connection } = this
+    for (let turn = 0; turn < TURNS && connection?.isFresh() === true; turn++) await setImmediate()
     if (connection?.isFresh() === true) return connection
     if (connection?.whyEnded !== undefined) this.recorder.broke(nameOf(connection), connection.whyEnded)
     connection?.close()

@@ -127,9 +127,13 @@ const remote = Effect.fnUntraced(function* (folder: string, marker: string, kind
 })
 
 /** Starts the remote ones; the others are the proxy's to start. All write into that folder. */
-export const open = (folder: string, marker: string): Effect.Effect<ReadonlyArray<Server>, never, Scope.Scope> =>
+export const open = (
+  folder: string,
+  marker: string,
+  only: ReadonlyArray<string> = KINDS.map(({ name }) => name)
+): Effect.Effect<ReadonlyArray<Server>, never, Scope.Scope> =>
   Effect.forEach(
-    KINDS,
+    KINDS.filter(({ name }) => only.includes(name)),
     (kind) =>
       Effect.map(
         kind.transport === "stdio" ? Effect.succeed(stdio(folder, kind)) : remote(folder, marker, kind),

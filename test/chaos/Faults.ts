@@ -143,19 +143,16 @@ const resetClient = ({ recorder, relay }: Surroundings, whom: number) =>
     )
   })
 
-/** Of one of the proxy's connections to it. */
-const resetServer = ({ house }: Surroundings, server: Server, whom: number) =>
+/** Of all the connections that the proxy has to it, for nobody knows which of them are in use. */
+const resetServer = ({ house }: Surroundings, server: Server, relay: Relay) =>
   Effect.gen(function* () {
-    const { relay } = server
-    if (relay === undefined) return yield* Effect.die(new Error(`${server.name} has no connections`))
     yield* see("a connection", () => relay.open().length > 0)
     const before = relay.accepted()
-    const open = relay.open()
     return yield* onServer(
-      "reset of a connection to",
+      "reset of connections to",
       server,
       all(
-        act(() => relay.reset(open[Math.floor(whom * open.length)] ?? 0)),
+        act(() => relay.open().forEach(relay.reset)),
         see("another connection", () => relay.accepted() > before),
         isBack(house, server)
       )
@@ -210,7 +207,7 @@ const harmlessReload = ({ house }: Surroundings, nth: number) => {
     (configuration) => {
       configuration.hasSpare = !configuration.hasSpare
     },
-    /Reloaded \S+: (?:added|removed) spare/gu
+    /Reloaded .*(?:added|removed) spare/gu
   )
   return inject("reload with another server", nobody, toggle)
 }
@@ -222,7 +219,7 @@ const reload = ({ house }: Surroundings, server: Server, nth: number) =>
       house,
       nth,
       ({ forms }) => void forms.set(server.name, (forms.get(server.name) ?? 0) + 1),
-      new RegExp(`Reloaded \\S+: rebuilt ${server.name} \\(`, "gu")
+      new RegExp(`Reloaded .*\\b${server.name} \\(`, "gu")
     )
     const changed = server.transport === "stdio" ? see("another process", () => server.pid() !== pid) : Effect.undefined
     return onServer("reload of", server, all(applied, changed, isBack(house, server)))
@@ -287,6 +284,8 @@ export const run = (around: Surroundings, { kind, nth, whom }: Planned, server: 
     case "flood":
       return flood(around, server)
     case "reset a server":
-      return resetServer(around, server, whom)
+      return server.relay === undefined
+        ? Effect.die(new Error(`${server.name} has no connections`))
+        : resetServer(around, server, server.relay)
   }
 }

@@ -59,7 +59,7 @@ export const open = Effect.fnUntraced(function* (options: HouseOptions) {
     const entries = servers.map(({ entry, name }) => [name, entry(configuration.forms.get(name) ?? 0)] as const)
     if (configuration.isReversed) entries.reverse()
     const spare = configuration.hasSpare ? { spare: Estate.spare(folder) } : {}
-    return { mcpServers: { ...Object.fromEntries(entries), ...spare } }
+    return { mcpServers: { ...Object.fromEntries(entries), ...spare }, gateway: { naming: "always" } }
   }
   const next = () => {
     const proxyOptions: ProxyOptions = {

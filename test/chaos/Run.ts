@@ -26,6 +26,8 @@ export interface Options {
   readonly millis: number
   readonly counts: Schedule.Counts
   readonly clients: number
+  /** Which servers; all by default. */
+  readonly only?: ReadonlyArray<string>
   /** How long a client waits for one answer. */
   readonly patience: number
   /** Told what happens. */
@@ -102,11 +104,15 @@ const perform = Effect.fnUntraced(function* (
       busy.add(chosen)
       return Effect.succeed(chosen)
     })
+  // What comes after keeps its distance, or all that was held up would come at once.
+  let heldUp = 0
   for (const what of planned) {
-    yield* Effect.sleep(Math.max(0, begunAt + what.at - performance.now()))
+    yield* Effect.sleep(Math.max(0, begunAt + heldUp + what.at - performance.now()))
     if (what.kind === "restart the proxy" || what.kind === "kill the proxy") {
+      const since = performance.now()
       yield* FiberSet.awaitEmpty(running)
       yield* once(what, undefined)
+      heldUp += performance.now() - since
     } else if (Faults.needsServer(what)) {
       const server = yield* subject(what)
       const whole = Effect.ensuring(
@@ -137,7 +143,7 @@ interface Ran extends Account {
 
 const within = Effect.fnUntraced(function* (options: Options, folder: string, marker: string) {
   const { clients: count, millis, say, seed } = options
-  const servers = yield* Estate.open(folder, marker)
+  const servers = yield* Estate.open(folder, marker, options.only)
   const house = yield* House.open({ ...options, servers, folder, marker })
   const relay = yield* Relay.open(house.port)
   const recorder = new Recorder()
