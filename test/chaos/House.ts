@@ -49,6 +49,11 @@ export interface HouseOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** Longer than any call here may take. */
+const CALL_MILLIS = 30_000
+
+const failed = (message: string): Said => ({ tag: undefined, pid: undefined, steps: 0, error: { code: 0, message } })
+
 const ENV = { MCP_LIVE_RELOAD: "true", MCP_SHUTDOWN_GRACE: "10 s" }
 
 export const open = Effect.fnUntraced(function* (options: HouseOptions) {
@@ -102,9 +107,7 @@ export const open = Effect.fnUntraced(function* (options: HouseOptions) {
     call: (server, tool, given = {}) =>
       post(url, toolCall(`${server.name}_${tool}`, { ...given, tag: `control-${++calls}` }), session).pipe(
         Effect.map((answer): Said => {
-          if (answer.status === 0) {
-            return { tag: undefined, pid: undefined, steps: 0, error: { code: 0, message: answer.text } }
-          }
+          if (answer.status === 0) return failed(answer.text)
           const { error, result } = messageOf(answer) as {
             readonly error?: Said["error"]
             readonly result?: { readonly content?: ReadonlyArray<{ readonly text?: string }> }
@@ -115,6 +118,10 @@ export const open = Effect.fnUntraced(function* (options: HouseOptions) {
           }
           const steps = eventsOf(answer.text).filter(({ data }) => data.includes("notifications/progress")).length
           return { tag: text.tag, pid: text.pid, steps, error }
+        }),
+        Effect.timeoutOrElse({
+          duration: CALL_MILLIS,
+          orElse: () => Effect.succeed(failed(`no answer within ${CALL_MILLIS} ms`))
         })
       )
   }
