@@ -1,11 +1,13 @@
 /**
  * Everything goes wrong while clients call, and every call is accounted for.
  *
- *     npm run chaos -- [--short] [--seed N]
+ *     npm run chaos -- [--short] [--seed N] [--keep FILE]
  *
- * The last line is the account. The exit code is 1 if anything in it is not as it should be.
+ * The last line is the account. The exit code is 1 if anything in it is not as it should be. FILE gets every call, fault and
+ * execution, and what the proxy printed.
  */
 import * as Effect from "effect/Effect"
+import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { errorKinds, judge, line } from "../test/chaos/Ledger.ts"
 import { type Options, run } from "../test/chaos/Run.ts"
@@ -40,7 +42,9 @@ const SHORT: Extent = {
   }
 }
 
-const { values } = parseArgs({ options: { short: { type: "boolean", default: false }, seed: { type: "string" } } })
+const { values } = parseArgs({
+  options: { short: { type: "boolean", default: false }, seed: { type: "string" }, keep: { type: "string" } }
+})
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000))
 if (!Number.isSafeInteger(seed)) throw new Error(`--seed ${values.seed}: a whole number is wanted`)
 
@@ -51,8 +55,9 @@ const begunAt = performance.now()
 const say = (text: string): void => console.log(`[${((performance.now() - begunAt) / 1000).toFixed(1)}] ${text}`)
 say(`seed ${seed}; again: npm run chaos --${values.short ? " --short" : ""} --seed ${seed}`)
 const outcome = await Effect.runPromise(
-  run({ ...(values.short ? SHORT : FULL), seed, clients: 30, patience: 20_000, say })
+  run({ ...(values.short ? SHORT : FULL), seed, clients: 30, patience: 60_000, say })
 )
+if (values.keep !== undefined) writeFileSync(values.keep, JSON.stringify(outcome))
 const verdict = judge(outcome)
 for (const [kind, times] of errorKinds(outcome.calls)) say(`${times} × ${kind}`)
 const complaints = [...verdict.complaints, ...outcome.left]

@@ -63,8 +63,8 @@ export class Connection {
   }
 
   /** May it be used as it is? Servers close what has been idle, some after five seconds. */
-  isFresh(): boolean {
-    return this.ended === undefined && performance.now() - this.usedAt < STALE_MILLIS
+  isFresh(staleMillis = STALE_MILLIS): boolean {
+    return this.ended === undefined && performance.now() - this.usedAt < staleMillis
   }
 
   /** Why it cannot be used any more; undefined: it can, as far as is known. */

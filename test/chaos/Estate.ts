@@ -34,12 +34,12 @@ const KINDS: ReadonlyArray<Kind> = [
 /** The longest wait before a restart, a fifth more by chance, and time to start. */
 export const RESTART = { maxMillis: 1000, settleMillis: 2000 }
 
-/** So short that what hangs is found out about within a run; no breaker, which would refuse calls that no fault concerns. */
+/** So short that what hangs is found out about within a run, so long that a slow machine does not seem to hang; no breaker, which would refuse calls that no fault concerns. */
 const SUPERVISION = {
-  callTimeout: "3 s",
-  startTimeout: "15 s",
-  ping: "1 s",
-  pingTimeout: "2 s",
+  callTimeout: "8 s",
+  startTimeout: "20 s",
+  ping: "2 s",
+  pingTimeout: "6 s",
   breaker: false,
   restart: { maxAttempts: 1000, delay: "200 ms", maxDelay: `${RESTART.maxMillis} ms` }
 }

@@ -86,12 +86,15 @@ const kill = ({ house }: Surroundings, server: Server) =>
     )
   })
 
+/** What a call to a server that hangs is answered with: itself, together with it, or after it was found to. */
+const HANGS = /^1504 | hung during the call |\(timed out; /u
+
 /** A local one is replaced; a remote one goes on after a while. */
 const hang = ({ house }: Surroundings, server: Server) =>
   Effect.suspend(() => {
     const pid = server.pid()
     const timedOut: Sight = Effect.map(house.call(server, "work"), ({ error }) =>
-      error?.code === 1504 || error?.message.includes(" hung ") === true
+      error !== undefined && HANGS.test(`${error.code} ${error.message}`)
         ? undefined
         : `a call did not time out: ${error?.message ?? "it was answered"}`
     )

@@ -40,6 +40,8 @@ export interface Options {
 export interface Outcome extends Account {
   /** What was still there after all had ended. */
   readonly left: ReadonlyArray<string>
+  /** What the proxy printed. */
+  readonly output: string
 }
 
 /** Before the first fault and after the last one. */
@@ -139,6 +141,7 @@ const isOpen = (port: number): Effect.Effect<boolean> =>
 
 interface Ran extends Account {
   readonly ports: ReadonlyArray<number>
+  readonly output: string
 }
 
 const within = Effect.fnUntraced(function* (options: Options, folder: string, marker: string) {
@@ -176,7 +179,13 @@ const within = Effect.fnUntraced(function* (options: Options, folder: string, ma
   )
   yield* FiberSet.clear(listening)
   const ports = [house.port, relay.port, ...servers.flatMap(({ relay }) => (relay === undefined ? [] : [relay.port]))]
-  const ran: Ran = { calls: recorder.calls(), faults, executions: Estate.executions(folder), ports }
+  const ran: Ran = {
+    calls: recorder.calls(),
+    faults,
+    executions: Estate.executions(folder),
+    ports,
+    output: house.output()
+  }
   return ran
 })
 

@@ -41,7 +41,7 @@ const shuffled = <A>(items: ReadonlyArray<A>, next: () => number): ReadonlyArray
   return all
 }
 
-/** So many of each kind within so many milliseconds, in order of time. */
+/** So many of each kind within so many milliseconds, in order of time; what takes longest to pass in the first half. */
 export const plan = (seed: number, millis: number, counts: Counts): ReadonlyArray<Planned> => {
   const next = random(seed)
   const numbered = KINDS.flatMap((kind) => Array.from({ length: counts[kind] }, (_, nth) => ({ kind, nth })))
@@ -51,7 +51,10 @@ export const plan = (seed: number, millis: number, counts: Counts): ReadonlyArra
       next
     )
     const slot = millis / some.length
-    return some.map((fault, index) => ({ ...fault, at: Math.round((index + next()) * slot), whom: next() }))
+    return some.map((fault, index) => {
+      const at = Math.round((index + next()) * slot)
+      return { ...fault, at: fault.kind === "hang" ? Math.round(at / 2) : at, whom: next() }
+    })
   })
   return placed.sort((a, b) => a.at - b.at)
 }
