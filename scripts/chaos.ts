@@ -15,7 +15,7 @@ import { type Options, run } from "../test/chaos/Run.ts"
 type Extent = Pick<Options, "millis" | "counts">
 
 const FULL: Extent = {
-  millis: 160_000,
+  millis: 150_000,
   counts: {
     kill: 20,
     hang: 5,
@@ -29,7 +29,7 @@ const FULL: Extent = {
 }
 
 const SHORT: Extent = {
-  millis: 17_000,
+  millis: 15_000,
   counts: {
     kill: 3,
     hang: 1,

@@ -131,8 +131,13 @@ const flood = ({ house }: Surroundings, server: Server) => {
 /** Of a connection with a call under way. */
 const resetClient = ({ recorder, relay }: Surroundings, whom: number) =>
   Effect.gen(function* () {
-    yield* see("a call under way", () => recorder.underWay().length > 0)
-    const calls = recorder.underWay()
+    // The relay may not have noticed yet one that has just been opened.
+    const underWay = () => {
+      const open = new Set(relay.open().map((port) => `:${port}`))
+      return recorder.underWay().filter(({ connection }) => open.has(connection))
+    }
+    yield* see("a call under way", () => underWay().length > 0)
+    const calls = underWay()
     const connection = calls[Math.floor(whom * calls.length)]?.connection ?? ""
     return yield* inject(
       `reset of ${connection}`,
