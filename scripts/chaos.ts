@@ -65,3 +65,10 @@ for (const complaint of complaints.slice(0, MAX_COMPLAINTS)) console.log(complai
 if (complaints.length > MAX_COMPLAINTS) console.log(`… and ${complaints.length - MAX_COMPLAINTS} more`)
 console.log(line(verdict))
 process.exitCode = complaints.length === 0 ? 0 : 1
+
+/** Everything has ended by now, so nothing should keep this process. */
+const LINGERING_MILLIS = 5000
+setTimeout(
+  () => console.error(`still busy with ${process.getActiveResourcesInfo().join(", ")}`),
+  LINGERING_MILLIS
+).unref()

@@ -174,6 +174,7 @@ export class Client {
     const waiting = new AbortController()
     const answered = connection.exchange(request).then(
       (answer): readonly [End | undefined, string?] => {
+        if (header(answer.head, "connection")?.toLowerCase() === "close") connection.close()
         const end = this.read(answer, id)
         return end === undefined ? [undefined, `HTTP ${answer.status} ${answer.body.toString()}`] : [end]
       },

@@ -32,7 +32,7 @@ export const MODEST = "modest"
 export const FLOOD = "flood"
 export const READERS = "readers"
 
-/** 500 clients, or a tenth of the slow and large ones with as much of a flood as makes a difference. */
+/** 500 clients; or a fifth of them, and as much of a flood as makes a difference. */
 export const appetites = (isShort: boolean): ReadonlyArray<Appetite> => {
   const share = (clients: number): number => (isShort ? Math.ceil(clients / 5) : clients)
   const paced = (requests: (address: Address) => ReadonlyArray<Prepared>, pause: number): Habit => ({
@@ -44,14 +44,14 @@ export const appetites = (isShort: boolean): ReadonlyArray<Appetite> => {
   return [
     { principal: MODEST, clients: 5, habit: paced(slow, 300) },
     { principal: FLOOD, clients: 300, habit: paced(slow, 0) },
-    { principal: "team-1", clients: share(30), habit: paced(mixed, 1000) },
-    { principal: "team-2", clients: share(45), habit: paced(mixed, 1500) },
-    { principal: "team-3", clients: share(45), habit: paced(mixed, 2000) },
-    { principal: "bulk", clients: share(25), habit: paced(echoes([MIB]), 3000) },
+    { principal: "team-1", clients: share(30), habit: paced(mixed, 3000) },
+    { principal: "team-2", clients: share(45), habit: paced(mixed, 4000) },
+    { principal: "team-3", clients: share(45), habit: paced(mixed, 5000) },
+    { principal: "bulk", clients: share(25), habit: paced(echoes([MIB]), 10_000) },
     {
       principal: READERS,
       clients: share(50),
-      habit: { _tag: "Reads", bytes: MIB, atOnce: 4, pace: { bytes: 64 * KIB, millis: 200 } }
+      habit: { _tag: "Reads", bytes: MIB, atOnce: 6, pace: { bytes: 64 * KIB, millis: isShort ? 50 : 500 } }
     }
   ]
 }

@@ -69,6 +69,8 @@ export interface Demands {
   readonly growth: number
   /** Everybody who calls; each has to get something. */
   readonly principals: ReadonlyArray<string>
+  /** Those of them who take their own time over what they get. */
+  readonly unhurried: ReadonlyArray<string>
   /** What has to be reached for the run to have shown anything: these bounds by these principals. */
   readonly met: ReadonlyArray<readonly [principal: string, bound: string]>
 }
@@ -77,7 +79,7 @@ export interface Verdict {
   readonly calls: number
   readonly refused: number
   readonly failed: number
-  /** Milliseconds, of all that was answered beside others. */
+  /** Milliseconds, of all that was answered beside others, but to the unhurried. */
   readonly p99: number
   readonly alone: number
   readonly beside: number
@@ -92,7 +94,7 @@ const MIB = 1024 * 1024
 const mib = (bytes: number): string => `${Math.round(bytes / MIB)} MiB`
 
 export const judge = (tally: Tally, memory: Memory, demands: Demands): Verdict => {
-  const { bufferBytes, factor, growth, met, modest, principals } = demands
+  const { bufferBytes, factor, growth, met, modest, principals, unhurried } = demands
   const shares = [...tally.shares]
   const ofModest = tally.shares.get(modest)
   const alone = p99Of(ofModest?.latencies.alone ?? [])
@@ -102,7 +104,7 @@ export const judge = (tally: Tally, memory: Memory, demands: Demands): Verdict =
     calls: sum(shares.map(([, { latencies }]) => latencies.alone.length + latencies.beside.length)) + refused,
     refused,
     failed: tally.failed,
-    p99: p99Of(shares.flatMap(([, { latencies }]) => latencies.beside)),
+    p99: p99Of(shares.flatMap(([name, { latencies }]) => (unhurried.includes(name) ? [] : latencies.beside))),
     alone,
     beside,
     complaints: [
