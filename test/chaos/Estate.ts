@@ -64,7 +64,7 @@ const linesOf = (path: string): ReadonlyArray<string> => {
 
 const argumentsOf = (folder: string, { era, name, transport }: Kind): ReadonlyArray<string> => [
   PROGRAM,
-  ...["--name", name, "--folder", folder, "--era", era, "--transport", transport]
+  ...Object.entries({ name, folder, era, transport }).flatMap(([option, value]) => [`--${option}`, value])
 ]
 
 /** A remote server, which is started again whenever it ends, as others would do it. */

@@ -38,9 +38,12 @@ const see = (what: string, holds: () => boolean, millis = SIGHT_MILLIS): Sight =
 
 /** One after the other, up to the first that is not seen. */
 const all = (...sights: ReadonlyArray<Sight>): Sight =>
-  sights.reduce(
-    (before, next) => Effect.flatMap(before, (missed) => (missed === undefined ? next : Effect.succeed(missed))),
-    Effect.undefined as Sight
+  sights.reduce((before, next) =>
+    Effect.filterOrElse(
+      before,
+      (missed) => missed !== undefined,
+      () => next
+    )
   )
 
 /** The server answers through the proxy, as the process that it is now. */

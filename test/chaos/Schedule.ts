@@ -51,9 +51,9 @@ export const plan = (seed: number, millis: number, counts: Counts): ReadonlyArra
       next
     )
     const slot = millis / some.length
-    return some.map((fault, index) => {
+    return some.map(({ kind, nth }, index) => {
       const at = Math.round((index + next()) * slot)
-      return { ...fault, at: fault.kind === "hang" ? Math.round(at / 2) : at, whom: next() }
+      return { kind, nth, at: kind === "hang" ? Math.round(at / 2) : at, whom: next() }
     })
   })
   return placed.sort((a, b) => a.at - b.at)
