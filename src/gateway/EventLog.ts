@@ -75,6 +75,8 @@ interface Reader {
 export class EventLog {
   readonly name: StreamName
   readonly owner: Owner | undefined
+  /** Is what was read kept for who may come back? */
+  private readonly isKept: boolean
   private readonly all: EventLogs
   private readonly changed = Latch.makeUnsafe(false)
   private events: Array<LoggedEvent> = []
@@ -89,16 +91,19 @@ export class EventLog {
   /** Since when nobody reads it; undefined while somebody does. */
   idleSince: number | undefined
 
-  constructor(name: StreamName, owner: Owner | undefined, all: EventLogs) {
+  constructor(name: StreamName, owner: Owner | undefined, isKept: boolean, all: EventLogs) {
     this.name = name
     this.owner = owner
+    this.isKept = isKept
     this.all = all
     this.idleSince = all.now
   }
 
-  append(message: Uint8Array): void {
+  /** `instead` is what is said in place of a message of so many bytes for which there is no room. */
+  append(message: Uint8Array, instead?: (bytes: number) => Uint8Array): void {
     if (this.finished) return
     const hasRoom = this.all.makeRoom(message.length)
+    if (!hasRoom && instead !== undefined) return this.append(instead(message.length))
     // Making room may have cost this very stream.
     if (this.isFinished) {
       if (hasRoom) this.all.buffers.give(message.length)
@@ -187,7 +192,10 @@ export class EventLog {
       const last = events.at(-1)
       if (last !== undefined) {
         const bytes = events.reduce((sum, { message }) => sum + message.length, 0)
-        if (events[0]?.sequence !== position + 1 || reader.onItsWay?.add(bytes) === false) return Effect.undefined
+        if (events[0]?.sequence !== position + 1) return Effect.undefined
+        // Given back first, so that there is room for it on its way.
+        if (!this.isKept) this.forget(events.length, bytes)
+        if (reader.onItsWay?.add(bytes) === false) return Effect.undefined
         const sent = (): void => reader.onItsWay?.remove(bytes)
         this.delivered = last.sequence
         this.trim()
@@ -225,6 +233,12 @@ export class EventLog {
   private count(bytes: number): void {
     this.bytes += bytes
     this.all.count(bytes)
+  }
+
+  /** Drops so many of the oldest events. */
+  private forget(events: number, bytes: number): void {
+    this.events.splice(0, events)
+    this.count(-bytes)
   }
 
   /** Drops the oldest events beyond the bounds; what nobody has had yet only far beyond them. */
@@ -333,9 +347,12 @@ export class EventLogs {
     }
   }
 
-  /** A new stream under a name that no other stream, of this process or another, has. */
-  open(name: Omit<StreamName, "number">, owner?: Owner): EventLog {
-    const log = new EventLog({ ...name, number: `${this.processId}.${++this.numbers}` }, owner, this)
+  /**
+   * A new stream under a name that no other stream, of this process or another, has. What was read of it is kept, unless
+   * nobody can come back to it.
+   */
+  open(name: Omit<StreamName, "number">, owner?: Owner, isKept = true): EventLog {
+    const log = new EventLog({ ...name, number: `${this.processId}.${++this.numbers}` }, owner, isKept, this)
     this.logs.set(log.name.number, log)
     return log
   }
