@@ -57,6 +57,11 @@ export interface LoggedEvent {
   readonly message: Uint8Array
 }
 
+interface HeldEvent extends LoggedEvent {
+  /** How many bytes it counts for: none where it is the word that there is no room, which has to be said all the same. */
+  readonly held: number
+}
+
 /**
  * What a reader is given: events, of which it says when they are `sent`, for until then they count as being on their way;
  * or the word that the stream is closed for now and how soon to come back.
@@ -79,7 +84,7 @@ export class EventLog {
   private readonly isKept: boolean
   private readonly all: EventLogs
   private readonly changed = Latch.makeUnsafe(false)
-  private events: Array<LoggedEvent> = []
+  private events: Array<HeldEvent> = []
   private bytes = 0
   private lastSequence = 0
   private finished = false
@@ -103,19 +108,24 @@ export class EventLog {
   append(message: Uint8Array, instead?: (bytes: number) => Uint8Array): void {
     if (this.finished) return
     const hasRoom = this.all.makeRoom(message.length)
-    if (!hasRoom && instead !== undefined) return this.append(instead(message.length))
     // Making room may have cost this very stream.
     if (this.isFinished) {
       if (hasRoom) this.all.buffers.give(message.length)
       return
     }
-    const sequence = ++this.lastSequence
-    if (hasRoom) {
-      this.events.push({ sequence, message })
-      this.count(message.length)
-      this.trim()
-    } else this.empty()
+    if (hasRoom) this.add(message, message.length)
+    else if (instead !== undefined) this.add(instead(message.length), 0)
+    else {
+      this.lastSequence++
+      this.empty()
+    }
     this.changed.openUnsafe()
+  }
+
+  private add(message: Uint8Array, held: number): void {
+    this.events.push({ sequence: ++this.lastSequence, message, held })
+    this.count(held)
+    this.trim()
   }
 
   /** Drops all events that there are. Whoever has not read them all is not told any others: their connection ends. */
@@ -191,7 +201,7 @@ export class EventLog {
       const events = this.someAfter(position)
       const last = events.at(-1)
       if (last !== undefined) {
-        const bytes = events.reduce((sum, { message }) => sum + message.length, 0)
+        const bytes = events.reduce((sum, { held }) => sum + held, 0)
         if (events[0]?.sequence !== position + 1) return Effect.undefined
         // Given back first, so that there is room for it on its way.
         if (!this.isKept) this.forget(events.length, bytes)
@@ -214,7 +224,7 @@ export class EventLog {
   }
 
   /** Events after a position, so many as are given at a time. */
-  private someAfter(position: number): ReadonlyArray<LoggedEvent> {
+  private someAfter(position: number): ReadonlyArray<HeldEvent> {
     const from = this.events.findIndex(({ sequence }) => sequence > position)
     if (from < 0) return []
     let to = from
@@ -250,8 +260,7 @@ export class EventLog {
       const isAwaited = this.activeReader !== undefined || !this.wasRead || this.events.length === 1
       const isOwed = isAwaited && oldest.sequence > this.delivered
       if (isOwed && this.bytes <= this.all.backlogBytes) return
-      this.events.shift()
-      this.count(-oldest.message.length)
+      this.forget(1, oldest.held)
     }
   }
 }

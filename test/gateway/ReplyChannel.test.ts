@@ -13,14 +13,13 @@ import { settle } from "../support/settle.ts"
 
 interface Options {
   readonly acceptsStream?: boolean
-  /** How many bytes may be held. */
-  readonly room?: number
+  readonly buffers?: ByteBudget
   readonly batchOf?: number
 }
 
-const channel = ({ acceptsStream = true, batchOf, room = 1024 ** 3 }: Options = {}): ReplyChannel =>
+const channel = ({ acceptsStream = true, batchOf, buffers }: Options = {}): ReplyChannel =>
   new ReplyChannel({
-    logs: eventLogs(0, new ByteBudget(room)),
+    logs: eventLogs(0, buffers),
     session: SessionKey.make("s"),
     owner: undefined,
     request: "1",
@@ -79,8 +78,10 @@ describe("a single answer", () => {
 
   it.effect("for which a stream has no room is the word of that, and what was said before it stays", () =>
     Effect.gen(function* () {
-      const one = channel({ room: 1000 })
+      const buffers = new ByteBudget(1000)
+      const one = channel({ buffers })
       emit(one, "progress")
+      assert.isTrue(buffers.take(buffers.limit - buffers.taken), "not even for that word")
       answer(one, `{"jsonrpc":"2.0","id":7,"result":"${"x".repeat(2000)}"}`)
       const [progress, last, ...more] = yield* streamed(one)
       assert.deepStrictEqual([progress, more], ["progress", []])

@@ -44,14 +44,14 @@ export const appetites = (isShort: boolean): ReadonlyArray<Appetite> => {
   return [
     { principal: MODEST, clients: 5, habit: paced(slow, 300) },
     { principal: FLOOD, clients: 300, habit: paced(slow, 0) },
-    { principal: "team-1", clients: share(30), habit: paced(mixed, 3000) },
-    { principal: "team-2", clients: share(45), habit: paced(mixed, 4000) },
+    { principal: "team-1", clients: share(50), habit: paced(mixed, 3000) },
+    { principal: "team-2", clients: share(50), habit: paced(mixed, 4000) },
     { principal: "team-3", clients: share(45), habit: paced(mixed, 5000) },
-    { principal: "bulk", clients: share(25), habit: paced(echoes([MIB]), 10_000) },
+    { principal: "bulk", clients: share(20), habit: paced(echoes([MIB]), 10_000) },
     {
       principal: READERS,
-      clients: share(50),
-      habit: { _tag: "Reads", bytes: MIB, atOnce: 6, pace: { bytes: 64 * KIB, millis: isShort ? 50 : 500 } }
+      clients: share(30),
+      habit: { _tag: "Reads", bytes: MIB, atOnce: 4, pace: { bytes: 64 * KIB, millis: isShort ? 50 : 500 } }
     }
   ]
 }
