@@ -19,7 +19,7 @@ describe("a load run", () => {
       })
       const { complaints } = judge(tally, memory, { ...demands, met: [] })
       assert.lengthOf(complaints, 1, complaints.join("\n"))
-      assert.match(complaints.join("\n"), /^modest waited \d+\.\d ms beside others, more than 10 times/u)
+      assert.match(complaints.join("\n"), /^modest waited \d+\.\d ms beside others, more than 15 times/u)
     })
   )
 })

@@ -5,11 +5,11 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { type Answer, Connection, header } from "../../bench/load/Connection.ts"
 import { complaint } from "../../bench/load/Load.ts"
-import { type Address, call, initialize, initialized, type Prepared } from "../../bench/load/Messages.ts"
+import { type Address, call, initialize, initialized, type Prepared, standing } from "../../bench/load/Messages.ts"
 import { FIRST_ID, writeId } from "../../bench/load/Payload.ts"
 import * as Usage from "../../bench/machine/Usage.ts"
 import { projectRoot, readyProxy, type RunningProxy } from "../integration/harness.ts"
-import { send } from "../integration/wire.ts"
+import { eventsOf, send } from "../integration/wire.ts"
 import { family } from "../support/scrape.ts"
 import { type Appetite, FLOOD, type Habit, MODEST, NARROW, READERS, SERVERS } from "./Appetites.ts"
 import { readSlowly } from "./SlowReader.ts"
@@ -47,6 +47,9 @@ const HOST = "127.0.0.1"
 
 /** How long one answer is waited for. */
 const PATIENCE_MILLIS = 30_000
+
+/** How soon a stream is taken up again, as the proxy asks for. */
+const RESUMED_MILLIS = 2000
 
 /** How long a client that was refused stays away, on average. */
 const REFUSED_MILLIS = 1000
@@ -121,6 +124,29 @@ type Caller = (tally: Tally, phase: Phase, until: number) => Promise<void>
 
 let lastId = FIRST_ID
 
+/** The id of the last event of a stream that ended, or undefined of what is none. */
+const lastEventOf = ({ body, head }: Answer): string | undefined =>
+  header(head, "content-type")?.startsWith("text/event-stream") === true
+    ? eventsOf(body.toString()).findLast(({ id }) => id !== undefined)?.id
+    : undefined
+
+/** The answer to a request. A stream of a session that ends before it, as one does for which there is no room, is taken up again. */
+const answerTo = async (connection: Connection, address: Address, request: Prepared, id: number) => {
+  const until = performance.now() + PATIENCE_MILLIS
+  let answer = await exchanged(connection, request.bytes)
+  for (;;) {
+    if (typeof answer === "string") return answer
+    const wrong = complaint(request, id, answer)
+    const last = wrong === undefined ? undefined : lastEventOf(answer)
+    if (last === undefined || answer.body.includes(`"id":${id}`) || performance.now() > until) return wrong
+    await sleep(RESUMED_MILLIS)
+    answer = await exchanged(
+      connection,
+      standing({ ...address, headers: { ...address.headers, "last-event-id": last } })
+    )
+  }
+}
+
 const exchanged = (connection: Connection, bytes: Buffer): Promise<Answer | string> => {
   const waiting = new AbortController()
   return Promise.race([
@@ -148,8 +174,7 @@ const calls =
       const before = performance.now()
       const id = ++lastId
       for (const at of request.ids) writeId(request.bytes, at, id)
-      const answer = await exchanged(connection, request.bytes)
-      const wrong = typeof answer === "string" ? answer : complaint(request, id, answer)
+      const wrong = await answerTo(connection, address, request, id)
       if (wrong === undefined) tally.answered(principal, phase, performance.now() - before)
       const isRefused = wrong !== undefined && tally.missed(principal, wrong)
       await sleep(isRefused ? REFUSED_MILLIS * (0.5 + Math.random()) : pause * (0.5 + Math.random()))
@@ -228,7 +253,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   yield* Fiber.interrupt(watching)
   const demands: Demands = {
     modest: MODEST,
-    factor: 10,
+    factor: 15,
     bufferBytes: BUFFER_BYTES,
     growth: 2 * BUFFER_BYTES + GARBAGE_BYTES,
     principals: appetites.map(({ principal }) => principal),
