@@ -65,6 +65,7 @@ export interface LoggedEvent {
   readonly message: Uint8Array
 }
 
+<<<<<<< HEAD
 /** How many streams whose readers have left may still hold on to memory beside their own. */
 const UNPACKED = 16
 
@@ -72,6 +73,11 @@ const UNPACKED = 16
 const packed = (event: LoggedEvent): LoggedEvent => {
   const { message, sequence } = event
   return message.buffer.byteLength <= 2 * message.length ? event : { sequence, message: new Uint8Array(message) }
+=======
+interface HeldEvent extends LoggedEvent {
+  /** How many bytes it counts for: none where it is the word that there is no room, which has to be said all the same. */
+  readonly held: number
+>>>>>>> chaos
 }
 
 /**
@@ -92,9 +98,11 @@ interface Reader {
 export class EventLog {
   readonly name: StreamName
   readonly owner: Owner | undefined
+  /** Is what was read kept for who may come back? */
+  private readonly isKept: boolean
   private readonly all: EventLogs
   private readonly changed = Latch.makeUnsafe(false)
-  private events: Array<LoggedEvent> = []
+  private events: Array<HeldEvent> = []
   private bytes = 0
   private lastSequence = 0
   private finished = false
@@ -106,14 +114,16 @@ export class EventLog {
   /** Since when nobody reads it; undefined while somebody does. */
   idleSince: number | undefined
 
-  constructor(name: StreamName, owner: Owner | undefined, all: EventLogs) {
+  constructor(name: StreamName, owner: Owner | undefined, isKept: boolean, all: EventLogs) {
     this.name = name
     this.owner = owner
+    this.isKept = isKept
     this.all = all
     this.idleSince = all.now
   }
 
-  append(message: Uint8Array): void {
+  /** `instead` is what is said in place of a message of so many bytes for which there is no room. */
+  append(message: Uint8Array, instead?: (bytes: number) => Uint8Array): void {
     if (this.finished) return
     const hasRoom = this.all.makeRoom(message.length)
     // Making room may have cost this very stream.
@@ -121,13 +131,19 @@ export class EventLog {
       if (hasRoom) this.all.buffers.give(message.length)
       return
     }
-    const sequence = ++this.lastSequence
-    if (hasRoom) {
-      this.events.push({ sequence, message })
-      this.count(message.length)
-      this.trim()
-    } else this.empty()
+    if (hasRoom) this.add(message, message.length)
+    else if (instead !== undefined) this.add(instead(message.length), 0)
+    else {
+      this.lastSequence++
+      this.empty()
+    }
     this.changed.openUnsafe()
+  }
+
+  private add(message: Uint8Array, held: number): void {
+    this.events.push({ sequence: ++this.lastSequence, message, held })
+    this.count(held)
+    this.trim()
   }
 
   /** Drops all events that there are. Whoever has not read them all is not told any others: their connection ends. */
@@ -208,8 +224,11 @@ export class EventLog {
       const events = this.someAfter(position)
       const last = events.at(-1)
       if (last !== undefined) {
-        const bytes = events.reduce((sum, { message }) => sum + message.length, 0)
-        if (events[0]?.sequence !== position + 1 || reader.onItsWay?.add(bytes) === false) return Effect.undefined
+        const bytes = events.reduce((sum, { held }) => sum + held, 0)
+        if (events[0]?.sequence !== position + 1) return Effect.undefined
+        // Given back first, so that there is room for it on its way.
+        if (!this.isKept) this.forget(events.length, bytes)
+        if (reader.onItsWay?.add(bytes) === false) return Effect.undefined
         const sent = (): void => reader.onItsWay?.remove(bytes)
         this.delivered = last.sequence
         this.trim()
@@ -228,7 +247,7 @@ export class EventLog {
   }
 
   /** Events after a position, so many as are given at a time. */
-  private someAfter(position: number): ReadonlyArray<LoggedEvent> {
+  private someAfter(position: number): ReadonlyArray<HeldEvent> {
     const from = this.events.findIndex(({ sequence }) => sequence > position)
     if (from < 0) return []
     let to = from
@@ -255,6 +274,12 @@ export class EventLog {
     this.all.count(bytes)
   }
 
+  /** Drops so many of the oldest events. */
+  private forget(events: number, bytes: number): void {
+    this.events.splice(0, events)
+    this.count(-bytes)
+  }
+
   /** Drops the oldest events beyond the bounds; what nobody has had yet only far beyond them. */
   private trim(): void {
     for (;;) {
@@ -264,8 +289,7 @@ export class EventLog {
       const isAwaited = this.activeReader !== undefined || !this.wasRead || this.events.length === 1
       const isOwed = isAwaited && oldest.sequence > this.delivered
       if (isOwed && this.bytes <= this.all.backlogBytes) return
-      this.events.shift()
-      this.count(-oldest.message.length)
+      this.forget(1, oldest.held)
     }
   }
 }
@@ -365,9 +389,12 @@ export class EventLogs {
     }
   }
 
-  /** A new stream under a name that no other stream, of this process or another, has. */
-  open(name: Omit<StreamName, "number">, owner?: Owner): EventLog {
-    const log = new EventLog({ ...name, number: `${this.processId}.${++this.numbers}` }, owner, this)
+  /**
+   * A new stream under a name that no other stream, of this process or another, has. What was read of it is kept, unless
+   * nobody can come back to it.
+   */
+  open(name: Omit<StreamName, "number">, owner?: Owner, isKept = true): EventLog {
+    const log = new EventLog({ ...name, number: `${this.processId}.${++this.numbers}` }, owner, isKept, this)
     this.logs.set(log.name.number, log)
     const siblings = this.bySession.get(name.session)
     if (siblings === undefined) this.bySession.set(name.session, new Set([log]))
