@@ -65,19 +65,18 @@ export interface LoggedEvent {
   readonly message: Uint8Array
 }
 
-<<<<<<< HEAD
+interface HeldEvent extends LoggedEvent {
+  /** How many bytes it counts for: none where it is the word that there is no room, which has to be said all the same. */
+  readonly held: number
+}
+
 /** How many streams whose readers have left may still hold on to memory beside their own. */
 const UNPACKED = 16
 
 /** An event whose message shares its memory with next to nothing else: a few bytes out of a pool would keep all of that. */
-const packed = (event: LoggedEvent): LoggedEvent => {
-  const { message, sequence } = event
-  return message.buffer.byteLength <= 2 * message.length ? event : { sequence, message: new Uint8Array(message) }
-=======
-interface HeldEvent extends LoggedEvent {
-  /** How many bytes it counts for: none where it is the word that there is no room, which has to be said all the same. */
-  readonly held: number
->>>>>>> chaos
+const packed = (event: HeldEvent): HeldEvent => {
+  const { message } = event
+  return message.buffer.byteLength <= 2 * message.length ? event : { ...event, message: new Uint8Array(message) }
 }
 
 /**
