@@ -37,6 +37,8 @@ export const make = Effect.fnUntraced(function* <R>(options: {
     config: ServerConfig,
     inherited: Inherited | undefined
   ) => Effect.Effect<Deployment, never, R | Scope.Scope>
+  /** Told when another has taken a server's place. */
+  readonly replaced: (server: ServerId) => void
 }) {
   const scope = yield* Effect.scope
   const drain = yield* Drain
@@ -93,6 +95,13 @@ export const make = Effect.fnUntraced(function* <R>(options: {
       return slot.gate.open
     })
 
+  /** Another has the place. */
+  const taken = (slot: Slot) =>
+    Effect.andThen(
+      openGate(slot),
+      Effect.sync(() => options.replaced(slot.config.id))
+    )
+
   const isUp = ({ shared }: Deployment): boolean => SubscriptionRef.getUnsafe(shared.state).status._tag === "Ready"
 
   /**
@@ -107,7 +116,7 @@ export const make = Effect.fnUntraced(function* <R>(options: {
           Effect.suspend(() => {
             const former = slot.deployment
             slot.deployment = successor
-            return Effect.andThen(openGate(slot), dismiss(former))
+            return Effect.andThen(taken(slot), dismiss(former))
           })
         )
       )
@@ -130,7 +139,7 @@ export const make = Effect.fnUntraced(function* <R>(options: {
             const inherited = inheritanceOf(slot.deployment)
             for (const former of remaining(next.id)) yield* Effect.andThen(former.retire, close(former))
             slot.deployment = yield* start(next, inherited)
-            yield* openGate(slot)
+            yield* taken(slot)
           })
         )
       )
@@ -141,14 +150,17 @@ export const make = Effect.fnUntraced(function* <R>(options: {
     yield* FiberMap.remove(changing, next.id)
     slot.config = next
     // A change that was taken back before it was carried out.
-    if (sameConnection(slot.deployment.config, next)) return yield* Effect.as(openGate(slot), Effect.void)
+    if (sameConnection(slot.deployment.config, next)) {
+      yield* openGate(slot)
+      return []
+    }
     if (next.reload === "replace") {
       yield* FiberMap.run(changing, next.id, replace(slot, next))
-      return Effect.void
+      return []
     }
     const successor = yield* start(next, inheritanceOf(slot.deployment))
     yield* FiberMap.run(changing, next.id, overlap(slot, successor))
-    return isUp(slot.deployment) ? Effect.asVoid(settled(successor)) : Effect.void
+    return isUp(slot.deployment) ? [Effect.asVoid(settled(successor))] : []
   })
 
   return {
@@ -188,7 +200,7 @@ export const make = Effect.fnUntraced(function* <R>(options: {
         const slot = slots.get(server)
         const config = wanted.get(server)
         if (slot === undefined || config === undefined) continue
-        if (isRebuilt) newcomers.push(yield* change(slot, config))
+        if (isRebuilt) newcomers.push(...(yield* change(slot, config)))
         else slot.config = config
       }
       yield* Effect.timeoutOption(Effect.all(newcomers, { concurrency: "unbounded", discard: true }), GATHER)

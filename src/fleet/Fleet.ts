@@ -13,7 +13,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import { Shelf } from "../domain/Catalogue.ts"
 import * as ConfigDifference from "../domain/ConfigDifference.ts"
 import { type LimitReached, UpstreamDown } from "../domain/Errors.ts"
-import type * as Lane from "../domain/Lane.ts"
+import * as Lane from "../domain/Lane.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import { expose, Metrics } from "../observability/Metrics.ts"
@@ -102,7 +102,9 @@ export const layer = (initial: GatewayConfig): Layer.Layer<Fleet, never, Platfor
               isHeld: (owner) => holds.has(owner)
             },
             inherited
-          )
+          ),
+        replaced: (server) =>
+          void PubSub.publishUnsafe(events, { server, lane: Lane.shared, event: { _tag: "Replaced" } })
       })
       const { slots } = changeover
       for (const server of initial.servers) yield* changeover.add(server)
