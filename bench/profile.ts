@@ -13,7 +13,7 @@ import * as Profile from "./report/Profile.ts"
 import { BUNDLE, ours } from "./targets/ours.ts"
 import { close, lanes } from "./targets/Target.ts"
 
-const WARM_CALLS = 5000
+const WARM_CALLS = 40_000
 const MILLIS = 8000
 const INTERVAL_MICROS = 250
 const SHOWN = 40

@@ -79,12 +79,19 @@ const reasonOf = (error: unknown): string =>
 
 /** How long, and with how many calls, a target is brought up to its speed before it is measured at all. */
 export interface WarmUp {
+  /** At least so many. */
   readonly calls: number
   /** Programs of others are given up on after so long. */
   readonly millis: number
-  /** Ours, and what it is held against: on a busy machine too they shall have been compiled. */
+  /** Ours, and what it is held against, are called until they get no cheaper: a proxy runs for weeks. At most for so long. */
   readonly ownMillis: number
 }
+
+/** So many calls are told from so many others by what they cost. */
+const BLOCK = 2500
+/** Got no cheaper: by less than this, so often in a row. */
+const GAIN = 0.04
+const STEADY_BLOCKS = 2
 
 /** Calls it until its code is compiled, or some time has passed. */
 const warm = async (
@@ -94,16 +101,34 @@ const warm = async (
   { calls, millis, ownMillis }: WarmUp
 ): Promise<void> => {
   const all = await lanes(running, upstream, 16, (address) => Messages.echo(address, 1000))
-  const deadline = performance.now() + (role === "peer" || role === "sdk" ? millis : ownMillis)
-  let succeeded = 0
-  for (let made = 0; made < calls && performance.now() < deadline;) {
-    const { answered, failed } = await Load.run(all, { total: Math.min(250, calls - made) })
-    made += answered
-    succeeded += answered - failed
-    if (failed > 0) break
+  const isOthers = role === "peer" || role === "sdk"
+  const deadline = performance.now() + (isOthers ? millis : ownMillis)
+  const count = { made: 0, succeeded: 0, failed: 0 }
+  const mayGoOn = (): boolean => count.failed === 0 && performance.now() < deadline
+  /** Makes so many calls; microseconds for each. */
+  const block = async (size: number): Promise<number> => {
+    const before = cpu(running.pid)
+    const start = count.made
+    while (count.made - start < size && mayGoOn()) {
+      const { answered, failed } = await Load.run(all, { total: Math.min(250, size - (count.made - start)) })
+      count.made += answered
+      count.succeeded += answered - failed
+      count.failed += failed
+    }
+    return cpuBetween(before, cpu(running.pid)) / Math.max(1, count.made - start)
+  }
+  if (isOthers) await block(calls)
+  else {
+    let least = Number.POSITIVE_INFINITY
+    let steady = 0
+    while (mayGoOn() && (count.made < calls || steady < STEADY_BLOCKS)) {
+      const cost = await block(BLOCK)
+      steady = cost > least * (1 - GAIN) ? steady + 1 : 0
+      least = Math.min(least, cost)
+    }
   }
   close(all)
-  const problems = (await running.evidence?.check(succeeded)) ?? []
+  const problems = (await running.evidence?.check(count.succeeded)) ?? []
   if (problems.length > 0) throw new Error(problems.join("; "))
 }
 

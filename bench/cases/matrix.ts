@@ -50,7 +50,7 @@ export const full: Form = {
     (["legacy", "modern"] as const).map((era) => ({ kind, answers, era, sizes: sizes([1, 16, 64]) }))
   ),
   effort: { rounds: 5, millis: 400, warmMillis: 300, budgetMillis: 12_000 },
-  warmUp: { calls: 8000, millis: 3000, ownMillis: 30_000 }
+  warmUp: { calls: 8000, millis: 3000, ownMillis: 60_000 }
 }
 
 /** What the last line is made of. */
@@ -60,14 +60,14 @@ export const quick: Form = {
     { kind: "http", answers: "json", era: "legacy", sizes: sizes([CONCURRENCY]) }
   ],
   effort: { rounds: 7, millis: 250, warmMillis: 150, budgetMillis: 5000 },
-  warmUp: { calls: 5000, millis: 1500, ownMillis: 10_000 }
+  warmUp: { calls: 5000, millis: 1500, ownMillis: 20_000 }
 }
 
 /** The same cases, of ours and the limit only: many short rounds, for it is their differing that tells the noise. */
 export const guard: Form = {
   groups: quick.groups,
   effort: { rounds: 15, millis: 200, warmMillis: 200, budgetMillis: 5000 },
-  warmUp: { calls: 6000, millis: 1200, ownMillis: 10_000 }
+  warmUp: { calls: 6000, millis: 1200, ownMillis: 15_000 }
 }
 
 /** The same with more patience: what is recorded is held for true. */

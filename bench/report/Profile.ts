@@ -1,4 +1,5 @@
 /** Samples of V8's profiler, by the room of the house in which they were taken. Pure. */
+import { median } from "./Statistics.ts"
 import { table as render } from "./Tables.ts"
 
 interface Frame {
@@ -51,6 +52,8 @@ export const spent = (profiles: ReadonlyArray<CpuProfile>, original: Original): 
   for (const { nodes, samples, timeDeltas } of profiles) {
     const frames = new Map(nodes.map(({ callFrame, id }) => [id, callFrame]))
     const keys = new Map<number, string>()
+    // One that comes late is of a thread that waited for a processor, and used none meanwhile.
+    const most = 2 * median(timeDeltas)
     for (const [index, id] of samples.entries()) {
       const frame = frames.get(id)
       if (frame === undefined || frame.functionName === "(idle)") continue
@@ -62,7 +65,7 @@ export const spent = (profiles: ReadonlyArray<CpuProfile>, original: Original): 
         if (!places.has(key)) places.set(key, { room, name, self: 0 })
       }
       const place = places.get(key)
-      if (place !== undefined) place.self += (timeDeltas[index] ?? 0) / 1000
+      if (place !== undefined) place.self += Math.min(timeDeltas[index] ?? 0, most) / 1000
     }
   }
   return [...places.values()].sort((a, b) => b.self - a.self)

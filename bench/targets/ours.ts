@@ -45,6 +45,8 @@ export interface OursOptions {
   readonly era?: Upstream["era"]
   /** May the run go without metrics? */
   readonly withoutMetrics?: boolean
+  /** Another build than `BUNDLE`. */
+  readonly bundle?: string
 }
 
 export interface Ours extends Running {
@@ -64,7 +66,7 @@ export const launchOurs = async (options: OursOptions): Promise<Omit<Ours, "evid
   writeFileSync(configPath(folder), JSON.stringify({ mcpServers: options.servers }))
   writeFileSync(join(folder, "data/users.json"), JSON.stringify(POLICY))
   const port = options.port ?? (await freePort())
-  const launched = launch(process.execPath, [...(options.nodeOptions ?? []), BUNDLE], {
+  const launched = launch(process.execPath, [...(options.nodeOptions ?? []), options.bundle ?? BUNDLE], {
     cwd: folder,
     env: {
       MCP_PORT: String(port),

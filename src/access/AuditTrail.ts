@@ -96,7 +96,8 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
   /** Writes the next batch; again, after a while, if it was not taken. */
   const write = Effect.fnUntraced(function* (thread: Thread) {
     const { number, records } = backlog.batch(BATCH)
-    const reply = yield* thread.ask({ _tag: "Batch", number, records: records.map((record) => JSON.stringify(record)) })
+    const lines = records.map((record) => JSON.stringify(record)).join("\n")
+    const reply = yield* thread.ask({ _tag: "Batch", number, records: lines })
     yield* heed(reply)
     if (reply.fault === undefined) backlog.written()
     else yield* Effect.sleep(RETRY)

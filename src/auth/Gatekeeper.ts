@@ -79,27 +79,31 @@ const make = (url: PublicUrl) =>
         ? Result.succeed(principal)
         : refuse(resource, { _tag: "NotAdmitted" }, principal)
 
-    const judge = Effect.fnUntraced(function* (authorization: string | undefined, server: string | undefined) {
+    const judge = (
+      authorization: string | undefined,
+      server: string | undefined
+    ): Effect.Effect<Result.Result<Principal, Refused>> => {
       const resource = server === undefined ? url.resource : serverResource(url, server)
-      if (authorization === undefined) return refuse(resource, { _tag: "Missing" })
+      if (authorization === undefined) return Effect.succeed(refuse(resource, { _tag: "Missing" }))
       const bearer = BEARER.exec(authorization)?.[1]
       if (bearer === undefined) {
         const reason = "the Authorization header is not Bearer with one token"
-        return refuse(resource, { _tag: "InvalidToken", reason })
+        return Effect.succeed(refuse(resource, { _tag: "InvalidToken", reason }))
       }
       const machine = machines.verify(Redacted.make(bearer))
-      if (Option.isSome(machine)) return admitted(resource, machine.value)
-      const verified = yield* tokens.verify(bearer)
-      if (Result.isFailure(verified)) {
-        return refuse(resource, { _tag: "InvalidToken", reason: INVALID[verified.failure] })
-      }
-      const { audience, principal, scopes } = verified.success
-      if (!audienceCovers(url, audience, resource)) {
-        return refuse(resource, { _tag: "InvalidToken", reason: INVALID.foreign })
-      }
-      if (!scopes.has(Scopes.MCP)) return refuse(resource, { _tag: "InsufficientScope" }, principal)
-      return admitted(resource, principal)
-    })
+      if (Option.isSome(machine)) return Effect.succeed(admitted(resource, machine.value))
+      return Effect.map(tokens.verify(bearer), (verified) => {
+        if (Result.isFailure(verified)) {
+          return refuse(resource, { _tag: "InvalidToken", reason: INVALID[verified.failure] })
+        }
+        const { audience, principal, scopes } = verified.success
+        if (!audienceCovers(url, audience, resource)) {
+          return refuse(resource, { _tag: "InvalidToken", reason: INVALID.foreign })
+        }
+        if (!scopes.has(Scopes.MCP)) return refuse(resource, { _tag: "InsufficientScope" }, principal)
+        return admitted(resource, principal)
+      })
+    }
 
     /** Whoever comes without a token is on the way to sign in; whoever comes with a bad one is of interest. */
     const record = (verdict: Result.Result<Principal, Refused>, server: string | undefined): Effect.Effect<void> => {

@@ -6,11 +6,12 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { createHash, timingSafeEqual } from "node:crypto"
+import { timingSafeEqual } from "node:crypto"
 import type { Principal } from "../domain/Principal.ts"
 import { Subject } from "../domain/ServerId.ts"
 import * as Setting from "../settings/Setting.ts"
 import { SettingsError, type Values } from "../settings/Settings.ts"
+import { digest } from "./Digests.ts"
 import * as KeysFile from "./KeysFile.ts"
 import * as MachineKey from "./MachineKey.ts"
 
@@ -89,8 +90,6 @@ const readFile = Effect.fnUntraced(function* (path: string) {
   )
 })
 
-const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
-
 const principal = (name: string): Principal => ({
   subject: Subject.make(`key:${name}`),
   kind: "machine",
@@ -124,6 +123,7 @@ const make = (keys: ReadonlyArray<MachineKey.MachineKey>): MachineCredentials["S
   const known = keys.map(({ key, name }) => ({ hash: digest(Redacted.value(key)), principal: principal(name) }))
   return {
     verify: (bearer) => {
+      if (known.length === 0) return Option.none()
       const hash = digest(Redacted.value(bearer))
       let found = Option.none<Principal>()
       for (const one of known) {

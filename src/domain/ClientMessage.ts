@@ -8,6 +8,7 @@
 import * as Predicate from "effect/Predicate"
 import { isUtf8 } from "node:buffer"
 import * as Json from "./Json.ts"
+import { isJson } from "./JsonGrammar.ts"
 import * as Frame from "./Frame.ts"
 
 /** Why a body is no message: JSON-RPC's parse error (-32700) or invalid request (-32600). */
@@ -90,8 +91,11 @@ const refusal = (code: Refusal["code"], reason: string, id: Uint8Array = NULL): 
   id
 })
 
-const readParams = (bytes: Uint8Array, span: Json.Span, values: Record<string, unknown>): Params | string => {
-  const all = Json.members(bytes, span.start) ?? []
+const readParams = (
+  bytes: Uint8Array,
+  all: ReadonlyArray<Json.Member>,
+  values: Record<string, unknown>
+): Params | string => {
   const ambiguity = JUDGED.ambiguity(all)
   if (ambiguity !== undefined) return `Ambiguous params: ${ambiguity}`
   const deep = all.find(
@@ -104,9 +108,13 @@ const readParams = (bytes: Uint8Array, span: Json.Span, values: Record<string, u
   }
 }
 
-const readOne = (bytes: Uint8Array, span: Json.Span, value: unknown): ClientMessage | Refusal => {
-  const all = Predicate.isReadonlyObject(value) ? Json.members(bytes, span.start) : undefined
-  if (!Predicate.isReadonlyObject(value) || all === undefined) return refusal(-32600, "A message must be a JSON object")
+/** `value` is the object as `JSON.parse` has it. */
+const readObject = (
+  bytes: Uint8Array,
+  object: Json.ObjectAt,
+  value: Readonly<Record<string, unknown>>
+): ClientMessage | Refusal => {
+  const { inner, members: all } = object
   const ids = all.filter(({ key }) => key === "id")
   const idSpan = ids[0]?.value
   const requestId = value["id"]
@@ -128,7 +136,7 @@ const readOne = (bytes: Uint8Array, span: Json.Span, value: unknown): ClientMess
     if (paramsSpan !== undefined) {
       if (!Predicate.isReadonlyObject(value["params"]))
         return refusal(-32600, `The member "params" must be an object`, id)
-      const read = readParams(bytes, paramsSpan, value["params"])
+      const read = readParams(bytes, inner?.members ?? [], value["params"])
       if (typeof read === "string") return refusal(-32600, read, id)
       params = read
     }
@@ -150,10 +158,42 @@ const readOne = (bytes: Uint8Array, span: Json.Span, value: unknown): ClientMess
   }
 }
 
-/** Reads the body of a POST. */
-export const read = (bytes: Uint8Array): Body => {
+const readOne = (bytes: Uint8Array, { start }: Json.Span, value: unknown): ClientMessage | Refusal => {
+  const object = Predicate.isReadonlyObject(value) ? Json.objectAt(bytes, start, "params") : undefined
+  return !Predicate.isReadonlyObject(value) || object === undefined
+    ? refusal(-32600, "A message must be a JSON object")
+    : readObject(bytes, object, value)
+}
+
+/** From here on a message is not parsed as a whole. */
+const LARGE = 32 * 1024
+
+/** The members of an object as `JSON.parse` would have them, each parsed when it is asked for. */
+const valuesOf = (bytes: Uint8Array, { inner, members }: Json.ObjectAt): Record<string, unknown> => {
+  const values: Record<string, unknown> = {}
+  for (const { key, value } of members) {
+    const get = (): unknown => {
+      const made = key === "params" && inner !== undefined ? valuesOf(bytes, inner) : Json.parse(bytes, value)
+      Object.defineProperty(values, key, { value: made, enumerable: true, configurable: true })
+      return made
+    }
+    Object.defineProperty(values, key, { get, enumerable: true, configurable: true })
+  }
+  return values
+}
+
+/** The one large message; undefined where it is none, or more than one. */
+const readLarge = (bytes: Uint8Array, { start }: Json.Span): ClientMessage | Refusal | undefined => {
+  const object = isJson(bytes) ? Json.objectAt(bytes, start, "params") : undefined
+  return object === undefined ? undefined : readObject(bytes, object, valuesOf(bytes, object))
+}
+
+/** Reads the body of a POST. Of one that is larger than `large` nothing is parsed that nobody asks for; else it is the same. */
+export const read = (bytes: Uint8Array, large = LARGE): Body => {
   if (!isUtf8(bytes)) return refusal(-32700, "The body is not valid UTF-8")
   const whole = { start: Json.skipSpace(bytes, 0), end: bytes.length }
+  const one = bytes.length > large ? readLarge(bytes, whole) : undefined
+  if (one !== undefined) return one
   let value: unknown
   try {
     value = Json.parse(bytes, whole)

@@ -133,6 +133,14 @@ export class FairQueue {
     return place
   }
 
+  /** Other bounds hold for a server from now on. Whoever waits may have to wait no longer. */
+  rebind(name: string, bounds: QueueBounds): void {
+    const known = this.servers.get(name)
+    if (known === undefined || known.bounds === bounds) return
+    known.bounds = bounds
+    this.admit(known)
+  }
+
   leave(place: Place): void {
     const { owner, server, state } = place
     if (state === "gone") return
@@ -175,11 +183,7 @@ export class FairQueue {
       this.servers.set(name, made)
       return made
     }
-    if (known.bounds !== bounds) {
-      // The configuration has changed; what waits may have to wait no longer.
-      known.bounds = bounds
-      this.admit(known)
-    }
+    this.rebind(name, bounds)
     return known
   }
 

@@ -80,16 +80,15 @@ const parseMethod = (bytes: Uint8Array, span: Json.Span): string | undefined => 
  */
 export const read = (bytes: Uint8Array): Frame | { readonly malformed: string } => {
   const at = Json.skipSpace(bytes, 0)
-  const all = Json.members(bytes, at)
-  if (all === undefined) return { malformed: "not a JSON object" }
-  const end = Json.skipValue(bytes, at)
-  if (Json.skipSpace(bytes, end) < bytes.length) return { malformed: "text follows the JSON object" }
+  const object = Json.objectAt(bytes, at)
+  if (object === undefined) return { malformed: "not a JSON object" }
+  if (Json.skipSpace(bytes, object.end) < bytes.length) return { malformed: "text follows the JSON object" }
   const ids: Array<Json.Span> = []
   let methodSpan: Json.Span | undefined
   let params: Json.Span | undefined
   let result: Json.Span | undefined
   let error: Json.Span | undefined
-  for (const { key, value } of all) {
+  for (const { key, value } of object.members) {
     switch (key) {
       case "id":
         ids.push(value)

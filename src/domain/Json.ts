@@ -5,6 +5,8 @@
  * (`ClientMessage`), or is structurally checked as far as its top level (`Frame`).
  */
 
+import { isAscii } from "node:buffer"
+
 /** Where a value stands in a text: byte offsets, the end exclusive. */
 export interface Span {
   readonly start: number
@@ -87,10 +89,17 @@ export const skipValue = (bytes: Uint8Array, at: number): number => {
   return -1
 }
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+/** Up to here it is not worth it to look whether all of it is ASCII. */
+const SHORT = 64
+
+/** The text of the bytes from `start` to `end`; what is ASCII need only be copied. */
+const decode = (bytes: Uint8Array, start: number, end: number): string => {
+  const slice = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+  return slice.length > SHORT && isAscii(slice) ? slice.toString("latin1") : slice.toString()
+}
 
 /** The text of the bytes of a span. */
-export const text = (bytes: Uint8Array, span: Span): string => decoder.decode(bytes.subarray(span.start, span.end))
+export const text = (bytes: Uint8Array, { end, start }: Span): string => decode(bytes, start, end)
 
 /** The parsed value of a span; throws a SyntaxError where its bytes are not JSON. */
 export const parse = (bytes: Uint8Array, span: Span): unknown => JSON.parse(text(bytes, span))
@@ -119,7 +128,7 @@ export const depth = (bytes: Uint8Array, { end, start }: Span): number => {
 }
 
 const decodeKey = (bytes: Uint8Array, span: Span): string | undefined => {
-  const raw = decoder.decode(bytes.subarray(span.start + 1, span.end - 1))
+  const raw = decode(bytes, span.start + 1, span.end - 1)
   if (!raw.includes("\\")) return raw
   try {
     return JSON.parse(`"${raw}"`) as string
@@ -128,12 +137,21 @@ const decodeKey = (bytes: Uint8Array, span: Span): string | undefined => {
   }
 }
 
-/** The members of the object that begins at `at`, in their order, duplicates included; undefined where it is malformed. */
-export const members = (bytes: Uint8Array, at: number): ReadonlyArray<Member> | undefined => {
+/** An object: its members in their order, duplicates included, and the offset just past it. */
+export interface ObjectAt {
+  readonly members: ReadonlyArray<Member>
+  readonly end: number
+  /** The last of its members whose name was asked for, where that is an object itself. */
+  readonly inner: ObjectAt | undefined
+}
+
+/** The object that begins at `at`, and one of its members' likewise, in one pass; undefined where it is malformed. */
+export const objectAt = (bytes: Uint8Array, at: number, innerKey?: string): ObjectAt | undefined => {
   if (bytes[at] !== OPEN_BRACE) return undefined
   const found: Array<Member> = []
+  let inner: ObjectAt | undefined
   let i = skipSpace(bytes, at + 1)
-  if (bytes[i] === CLOSE_BRACE) return found
+  if (bytes[i] === CLOSE_BRACE) return { members: found, end: i + 1, inner }
   for (;;) {
     if (bytes[i] !== QUOTE) return undefined
     const keyEnd = skipString(bytes, i)
@@ -144,15 +162,21 @@ export const members = (bytes: Uint8Array, at: number): ReadonlyArray<Member> | 
     i = skipSpace(bytes, keyEnd)
     if (bytes[i] !== COLON) return undefined
     const start = skipSpace(bytes, i + 1)
-    const end = skipValue(bytes, start)
+    const isInner = key === innerKey
+    if (isInner) inner = objectAt(bytes, start)
+    const end = isInner && inner !== undefined ? inner.end : skipValue(bytes, start)
     if (end < 0) return undefined
     found.push({ key, keySpan, value: { start, end } })
     i = skipSpace(bytes, end)
-    if (bytes[i] === CLOSE_BRACE) return found
+    if (bytes[i] === CLOSE_BRACE) return { members: found, end: i + 1, inner }
     if (bytes[i] !== COMMA) return undefined
     i = skipSpace(bytes, i + 1)
   }
 }
+
+/** The members of the object that begins at `at`, in their order, duplicates included; undefined where it is malformed. */
+export const members = (bytes: Uint8Array, at: number): ReadonlyArray<Member> | undefined =>
+  objectAt(bytes, at)?.members
 
 /** The spans of the elements of the array that begins at `at`; undefined where it is malformed. */
 export const elements = (bytes: Uint8Array, at: number): ReadonlyArray<Span> | undefined => {

@@ -37,6 +37,8 @@ export const make = Effect.fnUntraced(function* <R>(options: {
     config: ServerConfig,
     inherited: Inherited | undefined
   ) => Effect.Effect<Deployment, never, R | Scope.Scope>
+  /** Told when another has taken a server's place. */
+  readonly replaced: (server: ServerId) => void
 }) {
   const scope = yield* Effect.scope
   const drain = yield* Drain
@@ -93,6 +95,13 @@ export const make = Effect.fnUntraced(function* <R>(options: {
       return slot.gate.open
     })
 
+  /** Another has the place. */
+  const taken = (slot: Slot) =>
+    Effect.andThen(
+      openGate(slot),
+      Effect.sync(() => options.replaced(slot.config.id))
+    )
+
   const isUp = ({ shared }: Deployment): boolean => SubscriptionRef.getUnsafe(shared.state).status._tag === "Ready"
 
   /**
@@ -107,28 +116,30 @@ export const make = Effect.fnUntraced(function* <R>(options: {
           Effect.suspend(() => {
             const former = slot.deployment
             slot.deployment = successor
-            return Effect.andThen(openGate(slot), dismiss(former))
+            return Effect.andThen(taken(slot), dismiss(former))
           })
         )
       )
     )
 
-  /** The old one ends first; calls that come meanwhile wait. */
+  /** What there still is of a server, oldest first: also what was given up and is finishing its calls. */
+  const remaining = (server: ServerId): ReadonlyArray<Deployment> =>
+    [...alive].filter(({ config }) => config.id === server)
+
+  /** All that there is of it ends first; calls that come meanwhile wait. */
   const replace = (slot: Slot, next: ServerConfig) =>
     Effect.suspend(() => {
       slot.isOpen = false
       slot.gate.closeUnsafe()
-      return finish(slot.deployment)
+      return Effect.forEach(remaining(next.id), finish, { concurrency: "unbounded", discard: true })
     }).pipe(
       Effect.andThen(
         Effect.uninterruptible(
           Effect.gen(function* () {
-            const former = slot.deployment
-            const inherited = inheritanceOf(former)
-            yield* former.retire
-            yield* close(former)
+            const inherited = inheritanceOf(slot.deployment)
+            for (const former of remaining(next.id)) yield* Effect.andThen(former.retire, close(former))
             slot.deployment = yield* start(next, inherited)
-            yield* openGate(slot)
+            yield* taken(slot)
           })
         )
       )
@@ -139,14 +150,17 @@ export const make = Effect.fnUntraced(function* <R>(options: {
     yield* FiberMap.remove(changing, next.id)
     slot.config = next
     // A change that was taken back before it was carried out.
-    if (sameConnection(slot.deployment.config, next)) return yield* Effect.as(openGate(slot), Effect.void)
+    if (sameConnection(slot.deployment.config, next)) {
+      yield* openGate(slot)
+      return []
+    }
     if (next.reload === "replace") {
       yield* FiberMap.run(changing, next.id, replace(slot, next))
-      return Effect.void
+      return []
     }
     const successor = yield* start(next, inheritanceOf(slot.deployment))
     yield* FiberMap.run(changing, next.id, overlap(slot, successor))
-    return isUp(slot.deployment) ? Effect.asVoid(settled(successor)) : Effect.void
+    return isUp(slot.deployment) ? [Effect.asVoid(settled(successor))] : []
   })
 
   return {
@@ -174,15 +188,19 @@ export const make = Effect.fnUntraced(function* <R>(options: {
       for (const id of difference.added) {
         const config = wanted.get(id)
         if (config === undefined) continue
-        const deployment = yield* start(config)
-        arrivals.set(id, { config, deployment, isOpen: true, gate: yield* Latch.make(true) })
-        newcomers.push(Effect.asVoid(settled(deployment)))
+        const former = config.reload === "replace" ? remaining(id).at(-1) : undefined
+        const deployment = former ?? (yield* start(config))
+        const slot: Slot = { config, deployment, isOpen: true, gate: yield* Latch.make(true) }
+        arrivals.set(id, slot)
+        // One that was removed a moment ago may still hold what it is to have to itself.
+        if (former !== undefined) yield* FiberMap.run(changing, id, replace(slot, config))
+        else newcomers.push(Effect.asVoid(settled(deployment)))
       }
       for (const { isRebuilt, server } of difference.changed) {
         const slot = slots.get(server)
         const config = wanted.get(server)
         if (slot === undefined || config === undefined) continue
-        if (isRebuilt) newcomers.push(yield* change(slot, config))
+        if (isRebuilt) newcomers.push(...(yield* change(slot, config)))
         else slot.config = config
       }
       yield* Effect.timeoutOption(Effect.all(newcomers, { concurrency: "unbounded", discard: true }), GATHER)

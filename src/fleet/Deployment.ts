@@ -9,6 +9,7 @@ import * as Hash from "effect/Hash"
 import * as Latch from "effect/Latch"
 import * as LayerMap from "effect/LayerMap"
 import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import type { Shelf } from "../domain/Catalogue.ts"
 import { LimitReached } from "../domain/Errors.ts"
 import * as Lane from "../domain/Lane.ts"
@@ -163,22 +164,34 @@ export const start = (
       yield* close(oldest)
     })
 
-    const openLane = Effect.fnUntraced(function* (key: LaneKey, owner: Owner | undefined) {
-      const found = open.get(key.id)
-      if (found !== undefined) return found
-      yield* makeRoom(owner)
-      const pin = yield* Scope.fork(scope)
-      const upstream = yield* Scope.provide(connect(key), pin)
-      // Another caller of the lane may have been faster; the LayerMap has given both the same connection.
-      const raced = open.get(key.id)
-      if (raced !== undefined) {
-        yield* Scope.close(pin, Exit.void)
-        return raced
-      }
-      const lane: OpenLane = { key, owner, pin, upstream, inUse: 0, lastUsed: yield* Clock.currentTimeMillis }
-      open.set(key.id, lane)
-      return lane
-    })
+    /** Opens a lane, one at a time, and has it entered before anybody else may take it for idle. */
+    const opening = yield* Semaphore.make(1)
+    const openLane = Effect.fnUntraced(
+      function* <A>(key: LaneKey, owner: Owner | undefined, enter: (lane: OpenLane) => A) {
+        const found = open.get(key.id)
+        if (found !== undefined) return enter(found)
+        yield* makeRoom(owner)
+        const lastUsed = yield* Clock.currentTimeMillis
+        const pin = yield* Scope.fork(scope)
+        const upstream = yield* Scope.provide(connect(key), pin)
+        const lane: OpenLane = { key, owner, pin, upstream, inUse: 0, lastUsed }
+        open.set(key.id, lane)
+        return enter(lane)
+      },
+      Effect.uninterruptible,
+      opening.withPermits(1)
+    )
+
+    /** Enters a lane, which is opened if need be. */
+    const inLane = <A>(
+      key: LaneKey,
+      caller: Lane.Caller,
+      enter: (lane: OpenLane) => A
+    ): Effect.Effect<A, LimitReached> =>
+      Effect.suspend(() => {
+        const found = open.get(key.id)
+        return found === undefined ? openLane(key, ownerOf(caller), enter) : Effect.succeed(enter(found))
+      })
 
     /** The caller's lane; undefined where it is the shared one. What cannot be reached at all needs none of anybody's own. */
     const keyFor = (caller: Lane.Caller): LaneKey | undefined =>
@@ -193,7 +206,7 @@ export const start = (
         connection: (caller) => {
           const key = keyFor(caller)
           if (key === undefined) return Effect.succeed(shared)
-          return Effect.map(openLane(key, ownerOf(caller)), (found) => {
+          return inLane(key, caller, (found) => {
             lane = found
             lane.inUse++
             return lane.upstream
@@ -219,9 +232,7 @@ export const start = (
       begin,
       join: (caller) => {
         const key = keyFor(caller)
-        return key === undefined
-          ? Effect.succeed(shared)
-          : Effect.map(openLane(key, ownerOf(caller)), ({ upstream }) => upstream)
+        return key === undefined ? Effect.succeed(shared) : inLane(key, caller, ({ upstream }) => upstream)
       },
       release: Effect.fnUntraced(function* (session) {
         yield* Effect.forkIn(shared.forget(session), scope)
@@ -245,6 +256,7 @@ export const start = (
       idle: unused.await,
       retire: Effect.asVoid(retired.open),
       retired: retired.await,
-      close: Scope.close(scope, Exit.void)
+      // Whoever else closes it waits likewise.
+      close: yield* Effect.cached(Effect.uninterruptible(Scope.close(scope, Exit.void)))
     } satisfies Deployment
   })

@@ -6,14 +6,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { Shelf } from "../domain/Catalogue.ts"
 import * as ConfigDifference from "../domain/ConfigDifference.ts"
 import { type LimitReached, UpstreamDown } from "../domain/Errors.ts"
-import type * as Lane from "../domain/Lane.ts"
+import * as Lane from "../domain/Lane.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId, SessionKey } from "../domain/ServerId.ts"
 import { expose, Metrics } from "../observability/Metrics.ts"
@@ -102,7 +102,9 @@ export const layer = (initial: GatewayConfig): Layer.Layer<Fleet, never, Platfor
               isHeld: (owner) => holds.has(owner)
             },
             inherited
-          )
+          ),
+        replaced: (server) =>
+          void PubSub.publishUnsafe(events, { server, lane: Lane.shared, event: { _tag: "Replaced" } })
       })
       const { slots } = changeover
       for (const server of initial.servers) yield* changeover.add(server)
@@ -122,19 +124,25 @@ export const layer = (initial: GatewayConfig): Layer.Layer<Fleet, never, Platfor
               )
         })
 
+      /**
+       * Looks at the slot and begins in one step, so that it cannot be closed in between. `Effect.acquireRelease` would copy
+       * the whole context for the release, at every call.
+       */
+      const begin = (server: ServerId, scope: Scope.Scope): Effect.Effect<Deployment.Use, UpstreamDown, Scope.Scope> =>
+        Effect.suspend(() => {
+          const slot = slots.get(server)
+          if (slot?.isOpen !== true) return Effect.interruptible(use(server))
+          const begun = slot.deployment.begin()
+          return Effect.as(Scope.addFinalizer(scope, begun.end), begun)
+        })
+
       /** Begins a use of the deployment of the moment. */
       const use = (server: ServerId): Effect.Effect<Deployment.Use, UpstreamDown, Scope.Scope> =>
-        Effect.flatMap(opened(server), () =>
-          Effect.flatMap(
-            Effect.acquireRelease(
-              // Looked at and begun in one step, so that it cannot be closed in between.
-              Effect.sync(() => {
-                const slot = slots.get(server)
-                return slot?.isOpen === true ? slot.deployment.begin() : undefined
-              }),
-              (begun) => begun?.end ?? Effect.void
-            ),
-            (begun) => (begun === undefined ? use(server) : Effect.succeed(begun))
+        Effect.flatMap(Effect.scope, (scope) =>
+          Effect.suspend(() =>
+            slots.get(server)?.isOpen === true
+              ? Effect.uninterruptible(begin(server, scope))
+              : Effect.andThen(opened(server), use(server))
           )
         )
 

@@ -16,16 +16,23 @@ const UNRECORDED = new Set(["ping", "logging/setLevel"])
 
 export const isRecorded = ({ method }: Request): boolean => !UNRECORDED.has(method)
 
-const IS_ERROR = Buffer.from('"isError":true')
-const IS_ERROR_SPACED = Buffer.from('"isError": true')
+const IS_ERROR = Buffer.from('"isError"')
+const COLON = 0x3a
+const TRUE = 0x74
 
-/**
- * Does a tool say that it failed? Quotes within strings are escaped, so the bytes can only be a member; only where they
- * are found, which is seldom, is the result read to see whose.
- */
-const saysError = ({ bytes, result }: Frame.Frame): boolean => {
+/** Is there a member of that name with the value true, of whatever object? Quotes within strings are escaped. */
+const mayHoldError = (bytes: Uint8Array): boolean => {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (result === undefined || !(buffer.includes(IS_ERROR) || buffer.includes(IS_ERROR_SPACED))) return false
+  for (let at = buffer.indexOf(IS_ERROR); at >= 0; at = buffer.indexOf(IS_ERROR, at + 1)) {
+    const colon = Json.skipSpace(bytes, at + IS_ERROR.length)
+    if (bytes[colon] === COLON && bytes[Json.skipSpace(bytes, colon + 1)] === TRUE) return true
+  }
+  return false
+}
+
+/** Does a tool say that it failed? Only where it may, which is seldom, is the result read to see. */
+const saysError = ({ bytes, result }: Frame.Frame): boolean => {
+  if (result === undefined || !mayHoldError(bytes)) return false
   // Of what travels as bytes only the brackets were checked.
   const said = Json.tryParse(bytes, result)
   return Predicate.isReadonlyObject(said) && said["isError"] === true

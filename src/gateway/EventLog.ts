@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
 import type { ByteBudget, Holding } from "../domain/ByteBudget.ts"
 import type { Owner } from "../domain/Owner.ts"
+import type { SessionKey } from "../domain/ServerId.ts"
 import { Quota, type QuotaBounds } from "../domain/Quota.ts"
 import { expose, type Sample } from "../observability/Metrics.ts"
 import * as Vital from "../observability/Vital.ts"
@@ -23,6 +24,13 @@ export const BOUNDS = {
   events: 256,
   bytes: 1024 * 1024,
   totalBytes: 64 * 1024 * 1024,
+  /**
+   * How many streams that came to their end are kept of one session, and how many that nobody reads of all. Small ones cost
+   * far more than their bytes; and who comes back asks for what was under way when their connection broke, not for what
+   * ended hundreds of calls ago.
+   */
+  streamsOfOne: 256,
+  streams: 10_000,
   time: Duration.minutes(10),
   /** How far a reader may fall behind before events are dropped under it, which ends its connection. */
   backlogBytes: 72 * 1024 * 1024,
@@ -60,6 +68,15 @@ export interface LoggedEvent {
 interface HeldEvent extends LoggedEvent {
   /** How many bytes it counts for: none where it is the word that there is no room, which has to be said all the same. */
   readonly held: number
+}
+
+/** How many streams whose readers have left may still hold on to memory beside their own. */
+const UNPACKED = 16
+
+/** An event whose message shares its memory with next to nothing else: a few bytes out of a pool would keep all of that. */
+const packed = (event: HeldEvent): HeldEvent => {
+  const { message } = event
+  return message.buffer.byteLength <= 2 * message.length ? event : { ...event, message: new Uint8Array(message) }
 }
 
 /**
@@ -155,6 +172,11 @@ export class EventLog {
     return this.finished
   }
 
+  /** Has it been read, and does nobody read it any more, and will nothing more come? */
+  get isOver(): boolean {
+    return this.finished && this.wasRead && this.idleSince !== undefined
+  }
+
   /** Ends the connection of its reader, or of the next where there is none, not the stream. */
   dismiss(retryMillis: number | undefined): void {
     this.comeBack = { retryMillis }
@@ -238,6 +260,12 @@ export class EventLog {
     if (this.activeReader !== reader) return
     this.activeReader = undefined
     this.idleSince = this.all.now
+    this.all.wasLeft(this)
+  }
+
+  /** What is kept for long takes no more memory than it has to. */
+  pack(): void {
+    this.events = this.events.map(packed)
   }
 
   private count(bytes: number): void {
@@ -268,6 +296,10 @@ export class EventLog {
 /** All streams that are kept. */
 export class EventLogs {
   private readonly logs = new Map<string, EventLog>()
+  /** Those of each session, oldest first. */
+  private readonly bySession = new Map<SessionKey, Set<EventLog>>()
+  /** Those that their readers have left since the last time that such streams were packed. */
+  private justLeft: Array<EventLog> = []
   private bytes = 0
   private numbers = 0
   private readonly processId = randomBytes(6).toString("base64url")
@@ -363,7 +395,22 @@ export class EventLogs {
   open(name: Omit<StreamName, "number">, owner?: Owner, isKept = true): EventLog {
     const log = new EventLog({ ...name, number: `${this.processId}.${++this.numbers}` }, owner, isKept, this)
     this.logs.set(log.name.number, log)
+    const siblings = this.bySession.get(name.session)
+    if (siblings === undefined) this.bySession.set(name.session, new Set([log]))
+    else {
+      siblings.add(log)
+      if (siblings.size > BOUNDS.streamsOfOne) this.dropOldest(siblings)
+    }
     return log
+  }
+
+  private dropOldest(siblings: Iterable<EventLog>): void {
+    for (const log of siblings) if (log.isOver) return this.drop(log)
+  }
+
+  /** The session has ended: nobody comes back to its streams. Those that are read still come to their own end. */
+  endOf(session: SessionKey): void {
+    for (const log of this.bySession.get(session) ?? []) if (log.isOver) this.drop(log)
   }
 
   find(name: StreamName): EventLog | undefined {
@@ -372,6 +419,8 @@ export class EventLogs {
 
   drop(log: EventLog): void {
     this.logs.delete(log.name.number)
+    const siblings = this.bySession.get(log.name.session)
+    if (siblings?.delete(log) === true && siblings.size === 0) this.bySession.delete(log.name.session)
     log.clear()
   }
 
@@ -380,12 +429,21 @@ export class EventLogs {
     for (const log of this.logs.values()) this.drop(log)
   }
 
-  /** Drops what nobody has read for too long; and, while all together hold too much, what nobody has read for longest. */
+  /** Drops what nobody has read for too long; and, while there are too many or too much, what nobody has read for longest. */
   sweep(now: number): void {
     this.now = now
-    for (const { log, since } of this.unread()) {
-      if (now - since > Duration.toMillis(BOUNDS.time) || this.bytes > BOUNDS.totalBytes) this.drop(log)
+    const unread = this.unread()
+    for (const [index, { log, since }] of unread.entries()) {
+      const isTooMuch = this.bytes > BOUNDS.totalBytes || unread.length - index > BOUNDS.streams
+      if (isTooMuch || now - since > Duration.toMillis(BOUNDS.time)) this.drop(log)
     }
+  }
+
+  /** Many are dropped right after their readers have left; those that are still there are packed, some at a time. */
+  wasLeft(log: EventLog): void {
+    if (this.justLeft.push(log) < UNPACKED) return
+    for (const one of this.justLeft) one.pack()
+    this.justLeft = []
   }
 
   private unread(): ReadonlyArray<{ readonly log: EventLog; readonly since: number }> {

@@ -3,12 +3,15 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import { type ByteBudget, Holding } from "../domain/ByteBudget.ts"
 import { type Bound, FairQueue, Place, type QueueBounds } from "../domain/FairQueue.ts"
 import { LimitReached } from "../domain/Errors.ts"
 import type { Owner } from "../domain/Owner.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
+import { Fleet } from "../fleet/Fleet.ts"
 import { expose } from "../observability/Metrics.ts"
+import * as Vital from "../observability/Vital.ts"
 import * as Setting from "../settings/Setting.ts"
 import * as Bounds from "../upstream/Bounds.ts"
 import * as GatewayMetrics from "./GatewayMetrics.ts"
@@ -73,12 +76,22 @@ const atATime = (which: Bound, { calls, id }: ServerConfig, perOwner: QueueBound
     ? `you may make ${perOwner.concurrent} at a time (${settings.concurrent.name})`
     : `server "${id}" is given ${calls.concurrent} at a time (mcpServers.${id}.maxConcurrentCalls)`
 
-export const layer: Layer.Layer<Limits> = Layer.effect(
+export const layer: Layer.Layer<Limits, never, Fleet> = Layer.effect(
   Limits,
   Effect.gen(function* () {
     const perOwner = yield* PerOwner
     const buffers: ByteBudget = yield* Bounds.Buffers
     const queue = new FairQueue(perOwner)
+    const fleet = yield* Fleet
+    // Calls that wait are not left to wait for the next one that comes.
+    yield* Vital.fork(
+      "The watch over bounds that change",
+      Stream.runForEach(fleet.changes, ({ servers }) =>
+        Effect.sync(() => {
+          for (const { calls, id } of servers) queue.rebind(id, calls)
+        })
+      )
+    )
     yield* expose(GatewayMetrics.families.queued, () => queue.waiting)
     yield* expose(GatewayMetrics.families.buffered, () => buffers.taken)
 

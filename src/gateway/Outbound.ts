@@ -70,7 +70,10 @@ export const outgoing = (
   return {
     method: request.method,
     target,
-    arguments: request.params?.values["arguments"],
+    // Only when it is asked for: large ones are not parsed before.
+    get arguments() {
+      return request.params?.values["arguments"]
+    },
     headers: trace,
     encode: (id, era) => {
       const answers = exchange.era === "modern" && era === "legacy" ? WITHOUT_ANSWERS : undefined

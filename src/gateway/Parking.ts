@@ -230,6 +230,8 @@ const make = Effect.gen(function* () {
       }
       const { length } = question.bytes
       if (!buffers.take(length)) return unanswerable(`Nobody can be asked: ${noRoom(buffers)}`)
+      // The place is taken at once: others may ask before this question is put.
+      placeOf(exchange)
       const key = exchange.nextQuestion()
       const answer = Deferred.makeUnsafe<Answer>()
       exchange.questions.set(key, { frame: question, answer })

@@ -1,6 +1,7 @@
 /**
- * What sessions of an earlier process had asked for is put to their servers again as soon as they come back, whatever they
- * come back with: whoever only listens hears what was promised.
+ * What sessions have asked for is put to their servers again where those cannot know it: when a session of an earlier process
+ * comes back, whatever it comes back with, and when a changed configuration has put another connection into a server's
+ * place. Whoever only listens hears what was promised.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -30,21 +31,34 @@ const make = Effect.gen(function* () {
     if (upstream !== undefined) yield* state.prepare(session, upstream)
   }, Effect.scoped)
 
-  const restore = (session: Session) =>
-    Effect.forEach(
-      catalog.section(session.endpoint, session.caller.principal).servers,
-      // A server that cannot be had now is told with the next call to it.
-      (server) => Effect.ignore(restoreAt(session, server)),
-      { concurrency: "unbounded", discard: true }
-    )
+  /** At all of the session's servers, or at one of them; nobody waits for it. */
+  const restore = (session: Session, only?: ServerId) =>
+    session.watched.size === 0 && session.logLevel === undefined
+      ? Effect.void
+      : Effect.forkIn(
+          Effect.forEach(
+            catalog
+              .section(session.endpoint, session.caller.principal)
+              .servers.filter((server) => only === undefined || server === only),
+            // A server that cannot be had now is told with the next call to it.
+            (server) => Effect.ignore(restoreAt(session, server)),
+            { concurrency: "unbounded", discard: true }
+          ),
+          scope
+        )
 
   const revived = Stream.fromSubscription(yield* PubSub.subscribe(sessions.revived))
   yield* Vital.fork(
     "Restoring sessions",
-    Stream.runForEach(revived, (session) =>
-      session.watched.size === 0 && session.logLevel === undefined
-        ? Effect.void
-        : Effect.forkIn(restore(session), scope)
+    Stream.runForEach(revived, (session) => restore(session))
+  )
+  const events = Stream.fromSubscription(yield* PubSub.subscribe(fleet.events))
+  yield* Vital.fork(
+    "Restoring sessions where a server was replaced",
+    Stream.runForEach(events, ({ event, server }) =>
+      event._tag === "Replaced"
+        ? Effect.forEach([...sessions.all()], (session) => restore(session, server), { discard: true })
+        : Effect.void
     )
   )
 })

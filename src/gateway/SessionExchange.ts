@@ -11,11 +11,16 @@ import type { Span } from "../observability/Tracing.ts"
 import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
 import type { Admission } from "./Limits.ts"
 import { aside, type Conclusion, type Exchange, isWanted, progressFor, published, type Rename } from "./Exchange.ts"
+import * as InputRequired from "./InputRequired.ts"
+import { Bounds } from "./Parking.ts"
 import { mayBeAsked } from "./Questions.ts"
 import type { ReplyChannel } from "./ReplyChannel.ts"
 import type { Session } from "./Session.ts"
 
-/** Puts a question to a call's client, and waits for the answer that it POSTs. If whoever asked loses interest, it is told. */
+/**
+ * Puts a question to a call's client, and waits for the answer that it POSTs, as long as a modern client is waited for. If
+ * whoever asked loses interest, or it has taken too long, the client is told.
+ */
 const askClient = (
   exchange: SessionExchange,
   question: Frame.Frame,
@@ -44,15 +49,17 @@ const askClient = (
       const why = channel.whyNoStream ?? "its call is over"
       return Effect.succeed(unanswerable(`The client cannot be asked: ${why}`))
     }
-    return aside(exchange, Deferred.await(answer)).pipe(
-      Effect.onInterrupt(() =>
-        Effect.sync(() => {
-          const params = { requestId: id, reason: "the server withdrew it" }
-          channel.emit(Json.encode({ jsonrpc: "2.0", method: "notifications/cancelled", params }))
-        })
-      ),
-      Effect.ensuring(Effect.sync(() => session.questions.delete(id)))
+    const asked = Effect.onInterrupt(aside(exchange, Deferred.await(answer)), () =>
+      Effect.sync(() => {
+        const params = { requestId: id, reason: "nobody waits for the answer any more" }
+        channel.emit(Json.encode({ jsonrpc: "2.0", method: "notifications/cancelled", params }))
+      })
     )
+    // Its client may have gone without a word, and the server waits for nobody but it.
+    const late = Effect.succeed(InputRequired.cancelled(question.method))
+    return Effect.flatMap(Bounds, ({ time }) =>
+      Effect.timeoutOrElse(asked, { duration: time, orElse: () => late })
+    ).pipe(Effect.ensuring(Effect.sync(() => session.questions.delete(id))))
   })
 
 export class SessionExchange implements Exchange {

@@ -62,6 +62,7 @@ const make = Effect.gen(function* () {
 
   const dispatch = (laneEvent: LaneEvent): void => {
     const { event, server } = laneEvent
+    if (event._tag === "Replaced") return
     for (const session of sessions.all()) {
       const { scheme, servers } = catalog.section(session.endpoint, session.caller.principal)
       if (!servers.includes(server) || !Lane.serves(laneEvent.lane, session.caller)) continue

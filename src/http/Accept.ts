@@ -1,5 +1,7 @@
 /** Which media types a client takes. Lenient: no Accept header, and wildcards, mean anything. Pure. */
 
+import { remembering } from "../domain/Remembering.ts"
+
 export interface Accepted {
   readonly json: boolean
   readonly stream: boolean
@@ -21,9 +23,10 @@ const names = (accept: string, type: string): boolean => {
   return ranges.get(type) ?? ranges.get(`${group}/*`) ?? ranges.get("*/*") ?? false
 }
 
-/** Reads an Accept header. */
-export const read = (accept: string | undefined): Accepted => {
-  if (accept === undefined || accept.trim() === "") return { json: true, stream: true, prefersStream: false }
+const ANYTHING: Accepted = { json: true, stream: true, prefersStream: false }
+
+const readText = (accept: string): Accepted => {
+  if (accept.trim() === "") return ANYTHING
   const stream = names(accept, "text/event-stream")
   return {
     json: names(accept, "application/json"),
@@ -32,6 +35,12 @@ export const read = (accept: string | undefined): Accepted => {
   }
 }
 
+/** Clients send the same few with every request. */
+const readOnce = remembering(readText)
+
+/** Reads an Accept header. */
+export const read = (accept: string | undefined): Accepted => (accept === undefined ? ANYTHING : readOnce(accept))
+
 /** Is this the content type of a JSON body? */
 export const isJson = (contentType: string | undefined): boolean =>
-  /^application\/json\s*(;.*)?$/iu.test(contentType?.trim() ?? "")
+  contentType === "application/json" || /^application\/json\s*(;.*)?$/iu.test(contentType?.trim() ?? "")

@@ -1,7 +1,7 @@
 /** Cross-origin access for web pages whose origin the guard has let in. */
-import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { HEADER } from "../domain/Protocol.ts"
+import type { McpRequest } from "./McpRequest.ts"
 
 const METHODS = "GET, POST, DELETE, OPTIONS"
 const HEADERS = `content-type, authorization, accept, ${Object.values(HEADER).join(", ")}`
@@ -9,7 +9,7 @@ const EXPOSED = `${HEADER.sessionId}, www-authenticate`
 
 /** The answer with what a page of that origin needs to read it. */
 export const allow = (
-  request: HttpServerRequest.HttpServerRequest,
+  request: McpRequest,
   response: HttpServerResponse.HttpServerResponse
 ): HttpServerResponse.HttpServerResponse => {
   const { origin } = request.headers
@@ -23,7 +23,7 @@ export const allow = (
 }
 
 /** The answer to a browser's question whether it may call. */
-export const preflight = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse =>
+export const preflight = (request: McpRequest): HttpServerResponse.HttpServerResponse =>
   allow(
     request,
     HttpServerResponse.empty({

@@ -2,7 +2,6 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Holding } from "../domain/ByteBudget.ts"
 import type * as ClientMessage from "../domain/ClientMessage.ts"
@@ -35,10 +34,10 @@ import { Draining } from "./Draining.ts"
 import { accepted, limited, message, NO_ID, refuse, stop } from "./Responses.ts"
 import * as Sending from "./Sending.ts"
 import * as Sse from "./Sse.ts"
+import type { McpRequest } from "./McpRequest.ts"
 
 const log = logger("http")
 
-type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
 
 /** When a client that was refused for want of room may try again, in seconds. */
@@ -62,14 +61,14 @@ export const make = Effect.gen(function* () {
     limited(429, limit, { retryAfter: RETRY_AFTER, ...(id === undefined ? {} : { id }) })
 
   /** The header must name a revision that we speak; without it the session's own is understood. */
-  const checkRevision = (request: Request): Effect.Effect<void, Response> => {
+  const checkRevision = (request: McpRequest): Effect.Effect<void, Response> => {
     const revision = request.headers[HEADER.protocolVersion]
     if (revision === undefined || isLegacyRevision(revision)) return Effect.void
     const text = `Bad Request: Unsupported protocol version ${JSON.stringify(revision)} (supported versions: ${LEGACY_REVISIONS.join(", ")})`
     return stop(refuse(400, CODE.badSession, text))
   }
 
-  const findSession = Effect.fnUntraced(function* (request: Request, principal: Principal, endpoint: Endpoint) {
+  const findSession = Effect.fnUntraced(function* (request: McpRequest, principal: Principal, endpoint: Endpoint) {
     const id = request.headers[HEADER.sessionId]
     if (id === undefined) {
       return yield* stop(refuse(400, CODE.badSession, "Bad Request: Mcp-Session-Id header is required"))
@@ -80,7 +79,7 @@ export const make = Effect.gen(function* () {
   })
 
   /** The revision to answer a request by: the one that its header names, where that is older than the session's. */
-  const revisionOf = (request: Request, session: Session): LegacyRevision => {
+  const revisionOf = (request: McpRequest, session: Session): LegacyRevision => {
     const named = request.headers[HEADER.protocolVersion]
     const agreed = session.caller.revision
     return isLegacyRevision(named) && isSince(agreed, named) ? named : agreed
@@ -96,7 +95,7 @@ export const make = Effect.gen(function* () {
   })
 
   const onInitialize = Effect.fnUntraced(function* (
-    request: Request,
+    request: McpRequest,
     principal: Principal,
     endpoint: Endpoint,
     initialize: ClientMessage.Request
@@ -124,7 +123,7 @@ export const make = Effect.gen(function* () {
   const take = (session: Session, received: ClientMessage.Notification | ClientMessage.Response) =>
     received._tag === "Notification" ? notices.notified(session, received) : notices.answered(session, received)
 
-  const reply = Effect.fnUntraced(function* (request: Request, channel: ReplyChannel, id: Uint8Array) {
+  const reply = Effect.fnUntraced(function* (request: McpRequest, channel: ReplyChannel, id: Uint8Array) {
     const decided = yield* channel.reply
     if (decided._tag === "Json") return send(request, decided.body, { id, status: 200 })
     const delivery = yield* deliver(decided.log, 0, channel.revision)
@@ -132,7 +131,7 @@ export const make = Effect.gen(function* () {
   })
 
   const post = Effect.fnUntraced(function* (
-    request: Request,
+    request: McpRequest,
     principal: Principal,
     endpoint: Endpoint,
     body: Exclude<ClientMessage.Body, ClientMessage.Refusal>,
@@ -206,7 +205,14 @@ export const make = Effect.gen(function* () {
         yield* fleet.hold(session.caller)
         yield* Effect.acquireRelease(
           Effect.sync(() => session.attach(log)),
-          () => Effect.sync(() => session.detach(log))
+          () =>
+            Effect.sync(() => {
+              // Its client may have taken it up again on another connection meanwhile.
+              if (log.idleSince === undefined) return
+              session.detach(log)
+              // Nothing was said on it, so whoever comes back to it is as well served by a new one.
+              if (log.isSilentAfter(0)) streams.drop(log)
+            })
         )
         // A proxy that stops lets its listeners go, with the word when to come back.
         yield* Effect.forkScoped(
@@ -248,7 +254,7 @@ export const make = Effect.gen(function* () {
   })
 
   const get = Effect.fnUntraced(function* (
-    request: Request,
+    request: McpRequest,
     principal: Principal,
     endpoint: Endpoint
   ): Effect.fn.Return<Response, Response> {
@@ -264,13 +270,14 @@ export const make = Effect.gen(function* () {
   })
 
   const end = Effect.fnUntraced(function* (
-    request: Request,
+    request: McpRequest,
     principal: Principal,
     endpoint: Endpoint
   ): Effect.fn.Return<Response, Response> {
     yield* checkRevision(request)
     const session = yield* findSession(request, principal, endpoint)
     return yield* sessions.end(session).pipe(
+      Effect.andThen(Effect.sync(() => streams.endOf(session.key))),
       Effect.as(HttpServerResponse.empty({ status: 200 })),
       Effect.catch((error) => {
         const text = `The session goes on, for its end could not be kept. ${error.message}`

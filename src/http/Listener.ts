@@ -14,6 +14,7 @@ import { Server as NetServer } from "node:net"
 import { logger } from "../observability/Logging.ts"
 import * as Vital from "../observability/Vital.ts"
 import { Connections } from "./Connections.ts"
+import type { Direct } from "./DirectPath.ts"
 import * as SlowReaders from "./SlowReaders.ts"
 import { type HandedSocket, show } from "./SocketActivation.ts"
 
@@ -50,6 +51,8 @@ export class Listener extends Context.Service<
      * they wait in the kernel's queue.
      */
     readonly serving: Effect.Effect<void, ListenError>
+    /** Who looks at a request before it is anybody else's, as long as the scope lives. */
+    readonly direct: (first: Direct) => Effect.Effect<void, never, Scope.Scope>
     /** From now on every response asks its client to close the connection. */
     readonly farewell: Effect.Effect<void>
     /** Takes no new connections any more. */
@@ -221,8 +224,14 @@ const make = Effect.fnUntraced(function* (place: Place, stallTime: Duration.Dura
     yield* Scope.provide(Vital.fork(PART, keep), scope)
   })
 
+  let direct: Direct | undefined
   const listener = Listener.of({
     serving,
+    direct: (first) =>
+      Effect.acquireRelease(
+        Effect.sync(() => (direct = first)),
+        () => Effect.sync(() => (direct = undefined))
+      ),
     farewell: Effect.sync(() => connections.sayFarewell()),
     stop: Effect.sync(() => {
       isStopped = true
@@ -244,8 +253,11 @@ const make = Effect.fnUntraced(function* (place: Place, stallTime: Duration.Dura
         scope: Scope.forkUnsafe(serveScope, "parallel"),
         ...(middleware === undefined ? {} : { middleware: middleware as never })
       })
-      yield* Effect.addFinalizer(() => Effect.sync(() => void server.off("request", handler)))
-      server.off("request", comeBack).on("request", handler)
+      const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+        if (direct?.(incoming, outgoing) !== true) handler(incoming, outgoing)
+      }
+      yield* Effect.addFinalizer(() => Effect.sync(() => void server.off("request", onRequest)))
+      server.off("request", comeBack).on("request", onRequest)
     }) as HttpServer.HttpServer["Service"]["serve"]
   })
   return Context.make(Listener, listener).pipe(Context.add(HttpServer.HttpServer, httpServer))

@@ -1,6 +1,5 @@
 /** The MCP endpoint: reads what is sent, decides its era, and hands it to that era's endpoint. */
 import * as Effect from "effect/Effect"
-import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ClientMessage from "../domain/ClientMessage.ts"
 import * as Era from "../domain/Era.ts"
@@ -15,12 +14,12 @@ import * as ModernEndpoint from "./ModernEndpoint.ts"
 import * as RequestBody from "./RequestBody.ts"
 import * as OwnerRate from "./OwnerRate.ts"
 import { accepted, message, NO_ID, refuse, stop } from "./Responses.ts"
+import type { McpRequest } from "./McpRequest.ts"
 
-type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
 
 /** What the headers of a POST allow to answer with; or why the body is not even read. */
-const readAccept = (request: Request): Effect.Effect<Accept.Accepted, Response> => {
+const readAccept = (request: McpRequest): Effect.Effect<Accept.Accepted, Response> => {
   if (!Accept.isJson(request.headers["content-type"])) {
     return stop(refuse(415, CODE.badSession, "Unsupported Media Type: Content-Type must be application/json"))
   }
@@ -46,7 +45,7 @@ export const make = Effect.gen(function* () {
   const modern = yield* ModernEndpoint.make
 
   const post = Effect.fnUntraced(function* (
-    request: Request,
+    request: McpRequest,
     principal: Principal,
     endpoint: Endpoint
   ): Effect.fn.Return<Response, Response> {
@@ -70,7 +69,7 @@ export const make = Effect.gen(function* () {
       : accepted
   })
 
-  const serve = (request: Request, principal: Principal, endpoint: Endpoint): Effect.Effect<Response, Response> => {
+  const serve = (request: McpRequest, principal: Principal, endpoint: Endpoint): Effect.Effect<Response, Response> => {
     if (request.method === "POST") return post(request, principal, endpoint)
     // Modern revisions have no standing stream, and no sessions to end.
     if (isModernRevision(request.headers[HEADER.protocolVersion]?.trim()))
@@ -81,6 +80,6 @@ export const make = Effect.gen(function* () {
   }
 
   /** Serves one request to an endpoint that exists, for a caller who may. */
-  return (request: Request, principal: Principal, endpoint: Endpoint): Effect.Effect<Response> =>
+  return (request: McpRequest, principal: Principal, endpoint: Endpoint): Effect.Effect<Response> =>
     exceeded(request, principal) ?? Effect.catch(serve(request, principal, endpoint), Effect.succeed)
 })

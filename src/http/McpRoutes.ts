@@ -1,6 +1,7 @@
 /** Where the MCP endpoint is found: `/mcp` for all servers, `/mcp/{server}` for one alone. */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -10,58 +11,71 @@ import type { Principal } from "../domain/Principal.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
 import { Address } from "./Address.ts"
 import * as Cors from "./Cors.ts"
+import * as DirectPath from "./DirectPath.ts"
 import * as Endpoints from "./Endpoints.ts"
 import * as HostGuard from "./HostGuard.ts"
+import { Listener } from "./Listener.ts"
 import * as McpEndpoint from "./McpEndpoint.ts"
+import type { McpRequest } from "./McpRequest.ts"
 import { unadmitted } from "./Responses.ts"
 import * as Prefix from "./Prefix.ts"
 
 const ALL: Endpoint = { _tag: "All" }
 
-export const layer = HttpRouter.use((router) =>
-  Effect.gen(function* () {
-    const { pathPrefix } = yield* Address
-    const endpointOf = yield* Endpoints.make
-    const gatekeeper = yield* Gatekeeper
-    const guard = yield* HostGuard.HostGuard
-    const serve = yield* McpEndpoint.make
-    const below = Prefix.below(router, pathPrefix)
+export interface McpOptions {
+  /** Reverse proxies whose X-Forwarded-* headers are believed: who they speak for is the router's to find out. */
+  readonly trustedProxies?: ReadonlyArray<unknown>
+}
 
-    /** Who calls is the first question; what is asked of whom is not looked at before. */
-    const admitted = (
-      request: HttpServerRequest.HttpServerRequest,
-      server: string | undefined,
-      handle: (principal: Principal) => Effect.Effect<HttpServerResponse.HttpServerResponse>
-    ): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-      request.method === "OPTIONS"
-        ? Effect.succeed(Cors.preflight(request))
-        : gatekeeper.admit(request.headers["authorization"], server).pipe(
-            Effect.flatMap((verdict) => {
-              if (Result.isFailure(verdict)) return Effect.succeed(unadmitted(verdict.failure))
-              const refused = guard(request)
-              return refused === undefined ? handle(verdict.success) : Effect.succeed(refused)
-            }),
-            Effect.map((response) => Cors.allow(request, response))
-          )
+export const layer = ({ trustedProxies = [] }: McpOptions) =>
+  HttpRouter.use((router) =>
+    Effect.gen(function* () {
+      const { pathPrefix } = yield* Address
+      const endpointOf = yield* Endpoints.make
+      const gatekeeper = yield* Gatekeeper
+      const guard = yield* HostGuard.HostGuard
+      const serve = yield* McpEndpoint.make
+      const below = Prefix.below(router, pathPrefix)
 
-    const all = (request: HttpServerRequest.HttpServerRequest) =>
-      admitted(request, undefined, (principal) => serve(request, principal, ALL))
+      /** Who calls is the first question; what is asked of whom is not looked at before. */
+      const admitted = (
+        request: McpRequest,
+        server: string | undefined,
+        handle: (principal: Principal) => Effect.Effect<HttpServerResponse.HttpServerResponse>
+      ): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+        request.method === "OPTIONS"
+          ? Effect.succeed(Cors.preflight(request))
+          : gatekeeper.admit(request.headers["authorization"], server).pipe(
+              Effect.flatMap((verdict) => {
+                if (Result.isFailure(verdict)) return Effect.succeed(unadmitted(verdict.failure))
+                const refused = guard(request)
+                return refused === undefined ? handle(verdict.success) : Effect.succeed(refused)
+              }),
+              Effect.map((response) => Cors.allow(request, response))
+            )
 
-    const one = (request: HttpServerRequest.HttpServerRequest) =>
-      Effect.flatMap(HttpRouter.params, ({ server = "" }) =>
-        admitted(request, Endpoints.nameIn(server), (principal) => {
-          const endpoint = endpointOf(server, principal)
-          return endpoint === undefined
-            ? Effect.succeed(Endpoints.unknownServer(server))
-            : serve(request, principal, endpoint)
-        })
-      )
+      const all = (request: McpRequest) => admitted(request, undefined, (principal) => serve(request, principal, ALL))
 
-    // The router takes a trailing slash for the same path, so clients that add one are answered and not redirected.
-    yield* below.add("*", "/mcp", all)
-    yield* below.add("*", "/mcp/:server", one)
-  })
-)
+      const one = (request: HttpServerRequest.HttpServerRequest) =>
+        Effect.flatMap(HttpRouter.params, ({ server = "" }) =>
+          admitted(request, Endpoints.nameIn(server), (principal) => {
+            const endpoint = endpointOf(server, principal)
+            return endpoint === undefined
+              ? Effect.succeed(Endpoints.unknownServer(server))
+              : serve(request, principal, endpoint)
+          })
+        )
+
+      // The router takes a trailing slash for the same path, so clients that add one are answered and not redirected.
+      yield* below.add("*", "/mcp", all)
+      yield* below.add("*", "/mcp/:server", one)
+
+      const listener = yield* Effect.serviceOption(Listener)
+      if (Option.isSome(listener) && trustedProxies.length === 0) {
+        yield* listener.value.direct(yield* DirectPath.make(`${pathPrefix}/mcp`, all))
+      }
+    })
+  )
 
 /** The answer where there is nothing. It names nothing, for it answers whoever asks. */
 export const nowhere = HttpServerResponse.text("Not found\n", { status: 404 })

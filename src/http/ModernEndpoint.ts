@@ -3,7 +3,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Audit } from "../access/Audit.ts"
 import { Holding } from "../domain/ByteBudget.ts"
@@ -31,6 +30,7 @@ import { Draining } from "./Draining.ts"
 import { limited, message, refuse } from "./Responses.ts"
 import * as Sending from "./Sending.ts"
 import * as Sse from "./Sse.ts"
+import type { McpRequest } from "./McpRequest.ts"
 
 /** Why a request is not even begun. */
 type Refused = BadParams | LimitReached
@@ -71,7 +71,7 @@ export const make = Effect.gen(function* () {
 
   /** The answer to a POST, of which the client's going away is a cancellation. */
   const reply = Effect.fnUntraced(function* (
-    http: HttpServerRequest.HttpServerRequest,
+    http: McpRequest,
     id: Uint8Array,
     channel: ReplyChannel,
     abandoned: () => void
@@ -145,7 +145,7 @@ export const make = Effect.gen(function* () {
   return {
     /** Answers one request. */
     post: Effect.fnUntraced(function* (
-      http: HttpServerRequest.HttpServerRequest,
+      http: McpRequest,
       principal: Principal,
       endpoint: Endpoint,
       request: ClientMessage.Request,

@@ -4,7 +4,6 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Audit } from "../access/Audit.ts"
 import { whoOf } from "../domain/AuditRecord.ts"
@@ -18,6 +17,7 @@ import { logger } from "../observability/Logging.ts"
 import * as Vital from "../observability/Vital.ts"
 import * as Setting from "../settings/Setting.ts"
 import { limited } from "./Responses.ts"
+import type { McpRequest } from "./McpRequest.ts"
 
 const log = logger("http")
 
@@ -88,7 +88,7 @@ export const make = Effect.gen(function* () {
   yield* Vital.fork("The record of refusals", Effect.repeat(recordAll, Schedule.spaced(WINDOW)))
 
   /** Without sign-in, the session as far as it is known: what anybody may write into a header is not to be counted by. */
-  const ownerBehind = (request: HttpServerRequest.HttpServerRequest, principal: Principal): Owner | undefined => {
+  const ownerBehind = (request: McpRequest, principal: Principal): Owner | undefined => {
     if (!isAnonymous(principal)) return ownerOf({ principal, session: undefined })
     const id = request.headers[HEADER.sessionId]
     return id === undefined ? undefined : sessions.known(id)?.owner
@@ -107,7 +107,7 @@ export const make = Effect.gen(function* () {
   })
 
   return (
-    request: HttpServerRequest.HttpServerRequest,
+    request: McpRequest,
     principal: Principal
   ): Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined => {
     if (perSecond === 0) return undefined

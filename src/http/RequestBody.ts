@@ -1,21 +1,49 @@
 /** Reading the body of a request: of bounded size, and counted while it comes in. */
 import * as Effect from "effect/Effect"
-import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
+import type { IncomingMessage } from "node:http"
 import { Holding } from "../domain/ByteBudget.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE } from "../domain/Protocol.ts"
 import * as Bounds from "../upstream/Bounds.ts"
+import { incomingOf, type McpRequest } from "./McpRequest.ts"
 import { limited, refuse, stop } from "./Responses.ts"
-
-/** Bodies announced as so small are read in one go, and are counted as they are announced. */
-const SMALL = 64 * 1024
 
 /** When a client that was refused for want of room may try again, in seconds. */
 const RETRY_AFTER = 1
 
 const unreadable = refuse(400, CODE.parseError, "The body did not arrive whole")
+
+/** The body of a request of Node's, without a stream around its own: every request pays for it. */
+const fromSocket = (
+  incoming: IncomingMessage,
+  take: (piece: Uint8Array) => HttpServerResponse.HttpServerResponse | undefined,
+  pieces: ReadonlyArray<Uint8Array>
+) =>
+  Effect.callback<Uint8Array, HttpServerResponse.HttpServerResponse>((resume) => {
+    const onData = (piece: Uint8Array): void => {
+      const refused = take(piece)
+      if (refused === undefined) return
+      leave()
+      // Whoever answers sees to what is still to come.
+      incoming.pause()
+      resume(stop(refused))
+    }
+    const onEnd = (): void => {
+      leave()
+      resume(Effect.succeed(Json.join(pieces)))
+    }
+    const onBroken = (): void => {
+      leave()
+      resume(stop(unreadable))
+    }
+    const leave = (): void => {
+      incoming.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken)
+    }
+    incoming.on("end", onEnd).on("error", onBroken).on("close", onBroken).on("data", onData)
+    return Effect.sync(leave)
+  })
 
 /** Gives what reads a body whole, or fails with how to answer a request whose body is not to be had. */
 export const make = Effect.gen(function* () {
@@ -24,35 +52,39 @@ export const make = Effect.gen(function* () {
   const tooLarge = refuse(413, CODE.invalidRequest, Bounds.tooLarge("The body", maxMessage))
   const full = limited(503, `The body is not taken: ${Bounds.noRoom(buffers)}`, { retryAfter: RETRY_AFTER })
 
-  /** As it comes, piece by piece: nothing is held for what a client has only announced. */
-  const inPieces = (request: HttpServerRequest.HttpServerRequest) =>
+  const whole = (
+    request: McpRequest,
+    take: (piece: Uint8Array) => HttpServerResponse.HttpServerResponse | undefined,
+    pieces: ReadonlyArray<Uint8Array>
+  ): Effect.Effect<Uint8Array, HttpServerResponse.HttpServerResponse> =>
     Effect.suspend(() => {
-      const held = new Holding(buffers)
-      const pieces: Array<Uint8Array> = []
+      const incoming = incomingOf(request)
+      if (incoming !== undefined) return fromSocket(incoming, take, pieces)
       return request.stream.pipe(
         Stream.mapError(() => unreadable),
         Stream.runForEach((piece) => {
-          if (held.bytes + piece.length > maxMessage) return stop(tooLarge)
-          if (!held.add(piece.length)) return stop(full)
-          pieces.push(piece)
-          return Effect.void
+          const refused = take(piece)
+          return refused === undefined ? Effect.void : stop(refused)
         }),
-        Effect.map(() => Json.join(pieces)),
-        Effect.ensuring(Effect.sync(() => held.release()))
+        Effect.map(() => Json.join(pieces))
       )
     })
 
-  return (
-    request: HttpServerRequest.HttpServerRequest
-  ): Effect.Effect<Uint8Array, HttpServerResponse.HttpServerResponse> => {
-    const announced = Number(request.headers["content-length"] ?? Number.NaN)
-    if (announced > maxMessage) return stop(tooLarge)
-    if (!(announced <= SMALL)) return inPieces(request)
-    if (!buffers.take(announced)) return stop(full)
-    return request.arrayBuffer.pipe(
-      Effect.map((buffer) => new Uint8Array(buffer)),
-      Effect.catch(() => stop(unreadable)),
-      Effect.ensuring(Effect.sync(() => buffers.give(announced)))
-    )
-  }
+  /** It is taken as it comes, piece by piece: nothing is held for what a client has only announced. */
+  return (request: McpRequest): Effect.Effect<Uint8Array, HttpServerResponse.HttpServerResponse> =>
+    Effect.suspend(() => {
+      if (Number(request.headers["content-length"] ?? 0) > maxMessage) return stop(tooLarge)
+      const held = new Holding(buffers)
+      const pieces: Array<Uint8Array> = []
+      const take = (piece: Uint8Array) => {
+        if (held.bytes + piece.length > maxMessage) return tooLarge
+        if (!held.add(piece.length)) return full
+        pieces.push(piece)
+        return undefined
+      }
+      return Effect.ensuring(
+        whole(request, take, pieces),
+        Effect.sync(() => held.release())
+      )
+    })
 })

@@ -20,7 +20,7 @@ import * as OAuthRoutes from "./OAuthRoutes.ts"
 import * as Prefix from "./Prefix.ts"
 import * as SignInRoutes from "./SignInRoutes.ts"
 
-export interface RouteOptions extends HostGuard.HostGuardOptions, MetricsRoutes.MetricsOptions {}
+export interface RouteOptions extends HostGuard.HostGuardOptions, MetricsRoutes.MetricsOptions, McpRoutes.McpOptions {}
 
 /** Liveness is asked for by machines that call us whatever they like. */
 const isHealth = (url: string): boolean => /\/health(\?|$)/u.test(url)
@@ -67,7 +67,9 @@ const healthRoutes = Layer.unwrap(
  */
 export const layer = (options: RouteOptions) => {
   const guarded = Layer.mergeAll(HomeRoutes.layer, healthRoutes, admin, MetricsRoutes.layer(options))
-  return Layer.merge(McpRoutes.layer, Layer.provide(guarded, guard)).pipe(Layer.provide(HostGuard.layer(options)))
+  return Layer.merge(McpRoutes.layer(options), Layer.provide(guarded, guard)).pipe(
+    Layer.provide(HostGuard.layer(options))
+  )
 }
 
 /** What sign-in needs besides: metadata, the OAuth endpoints, and the pages that people visit. */

@@ -1,11 +1,9 @@
 /** Answers on their way: what a client has not read yet is held in this process, and counts. */
-import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Effect from "effect/Effect"
-import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
-import type { ServerResponse } from "node:http"
 import * as Answers from "../gateway/Answers.ts"
 import * as Bounds from "../upstream/Bounds.ts"
+import { type McpRequest, outgoingOf } from "./McpRequest.ts"
 import { message, NO_ID } from "./Responses.ts"
 
 /** What is smaller is with the system as soon as it is written, or as good as. */
@@ -16,13 +14,12 @@ export const make = Effect.gen(function* () {
   const buffers = yield* Bounds.Buffers
 
   return (
-    request: HttpServerRequest.HttpServerRequest,
+    request: McpRequest,
     body: Uint8Array,
     { id = NO_ID, status }: { readonly id?: Uint8Array; readonly status: number }
   ): HttpServerResponse.HttpServerResponse => {
-    // Undefined where the request did not come from a socket of this platform's.
-    const response = NodeHttpServerRequest.toServerResponse(request) as ServerResponse | undefined
-    if (body.length > SMALL && response !== undefined && !response.destroyed) {
+    const response = body.length > SMALL ? outgoingOf(request) : undefined
+    if (response?.destroyed === false) {
       if (!buffers.take(body.length)) return message(Answers.dropped(id, buffers, body.length))
       // Once, whether it was read to its end or the client went away.
       response.once("close", () => buffers.give(body.length))

@@ -1,13 +1,13 @@
 /** A server that is a child process: one JSON-RPC message per line on its standard input and output. */
 import * as Arr from "effect/Array"
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
-import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
@@ -36,6 +36,9 @@ const PATIENCE = "2 seconds"
 
 const MAX_STDERR_LINE = 8 * 1024
 const MAX_LAST_WORDS = 300
+
+/** How much is written at once of messages that are smaller than that. */
+const MAX_BATCH = 64 * 1024
 const LINE_FEED = new Uint8Array([0x0a])
 
 /** How much may wait for a server that does not read its input, beside one message that is larger. */
@@ -101,7 +104,9 @@ export const open =
       yield* reaper.guard(child.pid)
 
       /** Requests by their ids, all else as it is. */
-      const outbox = yield* Queue.unbounded<Uint8Array | number, Cause.Done>()
+      const outbox: Array<Uint8Array | number> = []
+      const hasMail = Latch.makeUnsafe(false)
+      let isClosed = false
       /** The requests that the process cannot have seen yet. */
       const unwritten = new Map<number, Uint8Array>()
       const [queued, partial] = [new Holding(buffers), new Holding(buffers)]
@@ -155,19 +160,35 @@ export const open =
         return Effect.forEach(lines, (line) => serverLog.info(line, { server: config.id }), { discard: true })
       })
       yield* Attached.fork(Effect.ignore(listen), lose)
-      // The next message is taken out when there is room for it in the pipe. The one before is written then, and counts no more.
+      /** What is written next: a message, and those after it that are small beside it. One write costs as much as another. */
+      const takeBatch = (): Arr.NonEmptyReadonlyArray<Uint8Array> | undefined => {
+        const pieces: Array<Uint8Array> = []
+        let taken = 0
+        writing = 0
+        for (const entry of outbox) {
+          const message = typeof entry === "number" ? unwritten.get(entry) : entry
+          if (message !== undefined && writing > 0 && writing + message.length > MAX_BATCH) break
+          taken++
+          // A request that nobody waits for any more.
+          if (message === undefined) continue
+          if (typeof entry === "number") unwritten.delete(entry)
+          writing += message.length
+          pieces.push(message, LINE_FEED)
+        }
+        outbox.splice(0, taken)
+        if (!Arr.isArrayNonEmpty(pieces)) return undefined
+        // A copy of a large message would cost more than a write of its end.
+        return writing > MAX_BATCH ? pieces : [Buffer.concat(pieces)]
+      }
+      // It is taken out when there is room for it in the pipe. What was before is written then, and counts no more.
       let writing = 0
       const next: Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, never, void> = Effect.suspend(() => {
         queued.remove(writing)
-        writing = 0
-        return Effect.flatMap(Queue.take(outbox), (entry) => {
-          const message = typeof entry === "number" ? takeOut(entry) : entry
-          // A request that nobody waits for any more.
-          if (message === undefined) return next
-          writing = message.length
-          // One write for a message and its end: a second one would cost as much as the first.
-          return Effect.succeed(Arr.of(Buffer.concat([message, LINE_FEED])))
-        })
+        const batch = takeBatch()
+        if (batch !== undefined) return Effect.succeed(batch)
+        if (isClosed) return Cause.done()
+        hasMail.closeUnsafe()
+        return hasMail.await.pipe(Effect.andThen(Effect.yieldNow), Effect.andThen(next))
       })
       const write = Stream.fromPull(Effect.succeed(next)).pipe(
         Stream.run(child.stdin),
@@ -181,9 +202,11 @@ export const open =
       )
       yield* Attached.fork(write, lose)
       // Registered last, so it runs first: a server that ends by itself needs no signal.
-      yield* Effect.addFinalizer(() =>
-        Queue.end(outbox).pipe(Effect.andThen(Effect.exit(child.exitCode)), Effect.timeout(PATIENCE), Effect.ignore)
-      )
+      yield* Effect.addFinalizer(() => {
+        isClosed = true
+        hasMail.openUnsafe()
+        return Effect.exit(child.exitCode).pipe(Effect.timeout(PATIENCE), Effect.ignore)
+      })
 
       const transport: Transport = {
         forgettingCancels: false,
@@ -193,13 +216,16 @@ export const open =
               const reason = `it does not read its input; ${queued.bytes} bytes are waiting for it already`
               return Effect.fail(new MessageRefused({ reason }))
             }
+            if (isClosed) {
+              return Effect.fail(new ConnectionLost({ reason: "it has been stopped", unsent: true, ending: "closed" }))
+            }
             if (!queued.add(message.length)) {
               return Effect.fail(new MessageRefused({ reason: Bounds.noRoom(buffers) }))
             }
             if (request !== undefined) unwritten.set(request, message)
-            return Queue.offerUnsafe(outbox, request ?? message)
-              ? Effect.void
-              : Effect.fail(new ConnectionLost({ reason: "it has been stopped", unsent: true, ending: "closed" }))
+            outbox.push(request ?? message)
+            hasMail.openUnsafe()
+            return Effect.void
           }),
         forget: (request) => Effect.sync(() => queued.remove(takeOut(request)?.length ?? 0)),
         unsent: (request) => unwritten.has(request),

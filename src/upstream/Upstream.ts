@@ -71,6 +71,8 @@ export type UpstreamEvent =
   | { readonly _tag: "ResourceUpdated"; readonly uri: string; readonly frame: Frame.Frame }
   /** A task that is followed has got on (2026-07-28, extension tasks). */
   | { readonly _tag: "TaskChanged"; readonly taskId: string; readonly frame: Frame.Frame }
+  /** Another connection has taken the place of all that there were: what they were asked for is to be asked for anew. */
+  | { readonly _tag: "Replaced" }
   /** A message for the one session that the lane belongs to. */
   | { readonly _tag: "Notification"; readonly frame: Frame.Frame }
 

@@ -87,7 +87,7 @@ const threads = (reply: (request: Request) => Effect.Effect<Reply>) => {
   const kill = Effect.suspend(() => Deferred.fail(ends.at(-1)!, new ThreadDied({ reason: "shot" })))
   const batches = () => asked.flatMap((request) => (request._tag === "Batch" ? [request] : []))
   const written = (): ReadonlyArray<AuditRecord> =>
-    batches().flatMap(({ records }) => records.map((record) => JSON.parse(record)))
+    batches().flatMap(({ records }) => records.split("\n").map((record) => JSON.parse(record)))
   return { asked, batches, written, kill, lives: () => ends.length, layer: Layer.succeed(AuditThread, start) }
 }
 
@@ -203,7 +203,7 @@ describe("a thread that cannot keep up", () => {
         assert.strictEqual(all.length, 10_002)
         assert.deepInclude(all[10_000], { kind: "gap", lost: 42, time: 1000, millis: 2000 })
         assert.strictEqual(all[10_001]?.target, "late")
-        assert.isTrue(batches().every(({ records }) => records.length <= 500))
+        assert.isTrue(batches().every(({ records }) => records.split("\n").length <= 500))
       }).pipe(Effect.scoped, Effect.provide(layer))
     })
   )
@@ -257,7 +257,7 @@ describe("a thread that dies", () => {
           const [first, again, next] = batches()
           assert.deepStrictEqual(again, first)
           assert.strictEqual(next?.number, 2)
-          assert.strictEqual(next?.records.length, 1)
+          assert.strictEqual(next?.records.split("\n").length, 1)
         }).pipe(Effect.scoped, Effect.provide(layer))
       )
       assert.deepStrictEqual(

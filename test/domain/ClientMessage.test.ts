@@ -27,11 +27,38 @@ const encode = (
 ): string =>
   Buffer.from(ClientMessage.encode(message, message._tag === "Request" ? 7 : undefined, overrides)).toString()
 
+/** All of a message, whatever of it is parsed already. */
+const whole = (body: ClientMessage.Body): unknown => JSON.parse(JSON.stringify(body))
+
 const CARELESS: ReadonlyArray<Careless> = ["first wins", "last wins"]
 
 const oneLine = (text: string): string => text.replace(/[\r\n]/gu, " ")
 
 describe("whatever a body holds", () => {
+  it("it is the same message where it is so large that little of it is parsed", () => {
+    const odd = fc.constantFrom(
+      '{"jsonrpc":"2.0","id":1,"method":"a","params":{"__proto__":{"x":1},"name":"b","toString":2}}',
+      '{"jsonrpc":"2.0","id":1,"method":"a","params":{"x":1,"x":{"y":[2]}}}',
+      '{"jsonrpc":"2.0","id":1,"method":"a","params":[1]}',
+      '{"jsonrpc":"2.0","id":1,"result":{"a":[1,2,{}]}}',
+      '[{"jsonrpc":"2.0","id":1,"method":"a"},{"jsonrpc":"2.0","method":"b"}]',
+      '{"jsonrpc":"2.0","id":1,"method":"a","params":{"a":01}}',
+      "7",
+      "{",
+      ""
+    )
+    const text = fc.oneof(
+      clientBody.map((body) => body.text),
+      odd
+    )
+    fc.assert(
+      fc.property(text, (body) => {
+        const bytes = Json.utf8(body)
+        assert.deepStrictEqual(whole(ClientMessage.read(bytes, 0)), whole(ClientMessage.read(bytes)), body)
+      })
+    )
+  })
+
   it("an upstream sees the method, name and URI that were judged, however carelessly it reads, on exactly one line", () => {
     const statistics = new Statistics<BodyClass>()
     fc.assert(

@@ -158,6 +158,68 @@ describe("a server that is replaced", () => {
   )
 })
 
+describe("a server that must have something to itself", () => {
+  const secrets = (alive: (command: string) => ReadonlyArray<{ readonly env: Readonly<Record<string, unknown>> }>) =>
+    alive("a").map(({ env }) => env["SECRET"])
+
+  it.effect("waits for its former self also where that was removed a moment ago", () =>
+    Effect.gen(function* () {
+      const { alive, call, fleet, slow } = yield* startOf()
+      const [before] = alive("a")
+      const going = yield* Effect.forkChild(call("a", "slow"))
+      yield* settle
+      yield* fleet.apply(configOf(local("b")))
+      yield* fleet.apply(configOf(local("a", CHANGED), local("b")))
+      const waiting = yield* Effect.forkChild(call("a", "echo"))
+      yield* settle
+      assert.deepStrictEqual(alive("a"), [before], "it still has a call")
+      slow.finish()
+      yield* Fiber.join(going)
+      assert.notStrictEqual((yield* Fiber.join(waiting)).pid, before?.pid)
+      assert.deepStrictEqual(secrets(alive), ["new"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("waits for all that there still is of it, also from when it did not mind", () =>
+    Effect.gen(function* () {
+      const { alive, call, fleet, slow } = yield* startOf(local("a", { reload: "overlap", env: { SECRET: "1" } }))
+      const going = yield* Effect.forkChild(call("a", "slow"))
+      yield* settle
+      yield* fleet.apply(configOf(local("a", { reload: "overlap", env: { SECRET: "2" } }), local("b")))
+      yield* settle
+      yield* fleet.apply(configOf(local("a", { env: { SECRET: "3" } }), local("b")))
+      const waiting = yield* Effect.forkChild(call("a", "echo"))
+      yield* settle
+      assert.deepStrictEqual(secrets(alive), ["1", "2"], "the first one still has a call")
+      slow.finish()
+      yield* Fiber.join(going)
+      yield* Fiber.join(waiting)
+      assert.deepStrictEqual(secrets(alive), ["3"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("waits until its former self is gone, which may take longer than its last call", () =>
+    Effect.gen(function* () {
+      const answering = server(["echo"])
+      const stubborn: Program = (self) => ({
+        ...answering(self),
+        inputEnded: () => (self.env["SECRET"] === "1" ? undefined : self.exit(0))
+      })
+      const running = yield* memoryServers(configOf(local("a", { env: { SECRET: "1" } })), { a: stubborn })
+      yield* running.settled
+      const alive = () => running.processes.running()
+      yield* running.fleet.apply(configOf())
+      yield* settle
+      yield* running.fleet.apply(configOf(local("a", { env: { SECRET: "2" } })))
+      yield* settle
+      assert.deepStrictEqual(secrets(alive), ["1"])
+      yield* TestClock.adjust("30 seconds")
+      yield* settle
+      assert.deepStrictEqual(secrets(alive), ["2"])
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a server that overlaps", () => {
   const overlapping = local("a", { reload: "overlap" })
   const next = local("a", { reload: "overlap", ...CHANGED })

@@ -3,7 +3,9 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import { MaxOpsBeforeYield } from "effect/Scheduler"
 import * as TestClock from "effect/testing/TestClock"
 import type { Caller } from "../../src/domain/Lane.ts"
 import { anonymous, type Principal } from "../../src/domain/Principal.ts"
@@ -107,6 +109,18 @@ describe("at the bound of all connections", () => {
       yield* visit("bob 2", BOB)
       assert.deepStrictEqual(open("bob 1", "bob 2", "ada 2"), ["bob 2", "ada 2"])
     }).pipe(Effect.scoped)
+  )
+
+  it.effect("two who need the last one at the same time are not both given one", () =>
+    Effect.gen(function* () {
+      const { open, use } = yield* scene(1, 9)
+      const both = yield* Effect.forEach(["ada 1", "ada 2"], (session) => Effect.exit(use(session)), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(both.map(Exit.isSuccess), [true, false])
+      assert.deepStrictEqual(open("ada 1", "ada 2"), ["ada 1"])
+      // Each gives way to the other after every few operations.
+    }).pipe(Effect.scoped, Effect.provideService(MaxOpsBeforeYield, 16))
   )
 
   it.effect(

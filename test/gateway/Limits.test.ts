@@ -1,5 +1,6 @@
 /** How many calls are made at a time, whose turn is next, and what those are told whose turn does not come. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -11,10 +12,14 @@ import * as Frame from "../../src/domain/Frame.ts"
 import * as Json from "../../src/domain/Json.ts"
 import { anonymous, type Principal } from "../../src/domain/Principal.ts"
 import { Subject } from "../../src/domain/ServerId.ts"
+import { Fleet } from "../../src/fleet/Fleet.ts"
 import * as Limits from "../../src/gateway/Limits.ts"
 import { Proxy } from "../../src/gateway/Proxy.ts"
 import { Buffers } from "../../src/upstream/Bounds.ts"
 import { memoryFleet, type MemoryRequest, type MemoryServer } from "../support/memoryFleet.ts"
+import { server } from "../support/memoryProcesses.ts"
+import { configOf, local, memoryServers } from "../support/memoryServers.ts"
+import { settle } from "../support/settle.ts"
 import { arrived, EVERYBODY, memoryGateway, person } from "../support/memoryGateway.ts"
 
 const machine = (name: string): Principal => ({
@@ -119,6 +124,22 @@ describe("calls beyond what a server is given at a time", () => {
         yield* end("other")
         assert.strictEqual((yield* single.answer).result?.word, "other")
       }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("are made as soon as the configuration lets them, whether or not others come", () =>
+    Effect.gen(function* () {
+      const one = (concurrent: number) => local("one", { calls: bounds(concurrent) })
+      const { fleet } = yield* memoryServers(configOf(one(1)), { one: server(["work"]) })
+      const layer = Layer.provide(Limits.layer, Layer.succeed(Fleet, fleet))
+      const limits = Context.get(yield* Layer.build(layer), Limits.Limits)
+      limits.enter(one(1), "ada", 0)
+      limits.enter(one(1), "ada", 0)
+      yield* settle
+      assert.strictEqual(limits.waiting(), 1)
+      yield* fleet.apply(configOf(one(2)))
+      yield* settle
+      assert.strictEqual(limits.waiting(), 0)
     }).pipe(Effect.scoped)
   )
 

@@ -240,6 +240,24 @@ describe("a call whose server asks", () => {
     }).pipe(Effect.scoped, Effect.provideService(Parking.Bounds, { ...Parking.DEFAULTS, mostOfOne: 1 }))
   )
 
+  it.effect("cannot ask while too many others are about to", () =>
+    Effect.gen(function* () {
+      const { fleet, world } = asking(["A?"])
+      const gateway = yield* memoryGateway(fleet, RULES)
+      const both = yield* Effect.forEach([1, 2], (id) =>
+        Effect.forkChild(gateway.once(ANN, id, "tools/call", { name: "fill", arguments: { id } }))
+      )
+      yield* arrived(() => world.asked === 2)
+      yield* TestClock.adjust("20 millis")
+      const replies = yield* Effect.forEach(both, Fiber.join)
+      assert.sameMembers(
+        replies.map(({ result }) => result?.resultType),
+        ["input_required", "complete"]
+      )
+      assert.strictEqual(gateway.parked(), 1)
+    }).pipe(Effect.scoped, Effect.provideService(Parking.Bounds, { ...Parking.DEFAULTS, most: 1 }))
+  )
+
   it.effect("ends while its client is busy answering: the answers find how it ended", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()

@@ -1,11 +1,11 @@
 /** Changed files, put into force while clients are connected. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { call, connect, textOf } from "./client.ts"
-import { eventually, fixture, nobodyLeft, readyProxy, type RunningProxy } from "./harness.ts"
-import { begin, eventsOf, openStream, post, send } from "./wire.ts"
+import { eventually, fixture, nobodyLeft, rawStdio, readyProxy, type RunningProxy } from "./harness.ts"
+import { begin, eventsOf, openStream, post, request, send, toolCall } from "./wire.ts"
 
 const raw = { command: process.execPath, args: [fixture("raw-stdio.ts")], era: "legacy" }
 const LIVE = { MCP_LIVE_RELOAD: "true" }
@@ -20,6 +20,34 @@ const expecting = (proxy: RunningProxy, said: RegExp, change: Effect.Effect<void
     yield* change
     yield* eventually(`it says ${said}`, () => times(proxy, new RegExp(said, "gu")) > before, 30_000)
   })
+
+describe("a server that is replaced", () => {
+  for (const isolation of ["shared", "session"]) {
+    it.live(`is told by itself what sessions watch, and at which level they want messages (${isolation})`, () =>
+      Effect.gen(function* () {
+        const entry = { ...rawStdio("--resources", "--journal", "journal"), isolation }
+        const proxy = yield* readyProxy({ config: { mcpServers: { raw: entry } }, env: LIVE })
+        const session = yield* begin(proxy.url)
+        yield* post(proxy.url, request("resources/subscribe", { uri: "raw://thing" }), session)
+        yield* post(proxy.url, request("logging/setLevel", { level: "warning" }), session)
+        const standing = yield* openStream(proxy.url, session)
+        const journal = (): ReadonlyArray<string> => readFileSync(join(proxy.folder, "journal"), "utf8").split("\n")
+        const before = journal().length
+        const next = { mcpServers: { raw: { ...entry, env: { CHANGED: "1" } } } }
+        yield* expecting(proxy, /rebuilt raw \(env\)/u, proxy.configure(next))
+        yield* eventually("it is watched, at the level that was asked for", () =>
+          ["resources/subscribe", "logging/setLevel"].every((method) =>
+            journal()
+              .slice(before - 1)
+              .includes(method)
+          )
+        )
+        yield* post(proxy.url, toolCall("touch"), isolation === "shared" ? yield* begin(proxy.url) : session)
+        yield* eventually("the client is told", () => standing.text().includes("notifications/resources/updated"))
+      }).pipe(Effect.scoped)
+    )
+  }
+})
 
 describe("a file that is followed", () => {
   it.live("is put into force however it changes, and touches no other server", () =>

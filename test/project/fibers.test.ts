@@ -24,6 +24,7 @@ const BY_HAND: Readonly<Record<string, { readonly forks: number; readonly becaus
   "gateway/Listens.ts": { forks: 2, because: "each is one stream's, and ends with it" },
   "gateway/Restoring.ts": { forks: 1, because: "each restores a session once" },
   "gateway/ViewChanges.ts": { forks: 1, because: "it tells a server once" },
+  "http/DirectPath.ts": { forks: 1, because: "each is one request's, which is answered whatever becomes of it" },
   "http/LegacyEndpoint.ts": { forks: 1, because: "each ends a stream once" },
   "http/Listener.ts": { forks: 1, because: "each says once that a connection could not be taken" },
   "http/ModernEndpoint.ts": { forks: 1, because: "it ends streams once" },

@@ -3,6 +3,7 @@ import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as PlatformError from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import * as Queue from "effect/Queue"
 import * as Sink from "effect/Sink"
@@ -69,12 +70,18 @@ export const server =
     }
   })
 
-/** Programs by the command that starts them. A command without one is not found. */
-export const memoryProcesses = (programs: Readonly<Record<string, Program>>) => {
+/** Programs by the command that starts them. One that is `missing` cannot be started. */
+export const memoryProcesses = (
+  programs: Readonly<Record<string, Program>>,
+  missing: (command: string) => boolean = () => false
+) => {
   const all: Array<MemoryProcess> = []
   let lastPid = 1000
 
   const spawn = Effect.fnUntraced(function* (command: string, args: ReadonlyArray<string>, env: object) {
+    if (missing(command)) {
+      return yield* PlatformError.systemError({ _tag: "NotFound", module: "ChildProcess", method: "spawn" })
+    }
     const program = programs[command]
     const stdout = yield* Queue.unbounded<Uint8Array, Cause.Done>()
     const exited = yield* Deferred.make<number>()

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import type * as IpNetwork from "effect/net/IpNetwork"
 import { HttpServer } from "effect/http/HttpServer"
 import { request } from "undici"
 import * as AccessPolicy from "../../src/access/AccessPolicy.ts"
@@ -45,6 +46,8 @@ export interface ServedOptions {
   /** What a scraper of /metrics may show. */
   readonly metricsToken?: string
   readonly stallTime?: Duration.Duration
+  /** With one, every request goes by the router. */
+  readonly trustedProxies?: ReadonlyArray<IpNetwork.IpNetwork>
   /** What is behind it. */
   readonly servers?: Readonly<Record<string, MemoryServer>>
   /** How much there may be of anything. */
@@ -102,7 +105,7 @@ export const serve = Effect.fnUntraced(function* (options: ServedOptions = {}) {
   const http = {
     allowedHosts: [],
     allowedOrigins: [],
-    trustedProxies: [],
+    trustedProxies: options.trustedProxies ?? [],
     metricsToken: Option.map(Option.fromUndefinedOr(options.metricsToken), (token) => Redacted.make(token)),
     shutdownDelay: Duration.zero,
     shutdownGrace: Duration.seconds(1)

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { createHash, createSecretKey } from "node:crypto"
+import { createSecretKey } from "node:crypto"
 import { jwtVerify } from "jose"
 import type { Principal } from "../../domain/Principal.ts"
 import { Subject } from "../../domain/ServerId.ts"
@@ -15,6 +15,7 @@ import { RootKey } from "../../keys/RootKey.ts"
 import * as SigningKeys from "../../keys/SigningKeys.ts"
 import { expose, type Sample } from "../../observability/Metrics.ts"
 import * as AuthMetrics from "../AuthMetrics.ts"
+import { digest } from "../Digests.ts"
 import type { PublicUrl } from "../PublicUrl.ts"
 import { principalOf } from "./Accounts.ts"
 import { Revocations } from "./Revocations.ts"
@@ -141,32 +142,36 @@ export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey 
         return isRevoked ? Result.fail("revoked") : Result.succeed(token)
       }
 
-      return AccessTokens.of({
-        verify: Effect.fnUntraced(function* (token) {
-          if (token.length > MAX_LENGTH) return tally.count(Result.fail("invalid"), false)
-          const now = yield* Clock.currentTimeMillis
-          const key = createHash("sha256").update(token).digest("base64")
-          const known = verified.get(key)
-          if (known !== undefined) return tally.count(judge(known, now), true)
-          const claims = yield* read(token, now)
-          if (Result.isFailure(claims)) return tally.count(Result.fail(claims.failure), false)
-          const { aud, client_id, email, exp, gid, hd, jti, scope, sub } = claims.success
-          const found: AccessToken = {
-            id: jti,
-            principal: {
-              ...principalOf({ subject: sub, email, ...(hd === undefined ? {} : { hostedDomain: hd }) }),
-              clientId: client_id,
-              ...(gid === undefined ? {} : { grantId: gid })
-            },
+      const learn = Effect.fnUntraced(function* (token: string, key: string) {
+        const now = yield* Clock.currentTimeMillis
+        const claims = yield* read(token, now)
+        if (Result.isFailure(claims)) return tally.count(Result.fail(claims.failure), false)
+        const { aud, client_id, email, exp, gid, hd, jti, scope, sub } = claims.success
+        const found: AccessToken = {
+          id: jti,
+          principal: {
+            ...principalOf({ subject: sub, email, ...(hd === undefined ? {} : { hostedDomain: hd }) }),
             clientId: client_id,
-            audience: aud,
-            scopes: new Set(scope?.split(" ")),
-            expiresAt: exp * 1000,
-            grantId: gid
-          }
-          remember(key, found)
-          return tally.count(judge(found, now), false)
-        })
+            ...(gid === undefined ? {} : { grantId: gid })
+          },
+          clientId: client_id,
+          audience: aud,
+          scopes: new Set(scope?.split(" ")),
+          expiresAt: exp * 1000,
+          grantId: gid
+        }
+        remember(key, found)
+        return tally.count(judge(found, now), false)
+      })
+
+      return AccessTokens.of({
+        verify: (token) => {
+          if (token.length > MAX_LENGTH) return Effect.succeed(tally.count(Result.fail("invalid"), false))
+          const key = digest(token).toString("base64")
+          const known = verified.get(key)
+          if (known === undefined) return learn(token, key)
+          return Effect.map(Clock.currentTimeMillis, (now) => tally.count(judge(known, now), true))
+        }
       })
     })
   )

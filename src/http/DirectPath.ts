@@ -1,0 +1,124 @@
+/**
+ * The way of a POST to the MCP endpoint past the router: from the listener to the same handler, and from its answer to the
+ * socket. It is what every call pays for, so there is no router, no middleware and no stream on it. All that is not plain
+ * (other paths and methods, answers that are streams, requests whose body was not read) is the platform's.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import type { Headers } from "effect/http/Headers"
+import { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { logger } from "../observability/Logging.ts"
+import { incomingOf, type McpRequest } from "./McpRequest.ts"
+
+const log = logger("http")
+
+/** Takes a request; false where it is somebody else's. */
+export type Direct = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
+
+/** Up to here one string with the head is cheaper than two buffers. */
+const SMALL = 16_384
+
+/** A request as it came from the listener. */
+class DirectRequest implements McpRequest {
+  readonly method = "POST"
+  readonly source: IncomingMessage
+  readonly response: ServerResponse
+
+  constructor(source: IncomingMessage, response: ServerResponse) {
+    this.source = source
+    this.response = response
+  }
+
+  get headers(): Headers {
+    return this.source.headers as unknown as Headers
+  }
+
+  /** Whoever reads the body reads it from the source. */
+  get stream(): typeof Stream.empty {
+    return Stream.empty
+  }
+}
+
+const failed = HttpServerResponse.empty({ status: 500 })
+
+/** A whole answer in one write. False for what is not to be written so. */
+const write = (
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  { body, headers, status }: HttpServerResponse.HttpServerResponse
+): boolean => {
+  // What is not read of a request has to be drained, or its connection closed.
+  if (!incoming.complete) return false
+  if (body._tag === "Empty") {
+    outgoing.writeHead(status, headers).end()
+    return true
+  }
+  if (body._tag !== "Uint8Array") return false
+  const bytes = body.body
+  outgoing.writeHead(status, headers)
+  // Bytes as they are: each is one character of Latin-1.
+  if (bytes.length <= SMALL)
+    outgoing.end(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1"), "latin1")
+  else outgoing.end(bytes)
+  return true
+}
+
+/** The direct path for POSTs to one path, to be handled as the router's handler would; ends with the scope. */
+export const make = Effect.fnUntraced(function* (
+  path: string,
+  handle: (request: McpRequest) => Effect.Effect<HttpServerResponse.HttpServerResponse>
+) {
+  const scope = yield* Effect.scope
+  const runFork = Effect.runForkWith(yield* Effect.context<never>())
+  const answers = new WeakMap<IncomingMessage, HttpServerResponse.HttpServerResponse>()
+  const platform = yield* NodeHttpServer.makeHandler(
+    Effect.map(HttpServerRequest, (request) => {
+      const incoming = incomingOf(request)
+      return (incoming === undefined ? undefined : answers.get(incoming)) ?? failed
+    }),
+    { scope }
+  )
+
+  const answer = (
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    response: HttpServerResponse.HttpServerResponse
+  ): void => {
+    if (outgoing.destroyed) return
+    if (write(incoming, outgoing, response)) return
+    answers.set(incoming, response)
+    platform(incoming, outgoing)
+  }
+
+  const direct: Direct = (incoming, outgoing) => {
+    if (incoming.method !== "POST" || incoming.url !== path) return false
+    const fiber = Fiber.runIn(runFork(handle(new DirectRequest(incoming, outgoing))), scope)
+    const settle = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse>): void => {
+      if (Exit.isSuccess(exit)) answer(incoming, outgoing, exit.value)
+      else {
+        if (!Cause.hasInterruptsOnly(exit.cause)) runFork(log.error("A request failed unexpectedly", {}, exit.cause))
+        answer(incoming, outgoing, failed)
+      }
+    }
+    const done = fiber.pollUnsafe()
+    if (done !== undefined) {
+      settle(done)
+      return true
+    }
+    // A client that goes away gives its request up.
+    const onClose = (): void => void fiber.interruptUnsafe()
+    outgoing.once("close", onClose)
+    fiber.addObserver((exit) => {
+      outgoing.off("close", onClose)
+      settle(exit)
+    })
+    return true
+  }
+  return direct
+})

@@ -1,0 +1,224 @@
+/** A POST to the MCP endpoint has two ways: past the router, and, where proxies are trusted, by it. They answer alike. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as IpNetwork from "effect/net/IpNetwork"
+import { createServer, type Server } from "node:http"
+import { type AddressInfo, connect } from "node:net"
+import { LATEST_LEGACY, LATEST_MODERN, META } from "../../src/domain/Protocol.ts"
+import * as DirectPath from "../../src/http/DirectPath.ts"
+import { type Answer, type Asked, MACHINE_KEY, serve, type Served } from "../support/served.ts"
+
+const HEADERS = {
+  "content-type": "application/json",
+  accept: "application/json, text/event-stream",
+  authorization: `Bearer ${MACHINE_KEY}`
+}
+
+const post = (body: unknown, headers: Readonly<Record<string, string>> = {}): Asked => ({
+  method: "POST",
+  headers: { ...HEADERS, ...headers },
+  body: typeof body === "string" ? body : JSON.stringify(body)
+})
+
+const request = (method: string, params: object = {}, id: unknown = 1) => ({ jsonrpc: "2.0", id, method, params })
+
+const INITIALIZE = request("initialize", {
+  protocolVersion: LATEST_LEGACY,
+  capabilities: {},
+  clientInfo: { name: "test", version: "1" }
+})
+
+const modern = (method: string, params: object = {}): Asked => {
+  const info = { [META.protocolVersion]: LATEST_MODERN, [META.clientCapabilities]: {} }
+  const envelope = { ...info, [META.clientInfo]: { name: "test", version: "1" } }
+  const name = "name" in params ? { "mcp-name": String(params.name) } : {}
+  return post(request(method, { ...params, _meta: envelope }), {
+    "mcp-protocol-version": LATEST_MODERN,
+    "mcp-method": method,
+    ...name
+  })
+}
+
+const LARGE = "ü".repeat(60_000)
+
+/** Everything that may come in, some of it well-formed; `session` is the id of one that has begun. */
+const requests = (session: string): Readonly<Record<string, Asked>> => {
+  const own = { "mcp-session-id": session }
+  const call = request("tools/call", { name: "github_search", arguments: { q: "ä" } })
+  return {
+    "a call": post(call, own),
+    "a call with a large answer": post(request("tools/call", { name: "github_search", arguments: { q: LARGE } }), own),
+    "a list": post(request("tools/list"), own),
+    "a call that is answered by a stream": post(call, { ...own, accept: "text/event-stream" }),
+    "a notification": post({ jsonrpc: "2.0", method: "notifications/initialized" }, own),
+    "an unknown method": post(request("no/such"), own),
+    "an unknown tool": post(request("tools/call", { name: "nothing" }), own),
+    "a beginning": post(INITIALIZE),
+    "a second beginning": post(INITIALIZE, own),
+    "no session": post(call),
+    "an unknown session": post(call, { "mcp-session-id": "none" }),
+    "no JSON": post("{", own),
+    "no message": post("[]", own),
+    "no token": { ...post(call, own), headers: { ...HEADERS, ...own, authorization: "" } },
+    "a wrong token": post(call, { ...own, authorization: "Bearer wrong" }),
+    "another content type": post(call, { ...own, "content-type": "text/plain" }),
+    "another encoding": post(call, { ...own, "content-encoding": "br" }),
+    "nothing acceptable": post(call, { ...own, accept: "image/png" }),
+    "another host": post(call, { ...own, host: "evil.example" }),
+    "a page's origin": post(call, { ...own, origin: "https://mcp.example.com" }),
+    "another page's origin": post(call, { ...own, origin: "https://evil.example" }),
+    "an unknown revision": post(call, { ...own, "mcp-protocol-version": "1999-01-01" }),
+    "a modern call": modern("tools/call", { name: "github_search", arguments: {} }),
+    "a modern discovery": modern("server/discover"),
+    "a modern call without its header": { ...modern("tools/list"), headers: HEADERS }
+  }
+}
+
+const BYTES_OF_OURS = /"(mcp-session-id|date|keep-alive)":"[^"]*",?/gu
+
+const comparable = ({ body, headers, status }: Answer): string =>
+  JSON.stringify([status, Object.entries(headers).sort(), body.replaceAll(/^(id|retry):.*$/gmu, "$1")])
+    .replaceAll(/\["(mcp-session-id|date|keep-alive)","[^"]*"\],?/gu, "")
+    .replaceAll(BYTES_OF_OURS, "")
+
+const begin = (served: Served) =>
+  Effect.map(served.ask("/mcp", post(INITIALIZE)), ({ headers }) => headers["mcp-session-id"] ?? "")
+
+const proxies = [IpNetwork.fromStringUnsafe("10.0.0.0/8")]
+
+describe("the direct path", () => {
+  it.live("answers like the router", () =>
+    Effect.gen(function* () {
+      const direct = yield* serve()
+      const routed = yield* serve({ trustedProxies: proxies })
+      const theirs = requests(yield* begin(routed))
+      const statuses = new Set<number>()
+      for (const [name, asked] of Object.entries(requests(yield* begin(direct)))) {
+        const answer = yield* direct.ask("/mcp", asked)
+        assert.strictEqual(comparable(answer), comparable(yield* routed.ask("/mcp", theirs[name]!)), name)
+        statuses.add(answer.status)
+      }
+      assert.deepStrictEqual(
+        [...statuses].sort((a, b) => a - b),
+        [200, 202, 400, 401, 403, 404, 406, 415]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("leaves everything else to the router", () =>
+    Effect.gen(function* () {
+      const served = yield* serve()
+      const session = yield* begin(served)
+      const headers = { ...HEADERS, "mcp-session-id": session }
+      assert.strictEqual((yield* served.ask("/mcp/", post(INITIALIZE))).status, 200)
+      assert.strictEqual((yield* served.ask("/mcp?x=1", post(INITIALIZE))).status, 200)
+      assert.strictEqual((yield* served.ask("/mcp/github", post(INITIALIZE))).status, 200)
+      assert.strictEqual((yield* served.ask("/mcp", { method: "PUT", headers })).status, 405)
+      assert.strictEqual((yield* served.ask("/mcp", { method: "OPTIONS", headers })).status, 204)
+      assert.strictEqual((yield* served.ask("/mcp", { method: "DELETE", headers })).status, 200)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is below the prefix where there is one", () =>
+    Effect.gen(function* () {
+      const served = yield* serve({ pathPrefix: "/gateway" })
+      assert.strictEqual((yield* served.ask("/gateway/mcp", post(INITIALIZE))).status, 200)
+      assert.strictEqual((yield* served.ask("/mcp", post(INITIALIZE))).status, 404)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("does not wait for the rest of a body that it refuses, and closes the connection", () =>
+    Effect.gen(function* () {
+      const served = yield* serve()
+      const heard = yield* Effect.callback<string>((resume) => {
+        const socket = connect(served.port, "127.0.0.1")
+        let text = ""
+        socket.on("data", (chunk) => (text += chunk.toString()))
+        socket.on("close", () => resume(Effect.succeed(text)))
+        socket.on("error", () => {})
+        socket.write(
+          `POST /mcp HTTP/1.1\r\nhost: ${served.host}\r\nauthorization: Bearer ${MACHINE_KEY}\r\naccept: */*\r\ncontent-type: application/json\r\ncontent-length: 99999999\r\n\r\n{`
+        )
+      })
+      assert.match(heard, /^HTTP\/1\.1 413 /u)
+    }).pipe(Effect.scoped)
+  )
+})
+
+/** A server of its own on which the path is the only way, and every answer of `handle` goes by it. */
+const alone = Effect.fnUntraced(function* (handle: Effect.Effect<HttpServerResponse.HttpServerResponse>) {
+  const direct = yield* DirectPath.make("/mcp", () => handle)
+  const taken: Array<boolean> = []
+  const server = yield* Effect.acquireRelease(
+    Effect.callback<Server>((resume) => {
+      const made = createServer((incoming, outgoing) => {
+        incoming.resume().once("end", () => {
+          taken.push(direct(incoming, outgoing))
+          if (taken.at(-1) === false) outgoing.end("not taken")
+        })
+      })
+      made.listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
+    }),
+    (made) => Effect.sync(() => made.close().closeAllConnections())
+  )
+  const { port } = server.address() as AddressInfo
+  const ask = (path: string, method: string, signal?: AbortSignal) =>
+    Effect.promise(() =>
+      fetch(`http://127.0.0.1:${port}${path}`, { method, ...(signal === undefined ? {} : { signal }) })
+    )
+  return { ask, taken }
+})
+
+describe("a request on the direct path", () => {
+  it.live("is one POST to that path, whatever its answer is made of", () =>
+    Effect.gen(function* () {
+      const answers = [
+        HttpServerResponse.uint8Array(new Uint8Array([0xff, 0x00, 0xc3]), { contentType: "application/json" }),
+        HttpServerResponse.uint8Array(new Uint8Array(100_000).fill(0xe9), { contentType: "application/json" }),
+        HttpServerResponse.stream(Stream.make(new Uint8Array([1]), new Uint8Array([2]))),
+        HttpServerResponse.empty({ status: 202 })
+      ]
+      const { ask, taken } = yield* alone(Effect.sync(() => answers.shift() ?? HttpServerResponse.empty()))
+      const bytes = Effect.fnUntraced(function* () {
+        const answer = yield* ask("/mcp", "POST")
+        return [...new Uint8Array(yield* Effect.promise(() => answer.arrayBuffer()))]
+      })
+      assert.deepStrictEqual(yield* bytes(), [0xff, 0x00, 0xc3])
+      assert.deepStrictEqual(
+        yield* bytes(),
+        Array.from({ length: 100_000 }, () => 0xe9)
+      )
+      assert.deepStrictEqual(yield* bytes(), [1, 2])
+      assert.strictEqual((yield* ask("/mcp", "POST")).status, 202)
+      yield* ask("/mcp", "GET")
+      yield* ask("/mcp/x", "POST")
+      assert.deepStrictEqual(taken, [true, true, true, true, false, false])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("whose handler dies is answered 500", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* alone(Effect.die(new Error("on purpose")))
+      assert.strictEqual((yield* ask("/mcp", "POST")).status, 500)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("whose client goes away is given up", () =>
+    Effect.gen(function* () {
+      const begun = yield* Deferred.make<void>()
+      const givenUp = yield* Deferred.make<void>()
+      const wait = Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)
+      const { ask } = yield* alone(Effect.onInterrupt(wait, () => Deferred.succeed(givenUp, undefined)))
+      const asking = yield* Effect.forkScoped(
+        Effect.flatMap(Effect.abortSignal, (signal) => ask("/mcp", "POST", signal)).pipe(Effect.scoped, Effect.exit)
+      )
+      yield* Deferred.await(begun)
+      yield* Fiber.interrupt(asking)
+      yield* Deferred.await(givenUp)
+    }).pipe(Effect.scoped)
+  )
+})
