@@ -29,13 +29,13 @@ const FULL: Extent = {
 }
 
 const SHORT: Extent = {
-  millis: 15_000,
+  millis: 18_000,
   counts: {
-    kill: 3,
+    kill: 2,
     hang: 1,
     flood: 1,
     "reset a client": 2,
-    "reset a server": 2,
+    "reset a server": 1,
     reload: 4,
     "restart the proxy": 1,
     "kill the proxy": 1

@@ -1,4 +1,5 @@
 /** A whole run: clients that call, faults that are injected meanwhile, and what of it all is held against the ledger. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
@@ -79,6 +80,13 @@ const listen = (client: Client, port: number, recorder: Recorder) =>
     yield* ended.pipe(Effect.ensuring(Effect.andThen(stream.close, gather)))
   }).pipe(Effect.andThen(Effect.sleep(200)), Effect.forever)
 
+/** A fault that could not be injected, which is none that took effect. */
+const died = ({ kind }: Schedule.Planned, cause: Cause.Cause<unknown>): Fault => {
+  const now = performance.now()
+  const target = { _tag: "Server", server: "none" } as const
+  return { what: kind, target, cuts: false, injectedAt: now, overAt: now, missed: Cause.pretty(cause) }
+}
+
 /** Injects what is planned when its time has come. What concerns everybody has the stage to itself. */
 const perform = Effect.fnUntraced(function* (
   around: Faults.Surroundings,
@@ -90,19 +98,23 @@ const perform = Effect.fnUntraced(function* (
   const running = yield* FiberSet.make<void>()
   const begunAt = performance.now()
   const once = (what: Schedule.Planned, server: Estate.Server | undefined) =>
-    Effect.map(Faults.run(around, what, server), (fault) => {
-      faults.push(fault)
-      const { injectedAt, missed, overAt } = fault
-      const from = ((injectedAt - begunAt) / 1000).toFixed(1)
-      const took = ((overAt - injectedAt) / 1000).toFixed(1)
-      say(`${from} s: ${fault.what}, over after ${took} s${missed === undefined ? "" : `: NOT SEEN: ${missed}`}`)
-    })
+    Effect.map(
+      Effect.catchCause(Faults.run(around, what, server), (cause) => Effect.sync(() => died(what, cause))),
+      (fault) => {
+        faults.push(fault)
+        const { injectedAt, missed, overAt } = fault
+        const from = ((injectedAt - begunAt) / 1000).toFixed(1)
+        const took = ((overAt - injectedAt) / 1000).toFixed(1)
+        say(`${from} s: ${fault.what}, over after ${took} s${missed === undefined ? "" : `: NOT SEEN: ${missed}`}`)
+      }
+    )
   /** One that nothing is being done to. */
-  const subject = ({ kind, nth, whom }: Schedule.Planned): Effect.Effect<Estate.Server> =>
+  const subject = (what: Schedule.Planned): Effect.Effect<Estate.Server> =>
     Effect.suspend(() => {
+      const { kind, nth, whom } = what
       const free = around.servers.filter((server) => !busy.has(server) && Faults.isSubject(kind, nth, server))
       const chosen = free[Math.floor(whom * free.length)]
-      if (chosen === undefined) return Effect.andThen(Effect.sleep(50), subject({ kind, nth, whom, at: 0 }))
+      if (chosen === undefined) return Effect.andThen(Effect.sleep(50), subject(what))
       busy.add(chosen)
       return Effect.succeed(chosen)
     })

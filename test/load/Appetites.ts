@@ -32,7 +32,7 @@ export const MODEST = "modest"
 export const FLOOD = "flood"
 export const READERS = "readers"
 
-/** 500 clients; or a fifth of them, and as much of a flood as makes a difference. */
+/** 500 clients; or fewer of them, but as much of a flood, and of what is read slowly, as makes a difference. */
 export const appetites = (isShort: boolean): ReadonlyArray<Appetite> => {
   const share = (clients: number): number => (isShort ? Math.ceil(clients / 5) : clients)
   const paced = (requests: (address: Address) => ReadonlyArray<Prepared>, pause: number): Habit => ({
@@ -50,8 +50,13 @@ export const appetites = (isShort: boolean): ReadonlyArray<Appetite> => {
     { principal: "bulk", clients: share(20), habit: paced(echoes([MIB]), 10_000) },
     {
       principal: READERS,
-      clients: share(30),
-      habit: { _tag: "Reads", bytes: MIB, atOnce: 4, pace: { bytes: 64 * KIB, millis: isShort ? 50 : 500 } }
+      clients: isShort ? 12 : 30,
+      habit: {
+        _tag: "Reads",
+        bytes: MIB,
+        atOnce: isShort ? 6 : 4,
+        pace: { bytes: 64 * KIB, millis: isShort ? 50 : 500 }
+      }
     }
   ]
 }
