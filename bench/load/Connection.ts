@@ -25,6 +25,8 @@ interface Waiting {
 
 /** Requests go out one after another; each answer is read to its end. */
 export class Connection {
+  /** The port that it comes from: by it the other end knows it. */
+  readonly from: number
   private readonly socket: Socket
   private waiting: Waiting | undefined
   private ended: Error | undefined
@@ -42,6 +44,7 @@ export class Connection {
 
   private constructor(socket: Socket) {
     this.socket = socket
+    this.from = socket.localPort ?? 0
     socket.setNoDelay(true)
     socket.on("data", (chunk) => this.take(chunk))
     socket.on("error", (error) => this.end(error))
@@ -60,8 +63,13 @@ export class Connection {
   }
 
   /** May it be used as it is? Servers close what has been idle, some after five seconds. */
-  isFresh(): boolean {
-    return this.ended === undefined && performance.now() - this.usedAt < STALE_MILLIS
+  isFresh(staleMillis = STALE_MILLIS): boolean {
+    return this.ended === undefined && performance.now() - this.usedAt < staleMillis
+  }
+
+  /** Why it cannot be used any more; undefined: it can, as far as is known. */
+  get whyEnded(): string | undefined {
+    return this.ended?.message
   }
 
   /** Sends a request and calls back with its answer. The buffer may be changed when that is there. */

@@ -7,11 +7,12 @@ export type Era = "legacy" | "modern"
 export const REVISION: Readonly<Record<Era, string>> = { legacy: "2025-11-25", modern: "2026-07-28" }
 
 /** What the client would rather be answered with. */
-export type Answers = "json" | "stream"
+export type Answers = "json" | "stream" | "only json"
 
 const ACCEPT: Readonly<Record<Answers, string>> = {
   json: "application/json, text/event-stream",
-  stream: "text/event-stream, application/json"
+  stream: "text/event-stream, application/json",
+  "only json": "application/json"
 }
 
 /** Where a client sends, and what it says of itself with each request. */

@@ -75,7 +75,7 @@ export const begin = async (
 
 /** So many connections, each with its session where there are sessions, and a request that `prepare` makes. */
 export const lanes = async (
-  running: Running,
+  running: Pick<Running, "headers" | "path" | "port" | "sessions">,
   upstream: Pick<Upstream, "answers" | "era">,
   count: number,
   prepare: (address: Messages.Address) => Messages.Prepared

@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
 import type { ByteBudget, Holding } from "../domain/ByteBudget.ts"
 import type { Owner } from "../domain/Owner.ts"
+import type { SessionKey } from "../domain/ServerId.ts"
 import { Quota, type QuotaBounds } from "../domain/Quota.ts"
 import { expose, type Sample } from "../observability/Metrics.ts"
 import * as Vital from "../observability/Vital.ts"
@@ -23,6 +24,13 @@ export const BOUNDS = {
   events: 256,
   bytes: 1024 * 1024,
   totalBytes: 64 * 1024 * 1024,
+  /**
+   * How many streams that came to their end are kept of one session, and how many that nobody reads of all. Small ones cost
+   * far more than their bytes; and who comes back asks for what was under way when their connection broke, not for what
+   * ended hundreds of calls ago.
+   */
+  streamsOfOne: 256,
+  streams: 10_000,
   time: Duration.minutes(10),
   /** How far a reader may fall behind before events are dropped under it, which ends its connection. */
   backlogBytes: 72 * 1024 * 1024,
@@ -57,6 +65,20 @@ export interface LoggedEvent {
   readonly message: Uint8Array
 }
 
+interface HeldEvent extends LoggedEvent {
+  /** How many bytes it counts for: none where it is the word that there is no room, which has to be said all the same. */
+  readonly held: number
+}
+
+/** How many streams whose readers have left may still hold on to memory beside their own. */
+const UNPACKED = 16
+
+/** An event whose message shares its memory with next to nothing else: a few bytes out of a pool would keep all of that. */
+const packed = (event: HeldEvent): HeldEvent => {
+  const { message } = event
+  return message.buffer.byteLength <= 2 * message.length ? event : { ...event, message: new Uint8Array(message) }
+}
+
 /**
  * What a reader is given: events, of which it says when they are `sent`, for until then they count as being on their way;
  * or the word that the stream is closed for now and how soon to come back.
@@ -75,9 +97,11 @@ interface Reader {
 export class EventLog {
   readonly name: StreamName
   readonly owner: Owner | undefined
+  /** Is what was read kept for who may come back? */
+  private readonly isKept: boolean
   private readonly all: EventLogs
   private readonly changed = Latch.makeUnsafe(false)
-  private events: Array<LoggedEvent> = []
+  private events: Array<HeldEvent> = []
   private bytes = 0
   private lastSequence = 0
   private finished = false
@@ -89,14 +113,16 @@ export class EventLog {
   /** Since when nobody reads it; undefined while somebody does. */
   idleSince: number | undefined
 
-  constructor(name: StreamName, owner: Owner | undefined, all: EventLogs) {
+  constructor(name: StreamName, owner: Owner | undefined, isKept: boolean, all: EventLogs) {
     this.name = name
     this.owner = owner
+    this.isKept = isKept
     this.all = all
     this.idleSince = all.now
   }
 
-  append(message: Uint8Array): void {
+  /** `instead` is what is said in place of a message of so many bytes for which there is no room. */
+  append(message: Uint8Array, instead?: (bytes: number) => Uint8Array): void {
     if (this.finished) return
     const hasRoom = this.all.makeRoom(message.length)
     // Making room may have cost this very stream.
@@ -104,13 +130,19 @@ export class EventLog {
       if (hasRoom) this.all.buffers.give(message.length)
       return
     }
-    const sequence = ++this.lastSequence
-    if (hasRoom) {
-      this.events.push({ sequence, message })
-      this.count(message.length)
-      this.trim()
-    } else this.empty()
+    if (hasRoom) this.add(message, message.length)
+    else if (instead !== undefined) this.add(instead(message.length), 0)
+    else {
+      this.lastSequence++
+      this.empty()
+    }
     this.changed.openUnsafe()
+  }
+
+  private add(message: Uint8Array, held: number): void {
+    this.events.push({ sequence: ++this.lastSequence, message, held })
+    this.count(held)
+    this.trim()
   }
 
   /** Drops all events that there are. Whoever has not read them all is not told any others: their connection ends. */
@@ -138,6 +170,11 @@ export class EventLog {
 
   get isFinished(): boolean {
     return this.finished
+  }
+
+  /** Has it been read, and does nobody read it any more, and will nothing more come? */
+  get isOver(): boolean {
+    return this.finished && this.wasRead && this.idleSince !== undefined
   }
 
   /** Ends the connection of its reader, or of the next where there is none, not the stream. */
@@ -186,8 +223,11 @@ export class EventLog {
       const events = this.someAfter(position)
       const last = events.at(-1)
       if (last !== undefined) {
-        const bytes = events.reduce((sum, { message }) => sum + message.length, 0)
-        if (events[0]?.sequence !== position + 1 || reader.onItsWay?.add(bytes) === false) return Effect.undefined
+        const bytes = events.reduce((sum, { held }) => sum + held, 0)
+        if (events[0]?.sequence !== position + 1) return Effect.undefined
+        // Given back first, so that there is room for it on its way.
+        if (!this.isKept) this.forget(events.length, bytes)
+        if (reader.onItsWay?.add(bytes) === false) return Effect.undefined
         const sent = (): void => reader.onItsWay?.remove(bytes)
         this.delivered = last.sequence
         this.trim()
@@ -206,7 +246,7 @@ export class EventLog {
   }
 
   /** Events after a position, so many as are given at a time. */
-  private someAfter(position: number): ReadonlyArray<LoggedEvent> {
+  private someAfter(position: number): ReadonlyArray<HeldEvent> {
     const from = this.events.findIndex(({ sequence }) => sequence > position)
     if (from < 0) return []
     let to = from
@@ -220,11 +260,23 @@ export class EventLog {
     if (this.activeReader !== reader) return
     this.activeReader = undefined
     this.idleSince = this.all.now
+    this.all.wasLeft(this)
+  }
+
+  /** What is kept for long takes no more memory than it has to. */
+  pack(): void {
+    this.events = this.events.map(packed)
   }
 
   private count(bytes: number): void {
     this.bytes += bytes
     this.all.count(bytes)
+  }
+
+  /** Drops so many of the oldest events. */
+  private forget(events: number, bytes: number): void {
+    this.events.splice(0, events)
+    this.count(-bytes)
   }
 
   /** Drops the oldest events beyond the bounds; what nobody has had yet only far beyond them. */
@@ -236,8 +288,7 @@ export class EventLog {
       const isAwaited = this.activeReader !== undefined || !this.wasRead || this.events.length === 1
       const isOwed = isAwaited && oldest.sequence > this.delivered
       if (isOwed && this.bytes <= this.all.backlogBytes) return
-      this.events.shift()
-      this.count(-oldest.message.length)
+      this.forget(1, oldest.held)
     }
   }
 }
@@ -245,6 +296,10 @@ export class EventLog {
 /** All streams that are kept. */
 export class EventLogs {
   private readonly logs = new Map<string, EventLog>()
+  /** Those of each session, oldest first. */
+  private readonly bySession = new Map<SessionKey, Set<EventLog>>()
+  /** Those that their readers have left since the last time that such streams were packed. */
+  private justLeft: Array<EventLog> = []
   private bytes = 0
   private numbers = 0
   private readonly processId = randomBytes(6).toString("base64url")
@@ -333,11 +388,29 @@ export class EventLogs {
     }
   }
 
-  /** A new stream under a name that no other stream, of this process or another, has. */
-  open(name: Omit<StreamName, "number">, owner?: Owner): EventLog {
-    const log = new EventLog({ ...name, number: `${this.processId}.${++this.numbers}` }, owner, this)
+  /**
+   * A new stream under a name that no other stream, of this process or another, has. What was read of it is kept, unless
+   * nobody can come back to it.
+   */
+  open(name: Omit<StreamName, "number">, owner?: Owner, isKept = true): EventLog {
+    const log = new EventLog({ ...name, number: `${this.processId}.${++this.numbers}` }, owner, isKept, this)
     this.logs.set(log.name.number, log)
+    const siblings = this.bySession.get(name.session)
+    if (siblings === undefined) this.bySession.set(name.session, new Set([log]))
+    else {
+      siblings.add(log)
+      if (siblings.size > BOUNDS.streamsOfOne) this.dropOldest(siblings)
+    }
     return log
+  }
+
+  private dropOldest(siblings: Iterable<EventLog>): void {
+    for (const log of siblings) if (log.isOver) return this.drop(log)
+  }
+
+  /** The session has ended: nobody comes back to its streams. Those that are read still come to their own end. */
+  endOf(session: SessionKey): void {
+    for (const log of this.bySession.get(session) ?? []) if (log.isOver) this.drop(log)
   }
 
   find(name: StreamName): EventLog | undefined {
@@ -346,6 +419,8 @@ export class EventLogs {
 
   drop(log: EventLog): void {
     this.logs.delete(log.name.number)
+    const siblings = this.bySession.get(log.name.session)
+    if (siblings?.delete(log) === true && siblings.size === 0) this.bySession.delete(log.name.session)
     log.clear()
   }
 
@@ -354,12 +429,21 @@ export class EventLogs {
     for (const log of this.logs.values()) this.drop(log)
   }
 
-  /** Drops what nobody has read for too long; and, while all together hold too much, what nobody has read for longest. */
+  /** Drops what nobody has read for too long; and, while there are too many or too much, what nobody has read for longest. */
   sweep(now: number): void {
     this.now = now
-    for (const { log, since } of this.unread()) {
-      if (now - since > Duration.toMillis(BOUNDS.time) || this.bytes > BOUNDS.totalBytes) this.drop(log)
+    const unread = this.unread()
+    for (const [index, { log, since }] of unread.entries()) {
+      const isTooMuch = this.bytes > BOUNDS.totalBytes || unread.length - index > BOUNDS.streams
+      if (isTooMuch || now - since > Duration.toMillis(BOUNDS.time)) this.drop(log)
     }
+  }
+
+  /** Many are dropped right after their readers have left; those that are still there are packed, some at a time. */
+  wasLeft(log: EventLog): void {
+    if (this.justLeft.push(log) < UNPACKED) return
+    for (const one of this.justLeft) one.pack()
+    this.justLeft = []
   }
 
   private unread(): ReadonlyArray<{ readonly log: EventLog; readonly since: number }> {

@@ -8,7 +8,6 @@ import type { Request } from "../domain/ClientMessage.ts"
 import * as Cursor from "../domain/Cursor.ts"
 import { BadParams } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
-import type { SessionKey } from "../domain/ServerId.ts"
 import type { Entry } from "../domain/View.ts"
 import type { Hint } from "../domain/Caching.ts"
 import * as LegacyShapes from "../domain/LegacyShapes.ts"
@@ -18,9 +17,6 @@ import type { Exchange } from "./Exchange.ts"
 import type { Requester } from "./Requester.ts"
 
 const COMMA = Json.utf8(",")
-
-/** How many requesters are remembered for having had their first list. */
-const MAX_REMEMBERED = 10_000
 
 /** The list that a method asks for. */
 export const kindOf = (method: string): Catalogue.Kind | undefined =>
@@ -55,18 +51,15 @@ export const make = (listWait: Duration.Duration, pageSize: () => number) =>
   Effect.gen(function* () {
     const catalog = yield* Catalog
 
-    /** When the first list was asked for, in epoch milliseconds. */
-    const firstLists = new Map<SessionKey, number>()
+    /** When somebody's first list was asked for, in epoch milliseconds. Forgotten with whoever asked for it. */
+    const firstLists = new WeakMap<Requester, number>()
 
     /** What is left of the time that a requester's first list may wait for servers on their first start. */
-    const patience = ({ key }: Requester): Effect.Effect<Duration.Duration> =>
+    const patience = (requester: Requester): Effect.Effect<Duration.Duration> =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const first = firstLists.get(key) ?? now
-        firstLists.delete(key)
-        firstLists.set(key, first)
-        const [oldest] = firstLists.keys()
-        if (firstLists.size > MAX_REMEMBERED && oldest !== undefined) firstLists.delete(oldest)
-        return Duration.millis(Math.max(0, first + Duration.toMillis(listWait) - now))
+        const known = firstLists.get(requester)
+        if (known === undefined) firstLists.set(requester, now)
+        return Duration.millis(Math.max(0, (known ?? now) + Duration.toMillis(listWait) - now))
       })
 
     const start = (request: Request, entries: ReadonlyArray<Entry>): Effect.Effect<number, BadParams> => {

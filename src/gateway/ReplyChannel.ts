@@ -5,7 +5,7 @@ import { Holding } from "../domain/ByteBudget.ts"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import type { Owner } from "../domain/Owner.ts"
-import type { Revision } from "../domain/Protocol.ts"
+import { isModernRevision, type Revision } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
 import * as Answers from "./Answers.ts"
 import type { EventLog, EventLogs } from "./EventLog.ts"
@@ -71,7 +71,7 @@ export class ReplyChannel {
   stream(): EventLog | undefined {
     if (this.outstanding === 0 || this.whyNoStream !== undefined) return undefined
     if (this.log === undefined) {
-      this.log = this.logs.open(this.name, this.owner)
+      this.log = this.logs.open(this.name, this.owner, !isModernRevision(this.revision))
       for (const answer of this.answers) this.log.append(answer)
       this.waiting.release()
       Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Stream", log: this.log }))
@@ -90,7 +90,7 @@ export class ReplyChannel {
   answer(message: Uint8Array, status = 200): void {
     if (this.outstanding === 0) return
     this.outstanding--
-    if (this.log !== undefined) this.log.append(message)
+    if (this.log !== undefined) this.log.append(message, (bytes) => this.dropped(message, bytes))
     else this.answers.push(this.isBatch ? this.kept(message) : message)
     if (this.outstanding > 0) return
     if (this.log === undefined) {
@@ -103,10 +103,13 @@ export class ReplyChannel {
 
   /** An answer that waits for the others of its batch; where there is no room for it, the word of that. */
   private kept(message: Uint8Array): Uint8Array {
-    if (this.waiting.add(message.length)) return message
+    return this.waiting.add(message.length) ? message : this.dropped(message, message.length)
+  }
+
+  private dropped(message: Uint8Array, bytes: number): Uint8Array {
     const frame = Frame.read(message)
     const id = Frame.isFrame(frame) ? Frame.rawId(frame) : Json.utf8("null")
-    return Answers.dropped(id, this.logs.buffers, message.length)
+    return Answers.dropped(id, this.logs.buffers, bytes)
   }
 
   private body(): Uint8Array {

@@ -205,7 +205,14 @@ export const make = Effect.gen(function* () {
         yield* fleet.hold(session.caller)
         yield* Effect.acquireRelease(
           Effect.sync(() => session.attach(log)),
-          () => Effect.sync(() => session.detach(log))
+          () =>
+            Effect.sync(() => {
+              // Its client may have taken it up again on another connection meanwhile.
+              if (log.idleSince === undefined) return
+              session.detach(log)
+              // Nothing was said on it, so whoever comes back to it is as well served by a new one.
+              if (log.isSilentAfter(0)) streams.drop(log)
+            })
         )
         // A proxy that stops lets its listeners go, with the word when to come back.
         yield* Effect.forkScoped(
@@ -270,6 +277,7 @@ export const make = Effect.gen(function* () {
     yield* checkRevision(request)
     const session = yield* findSession(request, principal, endpoint)
     return yield* sessions.end(session).pipe(
+      Effect.andThen(Effect.sync(() => streams.endOf(session.key))),
       Effect.as(HttpServerResponse.empty({ status: 200 })),
       Effect.catch((error) => {
         const text = `The session goes on, for its end could not be kept. ${error.message}`

@@ -4,13 +4,22 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FiberMap from "effect/FiberMap"
 import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
 import * as Attached from "./Attached.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { headersOf } from "./HttpTransport.ts"
-import { asLost, ConnectionLost, MessageRefused, type Open, type Transport, type TransportError } from "./Transport.ts"
+import {
+  asLost,
+  ConnectionLost,
+  type MessageHeaders,
+  MessageRefused,
+  type Open,
+  type Transport,
+  type TransportError
+} from "./Transport.ts"
 
 const silent: HttpExchange.Listener = { head: () => {}, message: () => {}, event: () => {} }
 
@@ -24,6 +33,7 @@ export const open =
       const own = headersOf(remote)
       const lost = yield* Deferred.make<never, ConnectionLost>()
       const endpoint = yield* Deferred.make<URL, MessageRefused>()
+      const posts = yield* FiberMap.make<number>()
       let revision: string | undefined
 
       const listen = HttpExchange.run(
@@ -54,30 +64,43 @@ export const open =
       yield* Attached.fork(listen, (why) => Deferred.fail(lost, why))
       const target = yield* Effect.raceFirst(Deferred.await(endpoint), Deferred.await(lost))
 
+      const post = (message: Uint8Array, more: MessageHeaders | undefined) =>
+        HttpExchange.run(
+          agent,
+          {
+            method: "POST",
+            url: target,
+            headers: {
+              ...own,
+              "content-type": "application/json",
+              ...more,
+              ...(revision === undefined ? {} : { [HEADER.protocolVersion]: revision })
+            },
+            body: message
+          },
+          silent
+        ).pipe(
+          Effect.flatMap((outcome) => (outcome.status < 400 ? Effect.void : HttpExchange.refuse(outcome))),
+          Effect.tapErrorTag("ConnectionLost", (error) =>
+            Effect.sync(() => (error.unsent ? receiver.unreachable(error) : undefined))
+          )
+        )
+
+      // The answer comes on the stream, and so does the end of a request that is given up: nobody waits for a server that
+      // does not even say that it has the message.
+      const handOver = (message: Uint8Array, request: number, more: MessageHeaders | undefined): Effect.Effect<void> =>
+        post(message, more).pipe(
+          Effect.catch((error) => Effect.sync(() => receiver.failed(request, error))),
+          (posting) => Attached.guard(posting, (why) => Effect.sync(() => receiver.failed(request, why)))
+        )
+
       const transport: Transport = {
         forgettingCancels: false,
-        send: (message, _, more) =>
-          HttpExchange.run(
-            agent,
-            {
-              method: "POST",
-              url: target,
-              headers: {
-                ...own,
-                "content-type": "application/json",
-                ...more,
-                ...(revision === undefined ? {} : { [HEADER.protocolVersion]: revision })
-              },
-              body: message
-            },
-            silent
-          ).pipe(
-            Effect.flatMap((outcome) => (outcome.status < 400 ? Effect.void : HttpExchange.refuse(outcome))),
-            Effect.tapErrorTag("ConnectionLost", (error) =>
-              Effect.sync(() => (error.unsent ? receiver.unreachable(error) : undefined))
-            )
-          ),
-        forget: () => Effect.void,
+        send: (message, request, more) =>
+          request === undefined
+            ? post(message, more)
+            : Effect.asVoid(FiberMap.run(posts, request, handOver(message, request, more))),
+        forget: (request) => FiberMap.remove(posts, request),
         unsent: () => false,
         agreed: (agreed) =>
           Effect.sync(() => {

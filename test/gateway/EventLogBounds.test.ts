@@ -1,10 +1,14 @@
 /** What is kept of streams for those who come back, and what is dropped: by number, size and age. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as fc from "fast-check"
-import { BOUNDS, Streams, type EventLog } from "../../src/gateway/EventLog.ts"
-import { append, eventLogs, MIB, name, numbered, opened, read, TIME_MILLIS } from "../support/eventLog.ts"
+import { SessionKey } from "../../src/domain/ServerId.ts"
+import { BOUNDS, type EventLog, type EventLogs, Streams } from "../../src/gateway/EventLog.ts"
+import { append, eventLogs, MIB, name, numbered, opened, read, stream, TIME_MILLIS } from "../support/eventLog.ts"
+import { settle } from "../support/settle.ts"
 
 describe("what is kept for those who come back", () => {
   /** A stream whose reader has gone. */
@@ -47,6 +51,27 @@ describe("what is kept for those who come back", () => {
       assert.deepStrictEqual(reader.messages, ["a", "b", "c"])
       yield* reader.stop
       assert.deepStrictEqual((yield* read(log, 0)).messages, ["a", "b", "c"])
+    })
+  )
+
+  it.effect("keeps no memory beside its own, but for the streams left last", () =>
+    Effect.gen(function* () {
+      const logs = eventLogs(0)
+      const all: Array<EventLog> = []
+      for (let i = 0; i < 40; i++) {
+        const log = logs.open({ ...name, session: SessionKey.make(String(i)) })
+        log.append(new Uint8Array(64 * 1024).fill(i, 0, 100).subarray(0, 100))
+        const reader = yield* read(log, 0)
+        yield* reader.stop
+        all.push(log)
+      }
+      // The last few may wait for others to be packed with.
+      for (const [index, log] of all.slice(0, 32).entries()) {
+        const delivery = Option.getOrUndefined(yield* Stream.runHead(stream(log, 0)))
+        const message = delivery?._tag === "Events" ? delivery.events[0]?.message : undefined
+        assert.deepStrictEqual(message, new Uint8Array(100).fill(index))
+        assert.strictEqual(message?.buffer.byteLength, 100)
+      }
     })
   )
 
@@ -152,6 +177,63 @@ describe("all streams together", () => {
       assert.isDefined(logs.find(third.name))
       assert.isDefined(logs.find(more.name))
       assert.isFalse(reader.hasEnded())
+    })
+  )
+
+  /** A stream that was read to its end. */
+  const ended = (logs: EventLogs, session = name.session) =>
+    Effect.gen(function* () {
+      const log = logs.open({ ...name, session })
+      append(log, "a")
+      log.finish()
+      yield* read(log, 0)
+      return log
+    })
+
+  it.effect("are kept of one session to so many that have ended, whatever else of it is open", () =>
+    Effect.gen(function* () {
+      const logs = eventLogs(0)
+      const open = logs.open(name)
+      append(open, "a")
+      const others = yield* ended(logs, SessionKey.make("other"))
+      const first = yield* ended(logs)
+      const second = yield* ended(logs)
+      for (let more = 2; more < BOUNDS.streamsOfOne; more++) yield* ended(logs)
+      assert.isUndefined(logs.find(first.name))
+      assert.isDefined(logs.find(second.name))
+      yield* ended(logs)
+      assert.isUndefined(logs.find(second.name))
+      assert.deepStrictEqual(
+        [open, others].map((log) => logs.find(log.name) === log),
+        [true, true]
+      )
+    })
+  )
+
+  it("are so many that nobody reads, of which those left longest go first", () => {
+    const logs = eventLogs(0)
+    const all = Array.from({ length: BOUNDS.streams + 2 }, (_, index) =>
+      logs.open({ ...name, session: SessionKey.make(String(index)) })
+    )
+    logs.sweep(0)
+    assert.deepStrictEqual(
+      all.slice(0, 4).map((log) => logs.find(log.name) === log),
+      [false, false, true, true]
+    )
+  })
+
+  it.effect("that have ended go with their session", () =>
+    Effect.gen(function* () {
+      const logs = eventLogs(0)
+      const [over, others] = [yield* ended(logs), yield* ended(logs, SessionKey.make("other"))]
+      const beingRead = logs.open(name)
+      const reader = yield* read(beingRead, 0)
+      logs.endOf(name.session)
+      append(beingRead, "the last word")
+      yield* settle
+      assert.isUndefined(logs.find(over.name))
+      assert.isDefined(logs.find(others.name))
+      assert.deepStrictEqual(reader.messages, ["the last word"])
     })
   )
 

@@ -50,6 +50,25 @@ describe("what a stream holds", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("counts once where nobody can come back for it, so that there is room for it on its way", () =>
+    Effect.gen(function* () {
+      const { buffers, logs } = within(1000)
+      const log = logs.open(name, undefined, false)
+      log.append(bytes(600))
+      const slow = yield* stuck(log, buffers)
+      assert.isFalse(slow.hasEnded())
+      assert.strictEqual(buffers.taken, 600)
+      log.append(bytes(300))
+      assert.strictEqual(buffers.taken, 900)
+      yield* slow.leave
+      logs.drop(log)
+      assert.strictEqual(buffers.taken, 0)
+      const other = logs.open(name, undefined, false)
+      for (let i = 0; i < 5; i++) other.append(bytes(100))
+      assert.deepStrictEqual((yield* read(other, 0, buffers)).sequences, [1, 2, 3, 4, 5])
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("is handed over in portions, so that little is on its way at a time", () =>
     Effect.gen(function* () {
       const { buffers, logs } = within(10 * MIB.length)

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { ByteBudget } from "../../src/domain/ByteBudget.ts"
 import * as Json from "../../src/domain/Json.ts"
 import { SessionKey } from "../../src/domain/ServerId.ts"
 import type { EventLog } from "../../src/gateway/EventLog.ts"
@@ -12,12 +13,13 @@ import { settle } from "../support/settle.ts"
 
 interface Options {
   readonly acceptsStream?: boolean
+  readonly buffers?: ByteBudget
   readonly batchOf?: number
 }
 
-const channel = ({ acceptsStream = true, batchOf }: Options = {}): ReplyChannel =>
+const channel = ({ acceptsStream = true, batchOf, buffers }: Options = {}): ReplyChannel =>
   new ReplyChannel({
-    logs: eventLogs(0),
+    logs: eventLogs(0, buffers),
     session: SessionKey.make("s"),
     owner: undefined,
     request: "1",
@@ -71,6 +73,19 @@ describe("a single answer", () => {
       emit(one, "more progress")
       answer(one, "answer")
       assert.deepStrictEqual(yield* streamed(one), ["progress", "more progress", "answer"])
+    })
+  )
+
+  it.effect("for which a stream has no room is the word of that, and what was said before it stays", () =>
+    Effect.gen(function* () {
+      const buffers = new ByteBudget(1000)
+      const one = channel({ buffers })
+      emit(one, "progress")
+      assert.isTrue(buffers.take(buffers.limit - buffers.taken), "not even for that word")
+      answer(one, `{"jsonrpc":"2.0","id":7,"result":"${"x".repeat(2000)}"}`)
+      const [progress, last, ...more] = yield* streamed(one)
+      assert.deepStrictEqual([progress, more], ["progress", []])
+      assert.match(last ?? "", /"id":7,"error":\{"code":1502,.* was dropped: .*MCP_BUFFER_BYTES/u)
     })
   )
 

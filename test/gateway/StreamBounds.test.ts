@@ -1,9 +1,13 @@
 /** How many event streams to clients are open at a time. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { anonymous } from "../../src/domain/Principal.ts"
+import * as Json from "../../src/domain/Json.ts"
+import * as EventIds from "../../src/gateway/EventIds.ts"
 import { StreamBounds, Streams } from "../../src/gateway/EventLog.ts"
+import { Sessions } from "../../src/gateway/Sessions.ts"
 import { memoryFleet } from "../support/memoryFleet.ts"
 import { arrived, EVERYBODY, memoryGateway, person } from "../support/memoryGateway.ts"
 
@@ -83,6 +87,54 @@ describe("at the bound of all streams", () => {
       yield* subscribe(anonymous, 1, CHANGES)
       const { error } = yield* once(anonymous, 2, "subscriptions/listen", { notifications: CHANGES })
       assert.strictEqual(error?.message, "1 streams are open already (MCP_MAX_STREAMS)")
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a standing stream whose client leaves", () => {
+  it.effect("is kept for the client's return if anything was said on it, and only then", () =>
+    Effect.gen(function* () {
+      const fleet = memoryFleet({ one: { offer: { tools: ["work"] } } })
+      const { begin, services } = yield* memoryGateway(fleet, EVERYBODY)
+      const logs = yield* Effect.provide(Streams, services)
+      const sessions = yield* Effect.provide(Sessions, services)
+      const { listen } = yield* begin(ADA)
+      const counts = () => logs.counts.map(([, count]) => count)
+
+      const silent = yield* listen
+      assert.deepStrictEqual(counts(), [1, 0])
+      yield* silent.leave
+      yield* arrived(() => logs.streams.total === 0)
+      assert.deepStrictEqual(counts(), [0, 0])
+
+      const spoken = yield* listen
+      for (const session of sessions.all()) session.tell(Json.utf8("{}"))
+      yield* arrived(() => spoken.heard.length > 0)
+      yield* spoken.leave
+      yield* arrived(() => logs.streams.total === 0)
+      assert.deepStrictEqual(counts(), [0, 1])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("and who takes it up before that was noticed, hears what is said from then on", () =>
+    Effect.gen(function* () {
+      const fleet = memoryFleet({ one: { offer: { tools: ["work"] } } })
+      const { ask, begin, services } = yield* memoryGateway(fleet, EVERYBODY)
+      const sessions = yield* Effect.provide(Sessions, services)
+      const eventIds = yield* Effect.provide(EventIds.EventIds, services)
+      const { headers, listen } = yield* begin(ADA)
+      const hanging = yield* listen
+      const [session] = sessions.all()
+      const log = session?.listening
+      if (session === undefined || log === undefined) return assert.fail("nobody listens")
+      const lastEventId = EventIds.format(yield* eventIds.prefix(log.name), 0)
+      const again = yield* Effect.forkChild(
+        ask(ADA, undefined, { method: "GET", headers: { ...headers, "last-event-id": lastEventId } })
+      )
+      yield* arrived(hanging.hasEnded)
+      session.tell(Json.utf8('{"said":"late"}'))
+      yield* sessions.end(session)
+      assert.include((yield* Fiber.join(again)).body, '{"said":"late"}')
     }).pipe(Effect.scoped)
   )
 })

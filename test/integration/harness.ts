@@ -45,6 +45,8 @@ export interface ProxyOptions {
   /** Keep the folder (data, configuration) of an earlier proxy. */
   readonly folder?: string
   readonly port?: number
+  /** By which its processes are known, where several runs of it are to be known by the same. */
+  readonly marker?: string
 }
 
 export interface RunningProxy {
@@ -161,7 +163,7 @@ const kill = (child: ChildProcess, signal: NodeJS.Signals): void => {
 /** Starts a proxy without waiting for anything. It is killed when the scope closes, if it still runs. */
 export const startProxy = (options: ProxyOptions): Effect.Effect<RunningProxy, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const marker = randomUUID()
+    const marker = options.marker ?? randomUUID()
     const port = options.port ?? (yield* freePort)
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), "mcp-proxy-test-"))
     mkdirSync(folder, { recursive: true })
