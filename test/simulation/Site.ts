@@ -138,6 +138,8 @@ class Answering {
 interface Session {
   readonly speaker: Speaker
   readonly answering: Map<Message["id"], Answering>
+  /** Requests that were cancelled before they came: who says both at once cannot know, and no server remembers. */
+  readonly overtaken: Set<unknown>
   standing: Wire | undefined
   isAlive: boolean
 }
@@ -276,6 +278,9 @@ export class Site {
     if (message === undefined) return wire.answer(400)
     if (message.method === undefined || message.id === undefined) {
       wire.answer(202)
+      const requestId = message.method === "notifications/cancelled" ? message.params?.["requestId"] : undefined
+      if (requestId !== undefined && !session.answering.has(requestId as Message["id"]))
+        session.overtaken.add(requestId)
       return session.speaker.heard(message)
     }
     this.answer(session, message, wire)
@@ -286,6 +291,7 @@ export class Site {
     const id = `${this.estate.setup.name}-session-${++this.numbers}`
     const session: Session = {
       answering: new Map(),
+      overtaken: new Set(),
       standing: undefined,
       isAlive: true,
       speaker: legacy(this.estate, {
@@ -309,6 +315,7 @@ export class Site {
     const { isResumable } = this.estate.setup
     const answering = new Answering(wire.name, wire, isResumable)
     session.answering.set(message.id, answering)
+    answering.isAbandoned = session.overtaken.has(message.id)
     if (!isResumable) return
     this.streams.set(answering.name, answering)
     answering.begin({})
