@@ -49,7 +49,7 @@ export { SessionBounds, Sessions } from "./gateway/Sessions.ts"
 export * as Bounds from "./upstream/Bounds.ts"
 export { ByteBudget } from "./domain/ByteBudget.ts"
 export { PerOwner } from "./gateway/Limits.ts"
-export { StreamBounds } from "./gateway/EventLog.ts"
+export { StreamBounds } from "./gateway/EventLogs.ts"
 /** Sign-in: who is calling, who says so, and the authorization server between them. */
 export { Gatekeeper } from "./auth/Gatekeeper.ts"
 export {

@@ -8,7 +8,7 @@ import * as ProviderSettings from "../auth/ProviderSettings.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import * as FleetSettings from "../fleet/FleetSettings.ts"
 import * as Behaviour from "../gateway/Behaviour.ts"
-import * as EventLog from "../gateway/EventLog.ts"
+import * as EventLogs from "../gateway/EventLogs.ts"
 import * as Limits from "../gateway/Limits.ts"
 import * as Parking from "../gateway/Parking.ts"
 import * as Sessions from "../gateway/Sessions.ts"
@@ -37,7 +37,7 @@ export const groups = {
   rate: OwnerRate.settings,
   calls: Limits.settings,
   sessions: Sessions.settings,
-  streams: EventLog.settings,
+  streams: EventLogs.settings,
   bounds: Bounds.settings,
   upstream: RestartPolicy.settings,
   fleet: FleetSettings.settings,

@@ -8,7 +8,8 @@ import type { Owner } from "../domain/Owner.ts"
 import { isModernRevision, type Revision } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
 import * as Answers from "./Answers.ts"
-import type { EventLog, EventLogs } from "./EventLog.ts"
+import type { EventLog } from "./EventLog.ts"
+import type { EventLogs } from "./EventLogs.ts"
 import type { StreamName } from "./EventIds.ts"
 
 /** The whole JSON body, or the stream to read. */

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Streams } from "../../src/gateway/EventLog.ts"
+import { Streams } from "../../src/gateway/EventLogs.ts"
 import { Sessions } from "../../src/gateway/Sessions.ts"
 import * as Store from "../../src/storage/Store.ts"
 import { collectingLogs } from "../support/logged.ts"

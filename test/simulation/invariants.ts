@@ -1,5 +1,5 @@
 /** What must hold after every step, and what must be left in the end. */
-import { Streams } from "../../src/gateway/EventLog.ts"
+import { Streams } from "../../src/gateway/EventLogs.ts"
 import { Fleet } from "../../src/fleet/Fleet.ts"
 import { Limits } from "../../src/gateway/Limits.ts"
 import { Parking } from "../../src/gateway/Parking.ts"

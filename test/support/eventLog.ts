@@ -5,7 +5,8 @@ import * as Stream from "effect/Stream"
 import { ByteBudget, Holding } from "../../src/domain/ByteBudget.ts"
 import * as Json from "../../src/domain/Json.ts"
 import { SessionKey } from "../../src/domain/ServerId.ts"
-import { type Delivery, type EventLog, EventLogs } from "../../src/gateway/EventLog.ts"
+import type { Delivery, EventLog } from "../../src/gateway/EventLog.ts"
+import { EventLogs } from "../../src/gateway/EventLogs.ts"
 import { settle } from "./settle.ts"
 
 export const name = { session: SessionKey.make("s"), request: null }
