@@ -22,6 +22,8 @@ describe("sessions and streams", () => {
         const streams = () => family(gateway.metrics(), "mcp_proxy_streams")
         assert.deepStrictEqual(streams(), { read: 0, kept: 0 })
         const client = yield* gateway.begin(ANN)
+        // Whoever has seen the list is told that it changed, and a stream on which something was said is kept.
+        yield* client.call("tools/list")
         const listening = yield* client.listen
         assert.deepStrictEqual(streams(), { read: 1, kept: 0 })
         assert.strictEqual(family(gateway.metrics(), "mcp_proxy_sessions")[""], 1)
