@@ -88,13 +88,19 @@ describe("at the bound of one person's connections", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("that there are is 256 where nothing is said, and none for who has not signed in", () =>
-    Effect.gen(function* () {
-      const { use } = yield* scene(undefined, undefined)
-      yield* Effect.forEach(Array.from({ length: 256 }), (_, index) => use(`ada ${index}`), { discard: true })
-      assert.match((yield* Effect.flip(use("ada 256"))).message, /^All 256 connections .*maxLanesPerUser/u)
-      yield* Effect.forEach(Array.from({ length: 300 }), (_, index) => use(`x ${index}`, anonymous), { discard: true })
-    }).pipe(Effect.scoped)
+  it.effect(
+    "that there are is 256 where nothing is said, and none for who has not signed in",
+    () =>
+      Effect.gen(function* () {
+        const { use } = yield* scene(undefined, undefined)
+        yield* Effect.forEach(Array.from({ length: 256 }), (_, index) => use(`ada ${index}`), { discard: true })
+        assert.match((yield* Effect.flip(use("ada 256"))).message, /^All 256 connections .*maxLanesPerUser/u)
+        yield* Effect.forEach(Array.from({ length: 300 }), (_, index) => use(`x ${index}`, anonymous), {
+          discard: true
+        })
+      }).pipe(Effect.scoped),
+    // Hundreds of connections are opened.
+    120_000
   )
 })
 
