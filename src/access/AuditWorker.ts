@@ -185,9 +185,10 @@ export const work = (): void => {
   }
 
   const answer = (request: Request): Reply => {
+    const records = request._tag === "Batch" ? request.records.split("\n") : []
     try {
       if (request._tag === "Sweep") return { more: sweep(request.before, request.maxSize) }
-      store(request.number, request.records.split("\n"))
+      store(request.number, records)
     } catch (error) {
       const fault = reason(error)
       try {
@@ -197,7 +198,7 @@ export const work = (): void => {
       }
       return { fault }
     }
-    return file === undefined ? {} : { fileFault: append(file, request.records.split("\n")) }
+    return file === undefined ? {} : { fileFault: append(file, records) }
   }
 
   // A port of threads knows no origins.

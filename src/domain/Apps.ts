@@ -7,8 +7,7 @@ import * as Json from "./Json.ts"
 const UI = Buffer.from('"ui')
 
 /** May there be a member in these bytes that names a page? */
-const mayNamePage = (bytes: Uint8Array): boolean =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(UI)
+const mayNamePage = (bytes: Uint8Array): boolean => Json.asBuffer(bytes).includes(UI)
 
 /** Where a tool or a result names its page: `_meta.ui.resourceUri`, and the older flat key. */
 const pages = (bytes: Uint8Array, object: Json.Span): ReadonlyArray<Json.Span> => {

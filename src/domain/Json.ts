@@ -92,9 +92,13 @@ export const skipValue = (bytes: Uint8Array, at: number): number => {
 /** Up to here it is not worth it to look whether all of it is ASCII. */
 const SHORT = 64
 
+/** The same bytes, as what can be searched and read as text; nothing is copied. */
+export const asBuffer = (bytes: Uint8Array, start = 0, end = bytes.length): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+
 /** The text of the bytes from `start` to `end`; what is ASCII need only be copied. */
 const decode = (bytes: Uint8Array, start: number, end: number): string => {
-  const slice = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+  const slice = asBuffer(bytes, start, end)
   return slice.length > SHORT && isAscii(slice) ? slice.toString("latin1") : slice.toString()
 }
 

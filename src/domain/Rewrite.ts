@@ -10,7 +10,7 @@ const ESCAPE = Buffer.from("\\u00")
 
 /** Can there be a member `uri` in these bytes at all? To search them costs far less than to read them. */
 const mayHoldUri = (bytes: Uint8Array): boolean => {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const buffer = Json.asBuffer(bytes)
   return buffer.includes(URI) || buffer.includes(ESCAPE)
 }
 

@@ -22,7 +22,7 @@ const TRUE = 0x74
 
 /** Is there a member of that name with the value true, of whatever object? Quotes within strings are escaped. */
 const mayHoldError = (bytes: Uint8Array): boolean => {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const buffer = Json.asBuffer(bytes)
   for (let at = buffer.indexOf(IS_ERROR); at >= 0; at = buffer.indexOf(IS_ERROR, at + 1)) {
     const colon = Json.skipSpace(bytes, at + IS_ERROR.length)
     if (bytes[colon] === COLON && bytes[Json.skipSpace(bytes, colon + 1)] === TRUE) return true

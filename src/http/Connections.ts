@@ -28,22 +28,27 @@ const answerOn = (socket: Socket): ServerResponse | undefined =>
 export class Connections {
   private readonly server: Server
   private readonly patience: Patience
-  private readonly sockets = new Set<Socket>()
+  private readonly open = new Set<Socket>()
   private readonly seen = new WeakMap<Socket, Seen>()
 
   constructor(server: Server, patience: Patience) {
     this.server = server
     this.patience = patience
     server.on("connection", (socket) => {
-      this.sockets.add(socket)
-      socket.once("close", () => this.sockets.delete(socket))
+      this.open.add(socket)
+      socket.once("close", () => this.open.delete(socket))
     })
+  }
+
+  /** Those that there are at present. */
+  get sockets(): ReadonlySet<Socket> {
+    return this.open
   }
 
   /** From now on every response asks its client to leave: those under way, where their head is not sent yet, and all to come. */
   sayFarewell(): void {
     this.server.prependListener("request", (_, response) => response.setHeader("connection", "close"))
-    for (const socket of this.sockets) {
+    for (const socket of this.open) {
       const response = answerOn(socket)
       if (response?.headersSent === false) response.setHeader("connection", "close")
     }
@@ -52,7 +57,7 @@ export class Connections {
   /** Waits until there is no connection any more, and closes those that are idle. */
   readonly emptied: Effect.Effect<void> = Effect.suspend(() => {
     this.closeIdle()
-    return this.sockets.size === 0 ? Effect.void : Effect.andThen(Effect.sleep(LOOK), this.next)
+    return this.open.size === 0 ? Effect.void : Effect.andThen(Effect.sleep(LOOK), this.next)
   })
 
   /** What has come by now is read before the next look. */
@@ -63,7 +68,7 @@ export class Connections {
 
   private closeIdle(): void {
     const now = performance.now()
-    for (const socket of this.sockets) {
+    for (const socket of this.open) {
       const before = this.seen.get(socket)
       if (answerOn(socket) !== undefined || before?.bytes !== socket.bytesRead) {
         this.seen.set(socket, { bytes: socket.bytesRead, since: now })

@@ -13,6 +13,7 @@ import type { Headers } from "effect/http/Headers"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import * as Json from "../domain/Json.ts"
 import { logger } from "../observability/Logging.ts"
 import { incomingOf, type McpRequest } from "./McpRequest.ts"
 
@@ -63,8 +64,7 @@ const write = (
   const bytes = body.body
   outgoing.writeHead(status, headers)
   // Bytes as they are: each is one character of Latin-1.
-  if (bytes.length <= SMALL)
-    outgoing.end(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1"), "latin1")
+  if (bytes.length <= SMALL) outgoing.end(Json.asBuffer(bytes).toString("latin1"), "latin1")
   else outgoing.end(bytes)
   return true
 }

@@ -184,7 +184,7 @@ const make = Effect.fnUntraced(function* (place: Place, stallTime: Duration.Dura
     })
   )
 
-  yield* SlowReaders.watch(server, stallTime)
+  yield* SlowReaders.watch(connections.sockets, stallTime)
 
   const where = place._tag === "Address" ? place : { host: show(place.socket), port: 0 }
   const listen = listenOnce(

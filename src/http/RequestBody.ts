@@ -56,19 +56,18 @@ export const make = Effect.gen(function* () {
     request: McpRequest,
     take: (piece: Uint8Array) => HttpServerResponse.HttpServerResponse | undefined,
     pieces: ReadonlyArray<Uint8Array>
-  ): Effect.Effect<Uint8Array, HttpServerResponse.HttpServerResponse> =>
-    Effect.suspend(() => {
-      const incoming = incomingOf(request)
-      if (incoming !== undefined) return fromSocket(incoming, take, pieces)
-      return request.stream.pipe(
-        Stream.mapError(() => unreadable),
-        Stream.runForEach((piece) => {
-          const refused = take(piece)
-          return refused === undefined ? Effect.void : stop(refused)
-        }),
-        Effect.map(() => Json.join(pieces))
-      )
-    })
+  ): Effect.Effect<Uint8Array, HttpServerResponse.HttpServerResponse> => {
+    const incoming = incomingOf(request)
+    if (incoming !== undefined) return fromSocket(incoming, take, pieces)
+    return request.stream.pipe(
+      Stream.mapError(() => unreadable),
+      Stream.runForEach((piece) => {
+        const refused = take(piece)
+        return refused === undefined ? Effect.void : stop(refused)
+      }),
+      Effect.map(() => Json.join(pieces))
+    )
+  }
 
   /** It is taken as it comes, piece by piece: nothing is held for what a client has only announced. */
   return (request: McpRequest): Effect.Effect<Uint8Array, HttpServerResponse.HttpServerResponse> =>

@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import type { Server, Socket } from "node:net"
+import type { Socket } from "node:net"
 import { logger } from "../observability/Logging.ts"
 import * as Vital from "../observability/Vital.ts"
 
@@ -25,24 +25,11 @@ const progressOf = ({ _handle: handle, bytesWritten, writableLength }: Socket & 
   `${bytesWritten - writableLength} ${handle?.writeQueueSize ?? 0}`
 
 /**
- * Watches over the connections of a server as long as the scope lives. One on which bytes wait, and none have gone out for
+ * Watches over the open connections of a server as long as the scope lives. One on which bytes wait, and none have gone out for
  * `stallTime`, is destroyed. One on which nothing waits may be silent for as long as it likes.
  */
-export const watch = Effect.fnUntraced(function* (server: Server, stallTime: Duration.Duration) {
-  const sockets = new Set<Socket>()
-  const stalled = new Map<Socket, { readonly progress: string; readonly since: number }>()
-
-  const onConnection = (socket: Socket): void => {
-    sockets.add(socket)
-    socket.once("close", () => {
-      sockets.delete(socket)
-      stalled.delete(socket)
-    })
-  }
-  yield* Effect.acquireRelease(
-    Effect.sync(() => server.on("connection", onConnection)),
-    () => Effect.sync(() => server.off("connection", onConnection))
-  )
+export const watch = Effect.fnUntraced(function* (sockets: ReadonlySet<Socket>, stallTime: Duration.Duration) {
+  const stalled = new WeakMap<Socket, { readonly progress: string; readonly since: number }>()
 
   /** Has nothing gone out on it for too long? */
   const hasStalled = (socket: Socket, now: number): boolean => {
