@@ -92,7 +92,7 @@ const connect = Effect.gen(function* () {
     const answer = yield* Deferred.make<Message>()
     const take = (message: Message) =>
       message["id"] === id ? Deferred.succeed(answer, message) : Effect.sync(() => heard(message))
-    if (reply._tag === "Json") yield* take(parse(reply.body))
+    if (reply._tag === "Json") yield* take(parse(Json.join(reply.body)))
     else {
       yield* Stream.runForEach(reply.log.read(0) ?? Stream.empty, (delivery) =>
         delivery._tag === "Events"

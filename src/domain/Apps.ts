@@ -4,30 +4,26 @@
  */
 import * as Json from "./Json.ts"
 
-const UI = Buffer.from('"ui')
+/** Where the `_meta` of a tool or of a result names its page: `ui.resourceUri`, and the older flat key. */
+const pages = (bytes: Uint8Array, meta: Json.Span | undefined): ReadonlyArray<Json.Span> =>
+  meta === undefined
+    ? []
+    : [Json.at(bytes, meta, "ui", "resourceUri"), Json.at(bytes, meta, "ui/resourceUri")].flatMap((span) => span ?? [])
 
-/** May there be a member in these bytes that names a page? */
-const mayNamePage = (bytes: Uint8Array): boolean => Json.asBuffer(bytes).includes(UI)
-
-/** Where a tool or a result names its page: `_meta.ui.resourceUri`, and the older flat key. */
-const pages = (bytes: Uint8Array, object: Json.Span): ReadonlyArray<Json.Span> => {
-  if (!mayNamePage(bytes)) return []
-  return [
-    Json.at(bytes, object, "_meta", "ui", "resourceUri"),
-    Json.at(bytes, object, "_meta", "ui/resourceUri")
-  ].flatMap((span) => span ?? [])
-}
-
-/** The edits that give the pages that a tool or a result names their public URIs. */
+/** The edits that give the pages that the `_meta` of a tool or of a result names their public URIs. */
 export const edits = (
   bytes: Uint8Array,
-  object: Json.Span,
+  meta: Json.Span | undefined,
   rename: (uri: string) => string
 ): ReadonlyArray<Json.Edit> =>
-  pages(bytes, object).flatMap((span) => {
+  pages(bytes, meta).flatMap((span) => {
     const uri = Json.tryParse(bytes, span)
     return typeof uri === "string" ? [{ span, by: Json.encode(rename(uri)) }] : []
   })
 
+/** The `_meta` of a tool. */
+export const metaOf = (tool: Uint8Array): Json.Span | undefined =>
+  Json.at(tool, { start: 0, end: tool.length }, "_meta")
+
 /** Does a tool have a page? */
-export const hasPage = (tool: Uint8Array): boolean => pages(tool, { start: 0, end: tool.length }).length > 0
+export const hasPage = (tool: Uint8Array): boolean => pages(tool, metaOf(tool)).length > 0

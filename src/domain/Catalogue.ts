@@ -1,5 +1,5 @@
 /** What one server offers, as it said it: each item's bytes, and the one value in it by which it is called. */
-import type * as Frame from "./Frame.ts"
+import * as Frame from "./Frame.ts"
 import * as Json from "./Json.ts"
 import { matches } from "./Pattern.ts"
 import { reveal, type ServerConfig } from "./ServerConfig.ts"
@@ -66,11 +66,11 @@ export const readPage = (frame: Frame.Frame, kind: Kind): Page | string => {
   // Items are kept for long; the answer that they came in is not to be kept alive with them.
   const { bytes } = frame
   try {
-    const list = Json.at(bytes, frame.result, kind)
+    const list = Frame.at(frame, kind)
     const spans = list === undefined ? undefined : Json.elements(bytes, list.start)
     if (spans === undefined) return `result.${kind} is not a list`
     const items = spans.flatMap(({ end, start }) => readItem(bytes.slice(start, end), kind) ?? [])
-    const cursorSpan = Json.at(bytes, frame.result, "nextCursor")
+    const cursorSpan = Frame.at(frame, "nextCursor")
     const cursor = cursorSpan === undefined ? undefined : Json.parse(bytes, cursorSpan)
     return { items, nextCursor: typeof cursor === "string" ? cursor : undefined }
   } catch (cause) {

@@ -8,7 +8,7 @@
 import * as Predicate from "effect/Predicate"
 import { isUtf8 } from "node:buffer"
 import * as Json from "./Json.ts"
-import { isJson } from "./JsonGrammar.ts"
+import { STRICT } from "./JsonGrammar.ts"
 import * as Frame from "./Frame.ts"
 
 /** Why a body is no message: JSON-RPC's parse error (-32700) or invalid request (-32600). */
@@ -81,6 +81,9 @@ const MAX_BATCH = 100
 
 /** Deeper than any judged parameter is; what is emitted from its value must not exhaust the stack. */
 const MAX_DEPTH = 64
+
+/** The member whose own members are located along with the message's. */
+const INNER = new Set(["params"])
 
 const NULL = Json.utf8("null")
 
@@ -159,7 +162,7 @@ const readObject = (
 }
 
 const readOne = (bytes: Uint8Array, { start }: Json.Span, value: unknown): ClientMessage | Refusal => {
-  const object = Predicate.isReadonlyObject(value) ? Json.objectAt(bytes, start, "params") : undefined
+  const object = Predicate.isReadonlyObject(value) ? Json.objectAt(bytes, start, INNER) : undefined
   return !Predicate.isReadonlyObject(value) || object === undefined
     ? refusal(-32600, "A message must be a JSON object")
     : readObject(bytes, object, value)
@@ -184,8 +187,10 @@ const valuesOf = (bytes: Uint8Array, { inner, members }: Json.ObjectAt): Record<
 
 /** The one large message; undefined where it is none, or more than one. */
 const readLarge = (bytes: Uint8Array, { start }: Json.Span): ClientMessage | Refusal | undefined => {
-  const object = isJson(bytes) ? Json.objectAt(bytes, start, "params") : undefined
-  return object === undefined ? undefined : readObject(bytes, object, valuesOf(bytes, object))
+  const object = Json.objectAt(bytes, start, INNER, STRICT)
+  return object === undefined || Json.skipSpace(bytes, object.end) < bytes.length
+    ? undefined
+    : readObject(bytes, object, valuesOf(bytes, object))
 }
 
 /** Reads the body of a POST. Of one that is larger than `large` nothing is parsed that nobody asks for; else it is the same. */
@@ -209,7 +214,8 @@ export const read = (bytes: Uint8Array, large = LARGE): Body => {
 }
 
 /** An override as JSON; bytes are JSON already. */
-const bytesOf = (value: unknown): Uint8Array => (value instanceof Uint8Array ? value : Json.encode(value))
+const bytesOf = (value: unknown): Uint8Array =>
+  value instanceof Uint8Array ? Json.singleLine(value) : Json.encode(value)
 
 /** The members of `params` as they travel on: judged ones from their values or the override, the rest as bytes. */
 const encodeParams = (params: Params, overrides: Readonly<Record<string, unknown>>): Array<Uint8Array> => {
@@ -220,7 +226,7 @@ const encodeParams = (params: Params, overrides: Readonly<Record<string, unknown
   for (const { bytes, key } of params.members) {
     if (Object.hasOwn(overrides, key)) {
       if (overrides[key] !== undefined) put(key, bytesOf(overrides[key]))
-    } else put(key, JUDGED.has(key) && !CARRIED.has(key) ? Json.encode(params.values[key]) : bytes)
+    } else put(key, JUDGED.has(key) && !CARRIED.has(key) ? Json.encode(params.values[key]) : Json.singleLine(bytes))
   }
   for (const [key, value] of Object.entries(overrides)) {
     if (value !== undefined && !params.members.some((member) => member.key === key)) put(key, bytesOf(value))
@@ -231,22 +237,20 @@ const encodeParams = (params: Params, overrides: Readonly<Record<string, unknown
 const NO_PARAMS: Params = { values: {}, members: [] }
 
 /**
- * The request or notification as an upstream is to see it, on one line: our id, the method, and the parameters with
+ * The request or notification as a server is to see it, on one line, and where it is large in pieces: our id, the method, and the parameters with
  * `overrides` in place (`undefined` drops one, bytes are taken for JSON).
  */
 export const encode = (
   message: Request | Notification,
   id: Frame.RequestId | undefined,
   overrides: Readonly<Record<string, unknown>>
-): Uint8Array => {
+): Json.Pieces => {
   const head = `{"jsonrpc":"2.0"${id === undefined ? "" : `,"id":${JSON.stringify(id)}`},"method":${JSON.stringify(message.method)}`
   const bare = message.params === undefined && Object.values(overrides).every((value) => value === undefined)
-  if (bare) return Json.utf8(`${head}}`)
-  return Json.singleLine(
-    Json.join([
-      Json.utf8(`${head},"params":{`),
-      ...encodeParams(message.params ?? NO_PARAMS, overrides),
-      Json.utf8("}}")
-    ])
-  )
+  if (bare) return [Json.utf8(`${head}}`)]
+  return Json.gather([
+    Json.utf8(`${head},"params":{`),
+    ...encodeParams(message.params ?? NO_PARAMS, overrides),
+    Json.utf8("}}")
+  ])
 }

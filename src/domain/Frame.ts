@@ -20,7 +20,11 @@ export interface Frame {
   readonly params: Json.Span | undefined
   readonly result: Json.Span | undefined
   readonly error: Json.Span | undefined
+  /** The members of `params`, `result` or `error`, whichever it has, where that is an object. */
+  readonly members: ReadonlyArray<Json.Member> | undefined
 }
+
+const INNER = new Set(["params", "result", "error"])
 
 const NULL = Json.utf8("null")
 
@@ -74,13 +78,22 @@ const parseMethod = (bytes: Uint8Array, span: Json.Span): string | undefined => 
   return typeof value === "string" && value !== "" ? value : undefined
 }
 
+const membersOf = (
+  bytes: Uint8Array,
+  { inner }: Json.ObjectAt,
+  span: Json.Span | undefined
+): ReadonlyArray<Json.Member> | undefined => {
+  if (span === undefined) return undefined
+  return inner?.start === span.start ? inner.members : Json.members(bytes, span.start)
+}
+
 /**
  * Reads one message, or says why it is none. Structure is checked as far as the top level and its brackets; `method`
  * beside `result` or `error`, two methods, and keys that a careless parser would take for the envelope's are refused.
  */
 export const read = (bytes: Uint8Array): Frame | { readonly malformed: string } => {
   const at = Json.skipSpace(bytes, 0)
-  const object = Json.objectAt(bytes, at)
+  const object = Json.objectAt(bytes, at, INNER)
   if (object === undefined) return { malformed: "not a JSON object" }
   if (Json.skipSpace(bytes, object.end) < bytes.length) return { malformed: "text follows the JSON object" }
   const ids: Array<Json.Span> = []
@@ -119,11 +132,13 @@ export const read = (bytes: Uint8Array): Frame | { readonly malformed: string } 
     if (method === undefined) return { malformed: "the method is not a string" }
     if (result !== undefined || error !== undefined) return { malformed: "method stands beside result or error" }
     if (id === null) return { malformed: "a request's id is null" }
-    return { bytes, kind: id === undefined ? "notification" : "request", ids, id, method, params, result, error }
+    const kind = id === undefined ? "notification" : "request"
+    return { bytes, kind, ids, id, method, params, result, error, members: membersOf(bytes, object, params) }
   }
   if ((result === undefined) === (error === undefined)) return { malformed: "neither method, result nor error" }
   if (id === undefined) return { malformed: "a response without an id" }
-  return { bytes, kind: "response", ids, id, method: "", params, result, error }
+  const members = membersOf(bytes, object, result ?? error)
+  return { bytes, kind: "response", ids, id, method: "", params, result, error, members }
 }
 
 /** Did reading give a frame? */
@@ -142,10 +157,18 @@ export const rawId = (frame: Frame): Uint8Array => {
   return span === undefined ? NULL : frame.bytes.subarray(span.start, span.end)
 }
 
-/** The parsed value below `params`; undefined where there is none. */
-export const paramValue = (frame: Frame, ...path: ReadonlyArray<string>): unknown =>
-  Json.tryParse(frame.bytes, param(frame, ...path))
+/** Where a value stands below `params`, `result` or `error`, whichever the message has. */
+export const at = ({ bytes, members }: Frame, key: string, ...path: ReadonlyArray<string>): Json.Span | undefined => {
+  const found = members === undefined ? undefined : Json.lookup(members, key)?.value
+  return found === undefined || path.length === 0 ? found : Json.at(bytes, found, ...path)
+}
 
-/** The span of a value below `params`. */
-export const param = (frame: Frame, ...path: ReadonlyArray<string>): Json.Span | undefined =>
-  frame.params === undefined ? undefined : Json.at(frame.bytes, frame.params, ...path)
+/** The parsed value there; undefined where there is none, or it is not JSON. */
+export const valueAt = (frame: Frame, key: string, ...path: ReadonlyArray<string>): unknown =>
+  Json.tryParse(frame.bytes, at(frame, key, ...path))
+
+/** The code of an answer's error; undefined where it is none, or has no number for one. */
+export const errorCode = (frame: Frame): number | undefined => {
+  const code = frame.error === undefined ? undefined : valueAt(frame, "code")
+  return typeof code === "number" ? code : undefined
+}

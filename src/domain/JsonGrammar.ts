@@ -1,8 +1,9 @@
 /**
- * Is a text JSON (RFC 8259)? It is read byte by byte and nothing is made of it: of a large message `JSON.parse` would make
- * two copies in the heap, which cost more than all else that happens to it. That the bytes are UTF-8 is for others to see.
+ * Where does what stands in a text end, and is it JSON (RFC 8259) up to there? It is read byte by byte and nothing is made
+ * of it: of a large message `JSON.parse` would make two copies in the heap, which cost more than all else that happens to
+ * it. That the bytes are UTF-8 is for others to see.
  */
-import { skipSpace } from "./Json.ts"
+import { type Grammar, skipSpace } from "./Json.ts"
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -23,14 +24,15 @@ const isDigit = (c: number | undefined): boolean => c !== undefined && c >= 0x30
 const isHex = (c: number | undefined): boolean =>
   isDigit(c) || (c !== undefined && ((c >= 0x41 && c <= 0x46) || (c >= 0x61 && c <= 0x66)))
 
-/** What may follow a backslash. */
-const ESCAPES = new Set([...'"\\/bfnrtu'].map((one) => one.charCodeAt(0)))
+/** What may follow a backslash, `u` excepted: 1 at its code. */
+const ESCAPES = new Uint8Array(256)
+for (const one of '"\\/bfnrt') ESCAPES[one.charCodeAt(0)] = 1
 
 /** The offset past the escape whose backslash stands at `at`, or -1. */
 const escape = (bytes: Uint8Array, at: number): number => {
-  const c = bytes[at + 1]
-  if (c === undefined || !ESCAPES.has(c)) return -1
-  if (c !== LOWER_U) return at + 2
+  const c = bytes[at + 1] ?? 0
+  if (ESCAPES[c] === 1) return at + 2
+  if (c !== LOWER_U) return -1
   for (let i = at + 2; i < at + 6; i++) if (!isHex(bytes[i])) return -1
   return at + 6
 }
@@ -41,8 +43,10 @@ const string = (bytes: Uint8Array, at: number): number => {
   let i = at + 1
   while (i < length) {
     const c = bytes[i]!
-    if (c === QUOTE) return i + 1
-    if (c === BACKSLASH) {
+    // Most of what is written is past the backslash, so that is asked first.
+    if (c > BACKSLASH) i++
+    else if (c === QUOTE) return i + 1
+    else if (c === BACKSLASH) {
       i = escape(bytes, i)
       if (i < 0) return -1
     } else if (c < 0x20) return -1
@@ -87,11 +91,11 @@ const member = (bytes: Uint8Array, at: number): number => {
   return bytes[colon] === COLON ? skipSpace(bytes, colon + 1) : -1
 }
 
-/** Are the bytes one JSON value, with white space around it at most? However deep it is, the stack stays as it is. */
-export const isJson = (bytes: Uint8Array): boolean => {
+/** The offset past the value that begins at `at`, or -1. However deep it is, the stack stays as it is. */
+const value = (bytes: Uint8Array, at: number): number => {
   /** The brackets that will close what is open. */
   const open: Array<number> = []
-  let i = skipSpace(bytes, 0)
+  let i = at
   for (;;) {
     // A value begins at i.
     const c = bytes[i]
@@ -102,27 +106,30 @@ export const isJson = (bytes: Uint8Array): boolean => {
       else {
         open.push(close)
         if (c === OPEN_BRACE) i = member(bytes, i)
-        if (i < 0) return false
+        if (i < 0) return -1
         continue
       }
     } else {
       i = scalar(bytes, i)
-      if (i < 0) return false
+      if (i < 0) return -1
     }
     // One has ended before i, and with it, it may be, what it is the last of.
     for (;;) {
-      i = skipSpace(bytes, i)
       const close = open.at(-1)
-      if (close === undefined) return i === bytes.length
+      if (close === undefined) return i
+      i = skipSpace(bytes, i)
       if (bytes[i] === COMMA) {
         i = skipSpace(bytes, i + 1)
         if (close === CLOSE_BRACE) i = member(bytes, i)
-        if (i < 0) return false
+        if (i < 0) return -1
         break
       }
-      if (bytes[i] !== close) return false
+      if (bytes[i] !== close) return -1
       open.pop()
       i++
     }
   }
 }
+
+/** With it, what is located is JSON. */
+export const STRICT: Grammar = { string, value }

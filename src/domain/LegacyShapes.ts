@@ -2,6 +2,7 @@
  * Structured content as legacy revisions know it: an object, described by a schema of an object. Modern servers may have
  * any JSON there (SEP-2106); for legacy clients it is the member `result` of an object, in the schema and in the content.
  */
+import * as Frame from "./Frame.ts"
 import * as Json from "./Json.ts"
 
 const HEAD = '{"type":"object","properties":{"result":'
@@ -66,8 +67,8 @@ export const tool = (bytes: Uint8Array): Uint8Array => {
 export const wraps = (bytes: Uint8Array): boolean => outputSchema(bytes) !== undefined
 
 /** The edits that show a result's structured content as its tool's schema is shown; without one, if it is no object. */
-export const content = (bytes: Uint8Array, result: Json.Span, isWrapped: boolean): Edits => {
-  const span = Json.at(bytes, result, "structuredContent")
-  if (span === undefined || (!isWrapped && Json.members(bytes, span.start) !== undefined)) return []
+export const content = (result: Frame.Frame, isWrapped: boolean): Edits => {
+  const span = Frame.at(result, "structuredContent")
+  if (span === undefined || (!isWrapped && Json.members(result.bytes, span.start) !== undefined)) return []
   return [before(span.start, '{"result":'), after(span.end, Json.utf8("}"))]
 }

@@ -3,12 +3,15 @@ import * as Apps from "./Apps.ts"
 import * as Frame from "./Frame.ts"
 import * as Json from "./Json.ts"
 
-const URI = Buffer.from('"uri"')
+const URI = Buffer.from('uri"')
 
 /** The key may be spelled with escapes. */
-const ESCAPE = Buffer.from("\\u00")
+const ESCAPE = Buffer.from("u00")
 
-/** Can there be a member `uri` in these bytes at all? To search them costs far less than to read them. */
+/**
+ * Can there be a member `uri` in these bytes at all? To search them costs far less than to read them; and more where what
+ * is searched for begins with what texts are full of.
+ */
 const mayHoldUri = (bytes: Uint8Array): boolean => {
   const buffer = Json.asBuffer(bytes)
   return buffer.includes(URI) || buffer.includes(ESCAPE)
@@ -42,16 +45,16 @@ const each = (bytes: Uint8Array, list: Json.Span | undefined): ReadonlyArray<Jso
  * `messages[].content` (prompts/get), and the page that a result names, in the order in which they stand.
  */
 export const resultEdits = (frame: Frame.Frame, rename: (uri: string) => string): ReadonlyArray<Json.Edit> => {
-  const { bytes, result } = frame
-  if (result === undefined) return []
-  const pages = Apps.edits(bytes, result, rename)
+  const { bytes } = frame
+  if (frame.result === undefined) return []
+  const pages = Apps.edits(bytes, Frame.at(frame, "_meta"), rename)
   if (!mayHoldUri(bytes)) return pages
-  const task = Json.at(bytes, result, "result", "content")
+  const task = Frame.at(frame, "result", "content")
   const blocks = [
-    ...each(bytes, Json.at(bytes, result, "content")),
+    ...each(bytes, Frame.at(frame, "content")),
     ...each(bytes, task),
-    ...each(bytes, Json.at(bytes, result, "contents")),
-    ...each(bytes, Json.at(bytes, result, "messages")).flatMap((message) => {
+    ...each(bytes, Frame.at(frame, "contents")),
+    ...each(bytes, Frame.at(frame, "messages")).flatMap((message) => {
       const content = Json.at(bytes, message, "content")
       const several = each(bytes, content)
       return several.length > 0 || content === undefined ? several : [content]
@@ -63,4 +66,4 @@ export const resultEdits = (frame: Frame.Frame, rename: (uri: string) => string)
 
 /** The edit that makes the URI of a notification public. */
 export const notificationEdits = (frame: Frame.Frame, rename: (uri: string) => string): ReadonlyArray<Json.Edit> =>
-  uriEdits(frame.bytes, Frame.param(frame, "uri"), rename)
+  uriEdits(frame.bytes, Frame.at(frame, "uri"), rename)

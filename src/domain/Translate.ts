@@ -30,13 +30,10 @@ export const httpStatus = (code: number): number => {
   }
 }
 
-const codeSpan = ({ bytes, error }: Frame.Frame): Json.Span | undefined =>
-  error === undefined ? undefined : Json.at(bytes, error, "code")
-
 const recode = (frame: Frame.Frame, by: (code: number) => number): Edits => {
-  const span = codeSpan(frame)
-  const code = Json.tryParse(frame.bytes, span)
-  if (span === undefined || typeof code !== "number") return []
+  const span = Frame.at(frame, "code")
+  const code = Frame.errorCode(frame)
+  if (span === undefined || code === undefined) return []
   const other = by(code)
   return other === code ? [] : [{ span, by: Json.encode(other) }]
 }
@@ -47,11 +44,10 @@ export const toModern = (
   method: string,
   serverInfo: { readonly name: string; readonly version: string }
 ): Edits => {
-  const { result } = frame
+  const { members: all, result } = frame
   if (result === undefined) {
     return recode(frame, (code) => (code === CODE.resourceNotFound ? CODE.invalidParams : code))
   }
-  const all = membersOf(frame, result)
   if (all === undefined) return []
   const caching = method === "resources/read" ? `,"ttlMs":0,"cacheScope":"private"` : ""
   const out = caching === "" ? ["resultType"] : ["resultType", "ttlMs", "cacheScope"]
@@ -71,7 +67,7 @@ export const toModern = (
 
 /** A modern server's answer for a legacy client; `wraps` says whether its tool's schema is shown wrapped. */
 export const toLegacy = (frame: Frame.Frame, method: string, wraps: boolean): Edits => {
-  const { result } = frame
+  const { members: all, result } = frame
   if (result === undefined) {
     return recode(frame, (code) => {
       if (code === CODE.invalidParams && method === "resources/read") return CODE.resourceNotFound
@@ -79,29 +75,26 @@ export const toLegacy = (frame: Frame.Frame, method: string, wraps: boolean): Ed
       return code === CODE.headerMismatch || code === CODE.unsupportedVersion ? CODE.internalError : code
     })
   }
-  const all = membersOf(frame, result)
   if (all === undefined) return []
-  const content = method === "tools/call" ? LegacyShapes.content(frame.bytes, result, wraps) : []
+  const content = method === "tools/call" ? LegacyShapes.content(frame, wraps) : []
   return [...Members.edit(result, all, { out: ["resultType", "ttlMs", "cacheScope"] }), ...content].sort(inOrder)
 }
 
 /** A modern server's result that does not say what it is: it is complete, and modern clients want to be told. */
-export const toComplete = (frame: Frame.Frame): Edits => {
-  const { result } = frame
-  const all = membersOf(frame, result)
+export const toComplete = ({ members: all, result }: Frame.Frame): Edits => {
   if (result === undefined || all === undefined || Json.lookup(all, "resultType") !== undefined) return []
   return Members.edit(result, all, { first: '"resultType":"complete"' })
 }
 
 /** A result that may be shown to whoever asks, kept for who asked. */
-export const toPrivate = ({ bytes, result }: Frame.Frame): Edits => {
-  const scope = result === undefined ? undefined : Json.at(bytes, result, "cacheScope")
+export const toPrivate = (frame: Frame.Frame): Edits => {
+  const scope = frame.result === undefined ? undefined : Frame.at(frame, "cacheScope")
   return scope === undefined ? [] : [{ span: scope, by: Json.utf8('"private"') }]
 }
 
 /** What a result says that it is; without a word it is complete. */
-export const resultTypeOf = ({ bytes, result }: Frame.Frame): string => {
-  const said = result === undefined ? undefined : Json.tryParse(bytes, Json.at(bytes, result, "resultType"))
+export const resultTypeOf = (frame: Frame.Frame): string => {
+  const said = frame.result === undefined ? undefined : Frame.valueAt(frame, "resultType")
   return typeof said === "string" ? said : "complete"
 }
 
@@ -117,11 +110,12 @@ export interface InputRequired {
 }
 
 /** What an input_required result asks for; a text says what is wrong with it. */
-export const inputRequired = ({ bytes, result }: Frame.Frame): InputRequired | string => {
-  if (result === undefined) return "it is no result"
-  const state = Json.tryParse(bytes, Json.at(bytes, result, "requestState"))
+export const inputRequired = (frame: Frame.Frame): InputRequired | string => {
+  const { bytes } = frame
+  if (frame.result === undefined) return "it is no result"
+  const state = Frame.valueAt(frame, "requestState")
   if (state !== undefined && typeof state !== "string") return "requestState is not a string"
-  const span = Json.at(bytes, result, "inputRequests")
+  const span = Frame.at(frame, "inputRequests")
   const members = span === undefined ? [] : Json.members(bytes, span.start)
   if (members === undefined) return "inputRequests is not an object"
   if (members.length === 0 && state === undefined) return "an input_required result asks for nothing"
@@ -141,7 +135,7 @@ export const inputRequired = ({ bytes, result }: Frame.Frame): InputRequired | s
 /** A legacy server's question as a value of `inputRequests`. */
 export const questionToInputRequest = (frame: Frame.Frame): Uint8Array => {
   const head = `{"method":${JSON.stringify(frame.method)}`
-  const all = membersOf(frame, frame.params)
+  const { members: all } = frame
   if (frame.params === undefined || all === undefined) return Json.utf8(`${head}}`)
   const meta = Json.lookup(all, "_meta")?.value
   const metaMembers = membersOf(frame, meta)
@@ -183,7 +177,7 @@ export const forSubscription = (
   id: Uint8Array,
   about: { readonly key: "uri" | "taskId"; readonly name: string }
 ): Uint8Array => {
-  const all = membersOf(frame, frame.params)
+  const { members: all } = frame
   const tag = `${JSON.stringify(META.subscriptionId)}:${Buffer.from(id).toString()}`
   if (frame.params === undefined || all === undefined) {
     return Json.utf8(`{"jsonrpc":"2.0","method":${JSON.stringify(frame.method)},"params":{"_meta":{${tag}}}}`)
@@ -202,16 +196,15 @@ export const forSubscription = (
 
 /** A notification as it was before a subscription's id was put into it. */
 export const withoutSubscription = (frame: Frame.Frame): Edits => {
-  const meta = Frame.param(frame, "_meta")
+  const meta = Frame.at(frame, "_meta")
   const all = membersOf(frame, meta)
   return meta === undefined || all === undefined ? [] : Members.edit(meta, all, { out: [META.subscriptionId] })
 }
 
 /** The URLs that a legacy server wants visited first, each as a value of `inputRequests`; undefined for all other answers. */
 export const urlsToVisit = (frame: Frame.Frame): ReadonlyArray<Uint8Array> | undefined => {
-  const { bytes, error } = frame
-  if (error === undefined || Json.tryParse(bytes, codeSpan(frame)) !== CODE.urlElicitationRequired) return undefined
-  const list = Json.tryParse(bytes, Json.at(bytes, error, "data", "elicitations"))
+  if (Frame.errorCode(frame) !== CODE.urlElicitationRequired) return undefined
+  const list = Frame.valueAt(frame, "data", "elicitations")
   if (!Array.isArray(list) || !list.every(Predicate.isReadonlyObject) || list.length === 0) return undefined
   return list.map((elicitation) =>
     Json.encode({ method: "elicitation/create", params: Struct.omit(elicitation, ["elicitationId"]) })

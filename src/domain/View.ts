@@ -54,7 +54,7 @@ const inOrder = (a: Json.Edit, b: Json.Edit): number => a.span.start - b.span.st
 /** The item under its public name, and a tool's page under its public URI. */
 const renamed = ({ at, bytes, name: own }: Item, name: string, rename: ((uri: string) => string) | undefined) => {
   const names = name === own ? [] : [{ span: at, by: Json.encode(name) }]
-  const pages = rename === undefined ? [] : Apps.edits(bytes, { start: 0, end: bytes.length }, rename)
+  const pages = rename === undefined ? [] : Apps.edits(bytes, Apps.metaOf(bytes), rename)
   const edits = [...names, ...pages]
   return edits.length === 0 ? bytes : Json.join(Json.splice(bytes, edits.sort(inOrder)))
 }

@@ -12,8 +12,7 @@ const TAIL = Json.utf8("}")
 export const IDENTITY = JSON.stringify({ [META.serverInfo]: SELF })
 
 /** A result of our own, given as JSON. */
-export const result = (id: Uint8Array, body: ReadonlyArray<Uint8Array>): Uint8Array =>
-  Json.join([HEAD, id, RESULT, ...body, TAIL])
+export const result = (id: Uint8Array, body: Json.Pieces): Json.Pieces => Json.gather([HEAD, id, RESULT, ...body, TAIL])
 
 const RESULT = Json.utf8(',"result":')
 

@@ -5,8 +5,7 @@ import * as Predicate from "effect/Predicate"
 import { type AuditEvent, type Outcome, whoOf } from "../domain/AuditRecord.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import * as Errors from "../domain/Errors.ts"
-import type * as Frame from "../domain/Frame.ts"
-import * as Json from "../domain/Json.ts"
+import * as Frame from "../domain/Frame.ts"
 import { CODE } from "../domain/Protocol.ts"
 import type { FailureClass } from "../domain/UpstreamFailure.ts"
 import type { Exchange } from "./Exchange.ts"
@@ -16,32 +15,8 @@ const UNRECORDED = new Set(["ping", "logging/setLevel"])
 
 export const isRecorded = ({ method }: Request): boolean => !UNRECORDED.has(method)
 
-const IS_ERROR = Buffer.from('"isError"')
-const COLON = 0x3a
-const TRUE = 0x74
-
-/** Is there a member of that name with the value true, of whatever object? Quotes within strings are escaped. */
-const mayHoldError = (bytes: Uint8Array): boolean => {
-  const buffer = Json.asBuffer(bytes)
-  for (let at = buffer.indexOf(IS_ERROR); at >= 0; at = buffer.indexOf(IS_ERROR, at + 1)) {
-    const colon = Json.skipSpace(bytes, at + IS_ERROR.length)
-    if (bytes[colon] === COLON && bytes[Json.skipSpace(bytes, colon + 1)] === TRUE) return true
-  }
-  return false
-}
-
-/** Does a tool say that it failed? Only where it may, which is seldom, is the result read to see. */
-const saysError = ({ bytes, result }: Frame.Frame): boolean => {
-  if (result === undefined || !mayHoldError(bytes)) return false
-  // Of what travels as bytes only the brackets were checked.
-  const said = Json.tryParse(bytes, result)
-  return Predicate.isReadonlyObject(said) && said["isError"] === true
-}
-
-const codeOf = (bytes: Uint8Array, error: Json.Span): number | undefined => {
-  const said = Json.tryParse(bytes, error)
-  return Predicate.isReadonlyObject(said) && typeof said["code"] === "number" ? said["code"] : undefined
-}
+/** Does a tool say that it failed? */
+const saysError = (answer: Frame.Frame): boolean => Frame.valueAt(answer, "isError") === true
 
 /** How a request went. */
 export interface Result {
@@ -54,7 +29,7 @@ export interface Result {
 /** By the server's answer, or by the failure of ours. */
 export const result = (exit: Exit.Exit<unknown, Errors.ProxyError>, answer: Frame.Frame | undefined): Result => {
   if (Exit.isSuccess(exit)) {
-    if (answer?.error !== undefined) return { outcome: "error", code: codeOf(answer.bytes, answer.error) }
+    if (answer?.error !== undefined) return { outcome: "error", code: Frame.errorCode(answer) }
     return { outcome: answer !== undefined && saysError(answer) ? "tool-error" : "ok" }
   }
   const failure = Option.getOrUndefined(Exit.findErrorOption(exit))

@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as ClientMessage from "../domain/ClientMessage.ts"
 import type { RequestId } from "../domain/Frame.ts"
+import * as Json from "../domain/Json.ts"
 import { mayAsk } from "../domain/Lane.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
@@ -26,7 +27,7 @@ export const make = Effect.gen(function* () {
         return Effect.sync(() => {
           if (question?.token === undefined) return
           const progressToken: unknown = JSON.parse(Buffer.from(question.token).toString())
-          question.progress(ClientMessage.encode(notice, undefined, { progressToken }))
+          question.progress(Json.join(ClientMessage.encode(notice, undefined, { progressToken })))
         })
       }
       case "notifications/roots/list_changed":
@@ -35,7 +36,7 @@ export const make = Effect.gen(function* () {
           (server) => {
             const upstream = fleet.peek(server, session.caller)
             return upstream !== undefined && mayAsk(upstream.lane, "roots")
-              ? upstream.notify(ClientMessage.encode(notice, undefined, {}))
+              ? upstream.notify(Json.join(ClientMessage.encode(notice, undefined, {})))
               : Effect.void
           },
           { discard: true }

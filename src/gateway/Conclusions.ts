@@ -1,7 +1,7 @@
 /** How calls end: a server's answer, a result of ours, or a failure, in the words of the client's era. */
 import { type ProxyError, verdict } from "../domain/Errors.ts"
 import { isAnonymous } from "../domain/Principal.ts"
-import type * as Frame from "../domain/Frame.ts"
+import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { CODE, type Era } from "../domain/Protocol.ts"
 import * as Rewrite from "../domain/Rewrite.ts"
@@ -14,7 +14,7 @@ import * as Answers from "./Answers.ts"
 import type { Conclusion, Exchange, Rename } from "./Exchange.ts"
 
 /** A result of our own, given as JSON. */
-export const result = (body: ReadonlyArray<Uint8Array>): Conclusion => ({
+export const result = (body: Json.Pieces): Conclusion => ({
   under: (id) => Answers.result(id, body),
   status: 200
 })
@@ -27,7 +27,7 @@ export const failure = (
   // Modern clients know no code of its own for a resource that is not there (2026-07-28, server/resources).
   const code = era === "modern" && error.code === CODE.resourceNotFound ? CODE.invalidParams : error.code
   return {
-    under: (id) => Answers.failure(id, { ...error, code }),
+    under: (id) => [Answers.failure(id, { ...error, code })],
     status: era === "modern" ? Translate.httpStatus(code) : 200
   }
 }
@@ -51,9 +51,6 @@ const translated = (
     : Translate.toLegacy(answered.frame, request.method, tool !== undefined && LegacyShapes.wraps(tool.bytes))
 }
 
-const codeOf = ({ bytes, error }: Frame.Frame): unknown =>
-  error === undefined ? undefined : Json.tryParse(bytes, Json.at(bytes, error, "code"))
-
 /** A server's answer: its bytes, the id the client's, the URIs in it public, and what the eras differ in translated, and `more`. */
 export const forwarded = (
   exchange: Exchange,
@@ -67,13 +64,13 @@ export const forwarded = (
   const { frame } = answered
   const uris = rename === undefined ? [] : Rewrite.resultEdits(frame, rename)
   const others = [...more, ...uris, ...translated(exchange, answered, tool)]
-  const code = exchange.era === "modern" ? codeOf(frame) : undefined
+  const code = exchange.era === "modern" ? Frame.errorCode(frame) : undefined
   return {
     under: (id) => {
       const ids = frame.ids.map((span) => ({ span, by: id }))
       const edits = others.length === 0 ? ids : [...ids, ...others].sort((a, b) => a.span.start - b.span.start)
-      return Json.join(Json.splice(frame.bytes, edits))
+      return Json.gather(Json.splice(frame.bytes, edits))
     },
-    status: typeof code === "number" ? Translate.httpStatus(code) : 200
+    status: code === undefined ? 200 : Translate.httpStatus(code)
   }
 }

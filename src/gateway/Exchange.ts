@@ -19,7 +19,7 @@ export type Rename = ((uri: string) => string) | undefined
 
 /** The end of a call: the whole response but for the id that it goes under, and the HTTP status where it goes alone. */
 export interface Conclusion {
-  readonly under: (id: Uint8Array) => Uint8Array
+  readonly under: (id: Uint8Array) => Json.Pieces
   readonly status: number
 }
 
@@ -65,14 +65,14 @@ export const aside = <A>({ admission }: Exchange, answer: Effect.Effect<A>): Eff
 /** Is it anything but a log message below the level that was asked for? */
 export const isWanted = (notification: Frame.Frame, threshold: LogLevel | undefined): boolean => {
   if (notification.method !== "notifications/message" || threshold === undefined) return true
-  const level = Frame.paramValue(notification, "level")
+  const level = Frame.valueAt(notification, "level")
   return !isLogLevel(level) || isAtLeast(level, threshold)
 }
 
 /** Progress under the token that the client gave; undefined where it gave none. */
 export const progressFor = ({ params }: Request, frame: Frame.Frame): Uint8Array | undefined => {
   const token = tokenOf(params?.values["_meta"])
-  const span = Frame.param(frame, "progressToken")
+  const span = Frame.at(frame, "progressToken")
   return token === undefined || span === undefined
     ? undefined
     : Json.join(Json.splice(frame.bytes, [{ span, by: Json.encode(token) }]))

@@ -69,7 +69,7 @@ export const make = Effect.gen(function* () {
       serverInfo: SELF,
       ...(instructions === undefined ? {} : { instructions })
     }
-    return { session, answer: Answers.result(request.id, [Json.encode(result)]) } satisfies Begun
+    return { session, answer: Json.join(Answers.result(request.id, [Json.encode(result)])) } satisfies Begun
   })
 
   /** Begins a session and opens its connections meanwhile. */

@@ -15,7 +15,7 @@ export const resultOf = (
   id: Uint8Array,
   requests: Iterable<readonly [key: string, value: Uint8Array]>,
   requestState: string
-): Uint8Array => {
+): Json.Pieces => {
   const pieces: Array<Uint8Array> = [Json.utf8('{"resultType":"input_required","inputRequests":{')]
   let first = true
   for (const [key, value] of requests) {
@@ -27,7 +27,7 @@ export const resultOf = (
 }
 
 /** The questions of a legacy server. */
-export const result = (id: Uint8Array, questions: ReadonlyMap<string, Question>, requestState: string): Uint8Array =>
+export const result = (id: Uint8Array, questions: ReadonlyMap<string, Question>, requestState: string): Json.Pieces =>
   resultOf(
     id,
     [...questions].map(([key, { frame }]) => [key, Translate.questionToInputRequest(frame)] as const),

@@ -153,7 +153,7 @@ const make = Effect.gen(function* () {
 
   const finish = ({ id, stream }: Listen): void => {
     const body = [Json.utf8(`{"resultType":"complete","_meta":{"${META.subscriptionId}":`), id, Json.utf8("}}")]
-    stream.append(Answers.result(id, body))
+    stream.append(Json.join(Answers.result(id, body)))
     stream.finish()
   }
 

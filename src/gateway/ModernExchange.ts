@@ -9,6 +9,7 @@ import type { Request } from "../domain/ClientMessage.ts"
 import type { Envelope } from "../domain/Envelope.ts"
 import type { Headers } from "../domain/Era.ts"
 import type * as Frame from "../domain/Frame.ts"
+import * as Json from "../domain/Json.ts"
 import type { LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import type { Span } from "../observability/Tracing.ts"
@@ -164,7 +165,7 @@ export class ModernExchange implements Exchange {
     const message = conclusion.under(waiting.id)
     waiting.channel.answer(message, conclusion.status)
     this.onTold(this)
-    return message.length
+    return Json.lengthOf(message)
   }
 
   /** The end, for when the client comes back; where there is no room for it, the word of that. */
@@ -172,6 +173,6 @@ export class ModernExchange implements Exchange {
     const bytes = this.answer?.bytes.length ?? 0
     if (this.held.add(bytes)) return conclusion
     this.answer = undefined
-    return { under: (id) => Answers.dropped(id, this.buffers, bytes), status: 200 }
+    return { under: (id) => [Answers.dropped(id, this.buffers, bytes)], status: 200 }
   }
 }

@@ -20,7 +20,7 @@ import {
   type ProxyError,
   UnknownMethod
 } from "../domain/Errors.ts"
-import type * as Frame from "../domain/Frame.ts"
+import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import * as ParamHeaders from "../domain/ParamHeaders.ts"
 import { CODE } from "../domain/Protocol.ts"
@@ -74,8 +74,7 @@ export class Proxy extends Context.Service<
 
 /** Is it the server's word that there is no such resource? Revisions and servers differ in how they say it. */
 const saysUnknown = (frame: Frame.Frame): boolean => {
-  if (frame.error === undefined) return false
-  const code = Json.tryParse(frame.bytes, Json.at(frame.bytes, frame.error, "code"))
+  const code = Frame.errorCode(frame)
   return code === CODE.resourceNotFound || code === CODE.invalidParams
 }
 

@@ -12,6 +12,6 @@ export const mayBeAsked = (capabilities: Capabilities, question: Frame.Frame): b
   const name = QUESTION_CAPABILITY.get(question.method)
   const capability = name === undefined ? undefined : capabilities[name]
   if (capability === undefined) return false
-  if (name !== "elicitation" || Frame.paramValue(question, "mode") !== "url") return true
+  if (name !== "elicitation" || Frame.valueAt(question, "mode") !== "url") return true
   return mayVisit(capabilities)
 }

@@ -14,7 +14,7 @@ import type { StreamName } from "./EventIds.ts"
 
 /** The whole JSON body, or the stream to read. */
 export type Reply =
-  | { readonly _tag: "Json"; readonly body: Uint8Array; readonly status: number }
+  | { readonly _tag: "Json"; readonly body: Json.Pieces; readonly status: number }
   | { readonly _tag: "Stream"; readonly log: EventLog }
 
 const OPEN = Json.utf8("[")
@@ -30,7 +30,7 @@ export class ReplyChannel {
   private readonly acceptsStream: boolean
   private readonly isBatch: boolean
   private readonly opened = Deferred.makeUnsafe<Reply>()
-  private readonly answers: Array<Uint8Array> = []
+  private readonly answers: Array<Json.Pieces> = []
   /** The answers of a batch that wait for the others. */
   private readonly waiting: Holding
   private outstanding: number
@@ -73,7 +73,7 @@ export class ReplyChannel {
     if (this.outstanding === 0 || this.whyNoStream !== undefined) return undefined
     if (this.log === undefined) {
       this.log = this.logs.open(this.name, this.owner, !isModernRevision(this.revision))
-      for (const answer of this.answers) this.log.append(answer)
+      for (const answer of this.answers) this.log.append(Json.join(answer))
       this.waiting.release()
       Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Stream", log: this.log }))
     }
@@ -88,10 +88,10 @@ export class ReplyChannel {
   }
 
   /** One whole JSON-RPC response, and its HTTP status where it goes alone. With the last one the reply is complete. */
-  answer(message: Uint8Array, status = 200): void {
+  answer(message: Json.Pieces, status = 200): void {
     if (this.outstanding === 0) return
     this.outstanding--
-    if (this.log !== undefined) this.log.append(message, (bytes) => this.dropped(message, bytes))
+    if (this.log !== undefined) this.log.append(Json.join(message), (bytes) => this.dropped(message, bytes))
     else this.answers.push(this.isBatch ? this.kept(message) : message)
     if (this.outstanding > 0) return
     if (this.log === undefined) {
@@ -103,19 +103,21 @@ export class ReplyChannel {
   }
 
   /** An answer that waits for the others of its batch; where there is no room for it, the word of that. */
-  private kept(message: Uint8Array): Uint8Array {
-    return this.waiting.add(message.length) ? message : this.dropped(message, message.length)
+  private kept(message: Json.Pieces): Json.Pieces {
+    const length = Json.lengthOf(message)
+    return this.waiting.add(length) ? message : [this.dropped(message, length)]
   }
 
-  private dropped(message: Uint8Array, bytes: number): Uint8Array {
-    const frame = Frame.read(message)
+  private dropped(message: Json.Pieces, bytes: number): Uint8Array {
+    const frame = Frame.read(Json.join(message))
     const id = Frame.isFrame(frame) ? Frame.rawId(frame) : Json.utf8("null")
     return Answers.dropped(id, this.logs.buffers, bytes)
   }
 
-  private body(): Uint8Array {
-    if (!this.isBatch) return Json.join(this.answers)
-    const pieces = this.answers.flatMap((answer, index) => (index === 0 ? [answer] : [COMMA, answer]))
-    return Json.join([OPEN, ...pieces, CLOSE])
+  private body(): Json.Pieces {
+    const [only = []] = this.answers
+    if (!this.isBatch) return only
+    const pieces = this.answers.flatMap((answer, index) => (index === 0 ? answer : [COMMA, ...answer]))
+    return Json.gather([OPEN, ...pieces, CLOSE])
   }
 }

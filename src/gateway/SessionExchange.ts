@@ -33,7 +33,7 @@ const askClient = (
     }
     const id = session.nextQuestionId()
     const by = Json.encode(id)
-    const token = Frame.param(question, "_meta", "progressToken")
+    const token = Frame.at(question, "_meta", "progressToken")
     const edits = [
       ...question.ids.map((span) => ({ span, by })),
       ...(token === undefined ? [] : [{ span: token, by }])
@@ -119,6 +119,6 @@ export class SessionExchange implements Exchange {
     const message = under(this.request.id)
     this.session.calls.delete(this.request.requestId)
     this.channel.answer(message)
-    return message.length
+    return Json.lengthOf(message)
   }
 }

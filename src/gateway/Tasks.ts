@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Request } from "../domain/ClientMessage.ts"
 import { BadParams, MissingCapability, type ProxyError, UnknownMethod } from "../domain/Errors.ts"
-import type * as Frame from "../domain/Frame.ts"
+import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import { EXTENSION } from "../domain/Protocol.ts"
 import { ServerId, Subject } from "../domain/ServerId.ts"
@@ -36,8 +36,8 @@ export const mayName = (method: string, frame: Frame.Frame): boolean =>
   concerns(method) || (method === "tools/call" && Translate.resultTypeOf(frame) === "task")
 
 /** The task id in a result. */
-const idIn = ({ bytes, result }: Frame.Frame): Json.Span | undefined =>
-  result === undefined ? undefined : Json.at(bytes, result, "taskId")
+const idIn = (frame: Frame.Frame): Json.Span | undefined =>
+  frame.result === undefined ? undefined : Frame.at(frame, "taskId")
 
 export const make = Effect.gen(function* () {
   const catalog = yield* Catalog

@@ -16,6 +16,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import * as Json from "../domain/Json.ts"
 import { logger } from "../observability/Logging.ts"
 import { incomingOf, type McpRequest } from "./McpRequest.ts"
+import { piecesOf } from "./Responses.ts"
 
 const log = logger("http")
 
@@ -60,12 +61,19 @@ const write = (
     outgoing.writeHead(status, headers).end()
     return true
   }
-  if (body._tag !== "Uint8Array") return false
-  const bytes = body.body
+  const pieces = piecesOf(body) ?? (body._tag === "Uint8Array" ? [body.body] : undefined)
+  if (pieces === undefined) return false
+  const [first, ...others] = pieces
   outgoing.writeHead(status, headers)
   // Bytes as they are: each is one character of Latin-1.
-  if (bytes.length <= SMALL) outgoing.end(Json.asBuffer(bytes).toString("latin1"), "latin1")
-  else outgoing.end(bytes)
+  if (first !== undefined && others.length === 0 && first.length <= SMALL) {
+    outgoing.end(Json.asBuffer(first).toString("latin1"), "latin1")
+    return true
+  }
+  outgoing.cork()
+  for (const piece of pieces) outgoing.write(piece)
+  outgoing.end()
+  outgoing.uncork()
   return true
 }
 

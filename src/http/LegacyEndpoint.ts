@@ -178,7 +178,8 @@ export const make = Effect.gen(function* () {
     const channel = open(null, answerable.length)
     for (const one of body.messages) {
       if (one._tag === "Request") yield* proxy.accept(new SessionExchange(session, one, channel, request.headers))
-      else if (one._tag === "Refusal") channel.answer(Answers.failure(one.id, { code: one.code, message: one.reason }))
+      else if (one._tag === "Refusal")
+        channel.answer([Answers.failure(one.id, { code: one.code, message: one.reason })])
       else yield* take(session, one)
     }
     return answerable.length === 0 ? accepted : yield* reply(request, channel, NO_ID)

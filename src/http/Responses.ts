@@ -1,5 +1,7 @@
 /** The HTTP answers that are no result of a call. */
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type * as HttpBody from "effect/http/HttpBody"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Challenge from "../auth/Challenge.ts"
 import type { Refused } from "../auth/Gatekeeper.ts"
@@ -17,6 +19,24 @@ export const message = (
   body: Uint8Array,
   options: { readonly status?: number; readonly headers?: Record<string, string> } = {}
 ): HttpServerResponse.HttpServerResponse => HttpServerResponse.uint8Array(body, { contentType: JSON_TYPE, ...options })
+
+/** The pieces of bodies that are large: who writes an answer by itself need not go by their streams. */
+const pieces = new WeakMap<HttpBody.HttpBody, Json.Pieces>()
+
+/** The body in pieces, where it was given so. */
+export const piecesOf = (body: HttpBody.HttpBody): Json.Pieces | undefined => pieces.get(body)
+
+/** A large JSON-RPC message as the body. */
+export const large = (body: Json.Pieces, status: number): HttpServerResponse.HttpServerResponse => {
+  const contentLength = Json.lengthOf(body)
+  const response = HttpServerResponse.stream(Stream.fromIterable(body), {
+    status,
+    contentType: JSON_TYPE,
+    contentLength
+  })
+  pieces.set(response.body, body)
+  return response
+}
 
 /** An HTTP error with a JSON-RPC error as its body. */
 export const refuse = (

@@ -1,10 +1,11 @@
 /** Answers on their way: what a client has not read yet is held in this process, and counts. */
 import * as Effect from "effect/Effect"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Json from "../domain/Json.ts"
 import * as Answers from "../gateway/Answers.ts"
 import * as Bounds from "../upstream/Bounds.ts"
 import { type McpRequest, outgoingOf } from "./McpRequest.ts"
-import { message, NO_ID } from "./Responses.ts"
+import { large, message, NO_ID } from "./Responses.ts"
 
 /** What is smaller is with the system as soon as it is written, or as good as. */
 const SMALL = 16 * 1024
@@ -15,15 +16,17 @@ export const make = Effect.gen(function* () {
 
   return (
     request: McpRequest,
-    body: Uint8Array,
+    body: Json.Pieces,
     { id = NO_ID, status }: { readonly id?: Uint8Array; readonly status: number }
   ): HttpServerResponse.HttpServerResponse => {
-    const response = body.length > SMALL ? outgoingOf(request) : undefined
+    const length = Json.lengthOf(body)
+    if (length <= SMALL) return message(Json.join(body), { status })
+    const response = outgoingOf(request)
     if (response?.destroyed === false) {
-      if (!buffers.take(body.length)) return message(Answers.dropped(id, buffers, body.length))
+      if (!buffers.take(length)) return message(Answers.dropped(id, buffers, length))
       // Once, whether it was read to its end or the client went away.
-      response.once("close", () => buffers.give(body.length))
+      response.once("close", () => buffers.give(length))
     }
-    return message(body, { status })
+    return large(body, status)
   }
 })

@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type * as Undici from "undici"
 import type { ByteBudget } from "../domain/ByteBudget.ts"
+import * as Json from "../domain/Json.ts"
 import { Buffers, MaxMessage } from "./Bounds.ts"
 import { type AnswerRefused, ConnectionLost, MessageRefused, type TransportError } from "./Transport.ts"
 
@@ -12,7 +13,7 @@ export interface HttpRequest {
   readonly method: "GET" | "POST" | "DELETE"
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: Uint8Array
+  readonly body?: Json.Pieces
 }
 
 export interface ResponseHead {
@@ -53,7 +54,7 @@ const dispatch = (
         path: `${request.url.pathname}${request.url.search}`,
         method: request.method,
         headers: request.headers,
-        body: request.body ?? null
+        body: request.body === undefined ? null : Json.join(request.body)
       },
       {
         onRequestStart: (started) => {

@@ -71,7 +71,7 @@ export const run = (
     const chunks: Array<Uint8Array> = []
     let length = 0
     const { buffers, maxMessage } = agent
-    const sent = request.body?.length ?? 0
+    const sent = Json.lengthOf(request.body ?? [])
     const held = new Holding(buffers)
     if (!held.add(sent)) return Effect.fail(new MessageRefused({ reason: Bounds.noRoom(buffers) }))
     const noRoom = () => new AnswerRefused({ reason: Bounds.noRoom(buffers) })

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Redacted from "effect/Redacted"
 import * as Frame from "../domain/Frame.ts"
+import type { Pieces } from "../domain/Json.ts"
 import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
 import * as Attached from "./Attached.ts"
@@ -92,7 +93,7 @@ export const open =
         }
       }
 
-      const post = (body: Uint8Array, request: number | undefined, more?: MessageHeaders) =>
+      const post = (body: Pieces, request: number | undefined, more?: MessageHeaders) =>
         HttpExchange.run(
           agent,
           {
@@ -163,7 +164,7 @@ export const open =
       }
 
       /** Sends a request and sees to its answer. */
-      const converse = (body: Uint8Array, request: number, more: MessageHeaders | undefined): Effect.Effect<void> =>
+      const converse = (body: Pieces, request: number, more: MessageHeaders | undefined): Effect.Effect<void> =>
         post(body, request, more).pipe(
           Effect.flatMap(check),
           Effect.flatMap((outcome) => {

@@ -17,7 +17,7 @@ import { type Capabilities, CODE, EXTENSION } from "../domain/Protocol.ts"
 import { logger } from "../observability/Logging.ts"
 import * as Attached from "./Attached.ts"
 import type { Connection } from "./Connection.ts"
-import { encodeRequest, errorCode, errorOf } from "./Message.ts"
+import { encodeRequest, errorOf } from "./Message.ts"
 
 const log = logger("upstream")
 
@@ -59,7 +59,7 @@ export const filterFor = (
 
 /** The lists of whose changes a server agreed to tell. */
 const honoured = (acknowledgement: Frame.Frame): ReadonlyArray<Kind> =>
-  FLAGS.filter((flag) => Frame.paramValue(acknowledgement, "notifications", flag) === true).flatMap(
+  FLAGS.filter((flag) => Frame.valueAt(acknowledgement, "notifications", flag) === true).flatMap(
     (flag): ReadonlyArray<Kind> => LISTED[flag]
   )
 
@@ -131,7 +131,7 @@ export const start = (options: {
             onFailure: (error): End => ({ reason: error.message, isFinal: false }),
             onSuccess: (frame): End => ({
               reason: errorOf(frame) ?? "the server ended it",
-              isFinal: errorCode(frame) === CODE.methodNotFound
+              isFinal: Frame.errorCode(frame) === CODE.methodNotFound
             })
           }),
           Effect.forkIn(scope)

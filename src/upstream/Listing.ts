@@ -1,8 +1,7 @@
 /** Fetching a server's lists, all pages of them. */
 import * as Effect from "effect/Effect"
 import * as Catalogue from "../domain/Catalogue.ts"
-import type * as Frame from "../domain/Frame.ts"
-import * as Json from "../domain/Json.ts"
+import * as Frame from "../domain/Frame.ts"
 import { logger } from "../observability/Logging.ts"
 import type { Connection } from "./Connection.ts"
 import { errorOf } from "./Message.ts"
@@ -29,8 +28,8 @@ const NONE: Fetched = { items: [], hint: undefined, isKnown: true }
 
 /** What a page says of its own validity (2026-07-28, server/utilities/caching). */
 const hintOf = (answer: Frame.Frame): Hint | undefined => {
-  const member = (name: string) =>
-    answer.result === undefined ? undefined : Json.tryParse(answer.bytes, Json.at(answer.bytes, answer.result, name))
+  if (answer.result === undefined) return undefined
+  const member = (name: string) => Frame.valueAt(answer, name)
   const ttlMs = member("ttlMs")
   if (typeof ttlMs !== "number") return undefined
   return { ttlMs: Math.max(0, ttlMs), cacheScope: member("cacheScope") === "public" ? "public" : "private" }

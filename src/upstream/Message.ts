@@ -8,8 +8,9 @@ type Params = Readonly<Record<string, unknown>>
 /** One request of our own. */
 export const encodeRequest =
   (method: string, params?: Params) =>
-  (id: number): Uint8Array =>
+  (id: number): Json.Pieces => [
     Json.encode({ jsonrpc: "2.0", id, method, ...(params === undefined ? {} : { params }) })
+  ]
 
 export const encodeNotification = (method: string): Uint8Array => Json.encode({ jsonrpc: "2.0", method })
 
@@ -24,7 +25,3 @@ export const errorOf = (frame: Frame.Frame): string | undefined => {
     return "an error that is not JSON"
   }
 }
-
-/** The code of an answer's error. */
-export const errorCode = (frame: Frame.Frame): unknown =>
-  frame.error === undefined ? undefined : Json.tryParse(frame.bytes, Json.at(frame.bytes, frame.error, "code"))

@@ -1,7 +1,7 @@
 /** A call to a modern server: one more attempt where the server, having acted on nothing, says what was amiss. */
 import * as Effect from "effect/Effect"
+import * as Frame from "../domain/Frame.ts"
 import { CODE } from "../domain/Protocol.ts"
-import { errorCode } from "./Message.ts"
 import type { RpcError } from "./Rpc.ts"
 import { SessionExpired } from "./Transport.ts"
 import type { Answered } from "./Upstream.ts"
@@ -24,13 +24,13 @@ export const make = (options: {
       Effect.fail(OTHER_ERA.has(refused.status) ? new SessionExpired({ reason: refused.reason }) : refused)
     ),
     Effect.filterOrFail(
-      ({ frame }) => errorCode(frame) !== CODE.unsupportedVersion,
+      ({ frame }) => Frame.errorCode(frame) !== CODE.unsupportedVersion,
       () => new SessionExpired({ reason: "it does not speak the revision any more" })
     )
   )
   return Effect.filterOrElse(
     attempt,
-    ({ frame }) => !isTool || errorCode(frame) !== CODE.headerMismatch,
+    ({ frame }) => !isTool || Frame.errorCode(frame) !== CODE.headerMismatch,
     () => Effect.andThen(refreshTools, attempt)
   )
 }

@@ -23,8 +23,7 @@ export const postHeaders = (remote: Remote, revision: ModernRevision): Record<st
 const claimed = (body: Uint8Array, request: number): ReadonlyArray<Uint8Array> => {
   const frame = Frame.read(body)
   if (!Frame.isFrame(frame) || frame.error === undefined || frame.id !== null) return []
-  const code = Json.tryParse(body, Json.at(body, frame.error, "code"))
-  return isModernError(code) ? [Json.join(Frame.withId(frame, Json.encode(request)))] : []
+  return isModernError(Frame.errorCode(frame)) ? [Json.join(Frame.withId(frame, Json.encode(request)))] : []
 }
 
 /** Each request is an exchange of its own: nothing is opened, ended or taken up again. */
@@ -37,7 +36,7 @@ export const open =
       const own = postHeaders(remote, revision)
       const exchanges = yield* FiberMap.make<number>()
 
-      const converse = (body: Uint8Array, request: number, headers: Readonly<Record<string, string>> | undefined) =>
+      const converse = (body: Json.Pieces, request: number, headers: Readonly<Record<string, string>> | undefined) =>
         HttpExchange.run(
           agent,
           { method: "POST", url, headers: { ...own, ...headers }, body },

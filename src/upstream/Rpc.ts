@@ -74,20 +74,20 @@ export type RpcError = TransportError | Silent
 export interface Rpc {
   /** Sends the request that `encode` makes of our id, and waits for its answer. Interruption tells the server to cancel. */
   readonly request: (
-    encode: (id: number) => Uint8Array,
+    encode: (id: number) => Json.Pieces,
     handlers?: CallHandlers,
     headers?: MessageHeaders
   ) => Effect.Effect<Frame.Frame, RpcError>
   /** The same for what is no call: the first words to a server, and pings. They may take as long as they do, and are never cancelled. */
   readonly initialize: (
-    encode: (id: number) => Uint8Array,
+    encode: (id: number) => Json.Pieces,
     headers?: MessageHeaders
   ) => Effect.Effect<Frame.Frame, RpcError>
   /** From now on a server that is silent is pinged, and one that hangs is lost. */
   readonly watchOver: (vigil: Vigil.Vigil) => void
   /** A request whose answer is its end, and what is said under its id until then. Interruption cancels it. */
   readonly listen: (
-    encode: (id: number) => Uint8Array,
+    encode: (id: number) => Json.Pieces,
     heard: (frame: Frame.Frame) => void,
     headers?: MessageHeaders
   ) => Effect.Effect<Frame.Frame, RpcError>
@@ -133,24 +133,22 @@ const TELLING_MILLIS = 10_000
 /** How many ids of cancelled requests are remembered, so that their late answers are not taken for faults. */
 const REMEMBERED = 256
 
-const encodeMessage = (message: object): Uint8Array => Json.encode({ jsonrpc: "2.0", ...message })
+const encodeMessage = (message: object): Json.Pieces => [Json.encode({ jsonrpc: "2.0", ...message })]
 
 /** The request to listen to which a notification belongs (2026-07-28, basic/patterns/subscriptions). */
 const subscriptionOf = (frame: Frame.Frame): number | undefined => {
-  const id = Frame.paramValue(frame, "_meta", META.subscriptionId)
+  const id = Frame.valueAt(frame, "_meta", META.subscriptionId)
   return typeof id === "number" ? id : undefined
 }
 
-const answerTo = (question: Frame.Frame, answer: Answer): Uint8Array =>
-  Json.singleLine(
-    Json.join([
-      Json.utf8('{"jsonrpc":"2.0","id":'),
-      Frame.rawId(question),
-      Json.utf8(`,"${answer.outcome}":`),
-      answer.body,
-      Json.utf8("}")
-    ])
-  )
+const answerTo = (question: Frame.Frame, answer: Answer): Json.Pieces =>
+  Json.gather([
+    Json.utf8('{"jsonrpc":"2.0","id":'),
+    Frame.rawId(question),
+    Json.utf8(`,"${answer.outcome}":`),
+    Json.singleLine(answer.body),
+    Json.utf8("}")
+  ])
 
 /** Opens a transport and speaks JSON-RPC over it. */
 export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTimeout, maxCallTime }: Bounds) =>
@@ -198,7 +196,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
 
     const onNotification = (frame: Frame.Frame, request: number | undefined): void => {
       if (frame.method === "notifications/cancelled") {
-        const cancelled = Frame.paramValue(frame, "requestId")
+        const cancelled = Frame.valueAt(frame, "requestId")
         // Some servers end so what they were asked to tell of (2026-07-28, basic/patterns/cancellation).
         if (typeof cancelled === "number" && pending.get(cancelled)?.heard !== undefined) {
           settle(cancelled, Exit.fail(new MessageRefused({ reason: "the server cancelled it" })))
@@ -214,7 +212,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
         heard(frame)
         return
       }
-      const token = frame.method === "notifications/progress" ? Frame.paramValue(frame, "progressToken") : undefined
+      const token = frame.method === "notifications/progress" ? Frame.valueAt(frame, "progressToken") : undefined
       const call = callOf(typeof token === "number" ? token : request)
       if (call?.handlers !== undefined) call.handlers.notify(frame)
       else if (token === undefined) unrelated.notification(frame)
@@ -338,7 +336,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
     })
     yield* Attached.fork(Effect.repeat(sweep, Schedule.spaced(TICK_MILLIS)), lose)
 
-    const ask = (encode: (id: number) => Uint8Array, asked: Asked) =>
+    const ask = (encode: (id: number) => Json.Pieces, asked: Asked) =>
       Effect.suspend(() => {
         if (ended !== undefined) return Effect.fail(lostWith(ended, true))
         const id = ++lastId
@@ -365,7 +363,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
         look = Vigil.make(vigil, scope, receiver.expired)
       },
       listen: (encode, heard, headers) => ask(encode, { heard, headers, isPatient: true }),
-      notify: (message) => Effect.tapErrorTag(transport.send(message), "SessionExpired", () => expire),
+      notify: (message) => Effect.tapErrorTag(transport.send([message]), "SessionExpired", () => expire),
       calls: () => [...pending.values()].flatMap(({ handlers }) => handlers ?? []),
       agreed: (revision) => {
         isModern = isModernRevision(revision)

@@ -5,6 +5,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
+import type { Pieces } from "../domain/Json.ts"
 import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
 import * as Attached from "./Attached.ts"
@@ -64,7 +65,7 @@ export const open =
       yield* Attached.fork(listen, (why) => Deferred.fail(lost, why))
       const target = yield* Effect.raceFirst(Deferred.await(endpoint), Deferred.await(lost))
 
-      const post = (message: Uint8Array, more: MessageHeaders | undefined) =>
+      const post = (message: Pieces, more: MessageHeaders | undefined) =>
         HttpExchange.run(
           agent,
           {
@@ -88,7 +89,7 @@ export const open =
 
       // The answer comes on the stream, and so does the end of a request that is given up: nobody waits for a server that
       // does not even say that it has the message.
-      const handOver = (message: Uint8Array, request: number, more: MessageHeaders | undefined): Effect.Effect<void> =>
+      const handOver = (message: Pieces, request: number, more: MessageHeaders | undefined): Effect.Effect<void> =>
         post(message, more).pipe(
           Effect.catch((error) => Effect.sync(() => receiver.failed(request, error))),
           (posting) => Attached.guard(posting, (why) => Effect.sync(() => receiver.failed(request, why)))

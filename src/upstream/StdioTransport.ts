@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import { Holding } from "../domain/ByteBudget.ts"
+import * as Json from "../domain/Json.ts"
 import { type Line, LineSplitter } from "../domain/Lines.ts"
 import { display, reveal, type ServerConfig, type Stdio } from "../domain/ServerConfig.ts"
 import { logger } from "../observability/Logging.ts"
@@ -104,11 +105,11 @@ export const open =
       yield* reaper.guard(child.pid)
 
       /** Requests by their ids, all else as it is. */
-      const outbox: Array<Uint8Array | number> = []
+      const outbox: Array<Json.Pieces | number> = []
       const hasMail = Latch.makeUnsafe(false)
       let isClosed = false
       /** The requests that the process cannot have seen yet. */
-      const unwritten = new Map<number, Uint8Array>()
+      const unwritten = new Map<number, Json.Pieces>()
       const [queued, partial] = [new Holding(buffers), new Holding(buffers)]
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
@@ -116,7 +117,7 @@ export const open =
           partial.release()
         })
       )
-      const takeOut = (request: number): Uint8Array | undefined => {
+      const takeOut = (request: number): Json.Pieces | undefined => {
         const message = unwritten.get(request)
         unwritten.delete(request)
         return message
@@ -167,13 +168,14 @@ export const open =
         writing = 0
         for (const entry of outbox) {
           const message = typeof entry === "number" ? unwritten.get(entry) : entry
-          if (message !== undefined && writing > 0 && writing + message.length > MAX_BATCH) break
+          const length = message === undefined ? 0 : Json.lengthOf(message)
+          if (writing > 0 && writing + length > MAX_BATCH) break
           taken++
           // A request that nobody waits for any more.
           if (message === undefined) continue
           if (typeof entry === "number") unwritten.delete(entry)
-          writing += message.length
-          pieces.push(message, LINE_FEED)
+          writing += length
+          pieces.push(...message, LINE_FEED)
         }
         outbox.splice(0, taken)
         if (!Arr.isArrayNonEmpty(pieces)) return undefined
@@ -212,14 +214,15 @@ export const open =
         forgettingCancels: false,
         send: (message, request) =>
           Effect.suspend((): Effect.Effect<void, TransportError> => {
-            if (queued.bytes > 0 && queued.bytes + message.length > MAX_OUTBOX) {
+            const length = Json.lengthOf(message)
+            if (queued.bytes > 0 && queued.bytes + length > MAX_OUTBOX) {
               const reason = `it does not read its input; ${queued.bytes} bytes are waiting for it already`
               return Effect.fail(new MessageRefused({ reason }))
             }
             if (isClosed) {
               return Effect.fail(new ConnectionLost({ reason: "it has been stopped", unsent: true, ending: "closed" }))
             }
-            if (!queued.add(message.length)) {
+            if (!queued.add(length)) {
               return Effect.fail(new MessageRefused({ reason: Bounds.noRoom(buffers) }))
             }
             if (request !== undefined) unwritten.set(request, message)
@@ -227,7 +230,7 @@ export const open =
             hasMail.openUnsafe()
             return Effect.void
           }),
-        forget: (request) => Effect.sync(() => queued.remove(takeOut(request)?.length ?? 0)),
+        forget: (request) => Effect.sync(() => queued.remove(Json.lengthOf(takeOut(request) ?? []))),
         unsent: (request) => unwritten.has(request),
         agreed: () => Effect.void,
         lost: Deferred.await(lost)

@@ -2,6 +2,7 @@
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import type { Pieces } from "../domain/Json.ts"
 import { ENDINGS, type Evidence } from "../domain/UpstreamFailure.ts"
 
 /** By what, beside the words, the class of a failure is decided (`domain/UpstreamFailure`). */
@@ -104,11 +105,7 @@ export interface Transport {
   /** Does the server take `forget` for the wish to cancel? Elsewhere it has to be told. */
   readonly forgettingCancels: boolean
   /** Hands over one message, on one line. `request` is its id if it is a request that expects an answer. */
-  readonly send: (
-    message: Uint8Array,
-    request?: number,
-    headers?: MessageHeaders
-  ) => Effect.Effect<void, TransportError>
+  readonly send: (message: Pieces, request?: number, headers?: MessageHeaders) => Effect.Effect<void, TransportError>
   /** Stops waiting for the answer to a request; one that is unsent is not sent any more. */
   readonly forget: (request: number) => Effect.Effect<void>
   /** Was this request certainly not handed to the server yet? Also of use once the connection is lost. */

@@ -24,8 +24,8 @@ const FAULT_WINDOW = "10 seconds"
 
 /** A log message of a server's as a line of our own log. */
 const logLine = (frame: Frame.Frame): { readonly text: string; readonly severe: boolean } => {
-  const data = Frame.paramValue(frame, "data")
-  const level = String(Frame.paramValue(frame, "level"))
+  const data = Frame.valueAt(frame, "data")
+  const level = String(Frame.valueAt(frame, "level"))
   const text = Predicate.isString(data) ? data : JSON.stringify(data)
   return { text: `[${level}] ${text}`, severe: !["debug", "info", "notice"].includes(level) }
 }
@@ -87,12 +87,12 @@ export const make = Effect.fnUntraced(function* (options: {
       const kinds = KINDS.filter((kind) => LIST[kind].changed === frame.method)
       if (kinds.length > 0) return changed(kinds)
       if (frame.method === "notifications/resources/updated") {
-        const uri = Frame.paramValue(frame, "uri")
+        const uri = Frame.valueAt(frame, "uri")
         if (typeof uri === "string") publish({ _tag: "ResourceUpdated", uri, frame })
         return
       }
       if (frame.method === "notifications/tasks") {
-        const taskId = Frame.paramValue(frame, "taskId")
+        const taskId = Frame.valueAt(frame, "taskId")
         if (typeof taskId === "string") publish({ _tag: "TaskChanged", taskId, frame })
         return
       }

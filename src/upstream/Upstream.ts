@@ -13,6 +13,7 @@ import type {
   UpstreamRefused
 } from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
+import type { Pieces } from "../domain/Json.ts"
 import type { Lane } from "../domain/Lane.ts"
 import type { Capabilities, Era, LogLevel } from "../domain/Protocol.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
@@ -42,7 +43,7 @@ export interface Outgoing {
   /** Headers that go with it where the transport has any. */
   readonly headers?: MessageHeaders | undefined
   /** The whole message under our id. A modern server's has to bear the envelope in `_meta`. */
-  readonly encode: (id: number, era: Era) => Uint8Array
+  readonly encode: (id: number, era: Era) => Pieces
 }
 
 /** What came back, an error of the server's included, and how to read it. */

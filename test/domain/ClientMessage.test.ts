@@ -25,7 +25,7 @@ const encode = (
   message: ClientMessage.Request | ClientMessage.Notification,
   overrides: Readonly<Record<string, unknown>> = {}
 ): string =>
-  Buffer.from(ClientMessage.encode(message, message._tag === "Request" ? 7 : undefined, overrides)).toString()
+  Buffer.concat(ClientMessage.encode(message, message._tag === "Request" ? 7 : undefined, overrides)).toString()
 
 /** All of a message, whatever of it is parsed already. */
 const whole = (body: ClientMessage.Body): unknown => JSON.parse(JSON.stringify(body))
@@ -204,6 +204,21 @@ describe("what is emitted", () => {
     const args = '{"n":12345678901234567890.10,"a":1,"a":"\\u0061\\/", "e":1E400 }'
     const message = request(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":${args}}}`)
     assert.include(encode(message, { name: "u" }), `"arguments":${args}`)
+  })
+
+  it("large parameters are the client's own bytes, not a copy of them", () => {
+    const body = Json.utf8(
+      `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":{"q":"${"é".repeat(20_000)}"}}}`
+    )
+    const message = ClientMessage.read(body)
+    assert.strictEqual(message._tag, "Request")
+    if (message._tag !== "Request") return
+    const pieces = ClientMessage.encode(message, 7, {})
+    assert.isTrue(pieces.some((piece) => piece.buffer === body.buffer && piece.length > 40_000))
+    assert.deepStrictEqual(JSON.parse(Buffer.concat(pieces).toString()), {
+      ...(JSON.parse(Buffer.from(body).toString()) as object),
+      id: 7
+    })
   })
 
   it("a replaced value that holds line breaks still makes one line", () => {

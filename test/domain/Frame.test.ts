@@ -84,10 +84,19 @@ describe("what a message is", () => {
 
   it("parameters are found by path, and the last of several counts", () => {
     const frame = read('{"method":"m","params":{"a":{"b":1,"b":[2]}}}')
-    const span = Frame.param(frame, "a", "b")
+    const span = Frame.at(frame, "a", "b")
     assert.strictEqual(span === undefined ? undefined : Json.text(frame.bytes, span), "[2]")
-    assert.isUndefined(Frame.param(frame, "a", "c"))
-    assert.isUndefined(Frame.param(read('{"method":"m"}'), "a"))
+    assert.isUndefined(Frame.at(frame, "a", "c"))
+    assert.isUndefined(Frame.at(read('{"method":"m"}'), "a"))
+  })
+
+  it("so is what stands in a result or an error, and not what stands beside it", () => {
+    assert.strictEqual(Frame.valueAt(read('{"id":1,"result":{"a":1,"a":2}}'), "a"), 2)
+    assert.strictEqual(Frame.valueAt(read('{"params":{"a":1},"id":1,"result":{"b":2}}'), "a"), undefined)
+    assert.strictEqual(Frame.valueAt(read('{"id":1,"result":{"b":2},"params":{"a":1}}'), "b"), 2)
+    assert.strictEqual(Frame.valueAt(read('{"id":1,"result":[{"a":1}]}'), "a"), undefined)
+    assert.strictEqual(Frame.errorCode(read('{"id":1,"error":{"code":-1,"message":""}}')), -1)
+    assert.strictEqual(Frame.errorCode(read('{"id":1,"result":{"code":-1}}')), undefined)
   })
 })
 

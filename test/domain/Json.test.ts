@@ -77,6 +77,13 @@ describe("what is found in a text", () => {
       }),
       { numRuns: 500 }
     )
+    const halves = fc.tuple(fc.integer({ min: 0, max: 400 }), fc.constantFrom('"', "\\", '\\"', "x"))
+    fc.assert(
+      fc.property(fc.array(halves, { maxLength: 40 }), (parts) => {
+        const text = JSON.stringify(parts.map(([length, end]) => "y".repeat(length) + end).join(""))
+        assert.strictEqual(Json.skipString(Json.utf8(`${text},"next"`), 0), text.length)
+      })
+    )
   })
 
   it("a string that never ends is not found", () => {

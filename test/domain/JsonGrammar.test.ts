@@ -2,7 +2,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Json from "../../src/domain/Json.ts"
-import { isJson } from "../../src/domain/JsonGrammar.ts"
+import { STRICT } from "../../src/domain/JsonGrammar.ts"
+
+/** Are the bytes one JSON value, with white space around it at most? */
+const isJson = (bytes: Uint8Array): boolean => {
+  const end = STRICT.value(bytes, Json.skipSpace(bytes, 0))
+  return end >= 0 && Json.skipSpace(bytes, end) === bytes.length
+}
 
 const parses = (text: string): boolean => {
   try {

@@ -68,7 +68,7 @@ export const targets: ReadonlyArray<Target> = [
       const value = parsed(input)
       if (value === undefined) return must(body._tag === "Refusal", "what is no JSON was taken for a message")
       if (body._tag !== "Request" && body._tag !== "Notification") return
-      const sent = ClientMessage.encode(body, body._tag === "Request" ? 1 : undefined, {})
+      const sent = Json.join(ClientMessage.encode(body, body._tag === "Request" ? 1 : undefined, {}))
       must(!sent.includes(0x0a) && !sent.includes(0x0d), "it is sent on in several lines")
       const again = parsed(sent)
       must(isObject(again) && isObject(value) && again["method"] === value["method"], "another method is sent on")

@@ -43,9 +43,9 @@ describe("the record of a call", () => {
     ['"result":{"structuredContent":{"isError":true}}', "ok", undefined],
     ['"error":{"code":-32042,"message":"x"}', "error", -32042],
     ['"error":"just words"', "error", undefined],
-    // No more than the brackets of these was checked, and they travel on as they are.
+    // No more than the brackets of these was checked; they travel on as they are, and count for what they say.
     ['"error":{"code":01}', "error", undefined],
-    ['"result":{"isError":true,"x":nul}', "ok", undefined]
+    ['"result":{"isError":true,"x":nul}', "tool-error", undefined]
   ])("of an answer %s has the outcome %s and the code %s", (answer, outcome, code) => {
     const record = call("tools/call", { name: "x" }, answer)
     assert.deepStrictEqual([record.outcome, record.code], [outcome, code])

@@ -29,7 +29,7 @@ const channel = ({ acceptsStream = true, batchOf, buffers }: Options = {}): Repl
   })
 
 const answer = (to: ReplyChannel, ...messages: ReadonlyArray<string>): void => {
-  for (const message of messages) to.answer(Json.utf8(message))
+  for (const message of messages) to.answer([Json.utf8(message)])
 }
 
 const emit = (to: ReplyChannel, message: string): boolean => to.emit(Json.utf8(message))
@@ -43,7 +43,7 @@ const decided = (of: ReplyChannel) =>
     return exit?._tag === "Success" ? Option.some(exit.value) : Option.none()
   })
 
-const jsonOf = (reply: Reply): string => (reply._tag === "Json" ? Buffer.from(reply.body).toString() : reply._tag)
+const jsonOf = (reply: Reply): string => (reply._tag === "Json" ? Buffer.concat(reply.body).toString() : reply._tag)
 
 const said = (log: EventLog) =>
   Effect.map(Stream.runCollect(log.read(0) ?? Stream.empty), (deliveries) =>

@@ -43,7 +43,7 @@ const scene = (
       polling: () => {},
       ask: (frame) =>
         Effect.sync(() => {
-          asked.push(`${frame.method} ${JSON.stringify(Frame.paramValue(frame, "message"))}`)
+          asked.push(`${frame.method} ${JSON.stringify(Frame.valueAt(frame, "message"))}`)
           return answer
         })
     }

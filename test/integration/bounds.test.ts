@@ -50,8 +50,9 @@ describe("a stdio server", () => {
         .call(
           {
             method: "tools/call",
-            encode: (id) =>
+            encode: (id) => [
               Json.encode({ jsonrpc: "2.0", id, method: "tools/call", params: { name, arguments: given } })
+            ]
           },
           {
             session: SessionKey.make("s"),

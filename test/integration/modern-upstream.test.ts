@@ -60,13 +60,14 @@ describe("a modern server over HTTP", () => {
       const method = "no/such/method"
       const request: Outgoing = {
         method,
-        encode: (id) =>
+        encode: (id) => [
           Json.encode({
             jsonrpc: "2.0",
             id,
             method,
             params: { _meta: { [META.protocolVersion]: "2026-07-28", [META.clientCapabilities]: {} } }
           })
+        ]
       }
       const { frame } = yield* upstream.call(request, handlers)
       assert.include(Buffer.from(frame.bytes).toString(), "-32601")

@@ -63,7 +63,7 @@ const outgoing = (name: string, given: object = {}): Outgoing => ({
   method: "tools/call",
   target: name,
   arguments: given,
-  encode: (id, era) =>
+  encode: (id, era) => [
     Json.encode({
       jsonrpc: "2.0",
       id,
@@ -74,6 +74,7 @@ const outgoing = (name: string, given: object = {}): Outgoing => ({
         ...(era === "legacy" ? {} : { _meta: { [META.protocolVersion]: "2026-07-28", [META.clientCapabilities]: {} } })
       }
     })
+  ]
 })
 
 export const handlers = {

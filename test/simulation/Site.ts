@@ -172,7 +172,7 @@ export class Site {
       const version = request.headers["x-version"] ?? ""
       const wire = new Wire(`${this.estate.setup.name} ${++this.numbers}`, version, this.network, sink, resume)
       this.wires.add(wire)
-      wire.what = `${request.method} ${request.body === undefined ? "" : Buffer.from(request.body).toString().slice(0, 200)}`
+      wire.what = `${request.method} ${request.body === undefined ? "" : Buffer.concat(request.body).toString().slice(0, 200)}`
       const abort = (): void => {
         this.wires.delete(wire)
         wire.leave()
@@ -220,7 +220,7 @@ export class Site {
     if (!wire.isOpen) return
     const { estate } = this
     const message =
-      request.body === undefined ? undefined : (JSON.parse(Buffer.from(request.body).toString()) as Message)
+      request.body === undefined ? undefined : (JSON.parse(Buffer.concat(request.body).toString()) as Message)
     if (estate.isMissing || estate.busy > 0) {
       // It does not hear that a call, or a session, is wanted no more: that it goes on then is nobody's fault.
       const id = request.headers["mcp-session-id"] ?? ""

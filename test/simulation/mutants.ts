@@ -43,7 +43,7 @@ const doubleAnswer: Mutant = {
           cancel()
         }),
       ended: (conclusion: Parameters<Exchange["ended"]>[0]) => {
-        if (isCancelled) exchange.channel.emit(conclusion.under(exchange.request.id))
+        if (isCancelled) exchange.channel.emit(Buffer.concat(conclusion.under(exchange.request.id)))
         return ended(conclusion)
       }
     } satisfies Partial<Exchange>)

@@ -145,8 +145,8 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
         Effect.gen(function* () {
           const server = current.get(name)!
           const era = server.era ?? "legacy"
-          const message = encode(1, era)
-          const request = JSON.parse(Buffer.from(message).toString()) as MemoryRequest
+          const message = Buffer.concat(encode(1, era))
+          const request = JSON.parse(message.toString()) as MemoryRequest
           reached.push(`${name} ${request.method}`)
           if ((server.status ?? "up") !== "up") {
             return yield* downWith(name, DOWN, 0)

@@ -88,7 +88,7 @@ export const memoryServers = Effect.fnUntraced(function* (
       Effect.gen(function* () {
         const upstream = yield* fleet.borrow(ServerId.make(server), caller)
         const { frame } = yield* upstream.call(
-          { ...ownRequest("tools/call", undefined), encode: (id) => encode(id, tool) },
+          { ...ownRequest("tools/call", undefined), encode: (id) => [encode(id, tool)] },
           quiet
         )
         const { result } = JSON.parse(Buffer.from(frame.bytes).toString()) as {

@@ -44,7 +44,7 @@ export const memoryTransport = (forgettingCancels = false): MemoryTransport => {
     forgettingCancels,
     send: (message) =>
       Effect.suspend(() => {
-        sent.push(Buffer.from(message).toString())
+        sent.push(Buffer.concat(message).toString())
         return outcome
       }),
     forget: (request) => Effect.sync(() => void forgotten.push(request)),

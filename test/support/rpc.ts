@@ -16,8 +16,7 @@ export const text = (frame: Frame.Frame): string => Buffer.from(frame.bytes).toS
 
 export const encode =
   (method: string) =>
-  (id: number): Uint8Array =>
-    Json.encode({ jsonrpc: "2.0", id, method })
+  (id: number): Json.Pieces => [Json.encode({ jsonrpc: "2.0", id, method })]
 
 export const result = (id: unknown, value: unknown = {}): Record<string, unknown> => ({
   jsonrpc: "2.0",

@@ -40,7 +40,7 @@ const tools = lists(
 const toolCall = (name: string): Outgoing => ({
   method: "tools/call",
   target: name,
-  encode: (id) => Json.encode({ jsonrpc: "2.0", id, method: "tools/call", params: { name } })
+  encode: (id) => [Json.encode({ jsonrpc: "2.0", id, method: "tools/call", params: { name } })]
 })
 
 interface Sent {

@@ -35,7 +35,7 @@ const failure = Effect.fnUntraced(function* (url: string) {
   const agent = yield* HttpAgent
   const error = yield* Effect.flip(
     agent.exchange(
-      { method: "POST", url: new URL(url), headers: {}, body: new Uint8Array([0x7b, 0x7d]) },
+      { method: "POST", url: new URL(url), headers: {}, body: [new Uint8Array([0x7b, 0x7d])] },
       { head: () => {}, data: () => undefined }
     )
   )

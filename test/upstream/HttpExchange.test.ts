@@ -37,7 +37,7 @@ const scene = Effect.fnUntraced(function* (
   const exchange = (body = "") =>
     HttpExchange.run(
       agent,
-      { method: "POST", url, headers: {}, body: Buffer.from(body) },
+      { method: "POST", url, headers: {}, body: [Buffer.from(body)] },
       { head: () => {}, message: (bytes) => void heard.push(Buffer.from(bytes).toString()), event: () => {} }
     )
   return { buffers, exchange, heard }

@@ -53,8 +53,9 @@ const connected = Effect.fnUntraced(function* (prepare: (server: ForgetfulHttp) 
   assert.strictEqual(server.initializes(), 1)
   /** Calls a tool with a number; what it is answered. */
   const call = (n: number, name = "echo") => {
-    const encode = (request: number) =>
+    const encode = (request: number) => [
       Json.encode({ jsonrpc: "2.0", id: request, method: "tools/call", params: { name, arguments: { n } } })
+    ]
     const outgoing = { method: "tools/call", target: name, arguments: { n }, encode }
     return Effect.map(upstream.call(outgoing, quiet(SessionKey.make("s"))), ({ frame }) => {
       const answer = JSON.parse(Buffer.from(frame.bytes).toString()) as {

@@ -127,7 +127,7 @@ describe("a call that cannot be made", () => {
   it.effect("because it cannot be encoded leaves nothing behind", () =>
     Effect.gen(function* () {
       const { rpc } = yield* openRpc()
-      const broken = (): Uint8Array => {
+      const broken = (): never => {
         throw new RangeError("too deep")
       }
       const exit = yield* Effect.exit(rpc.request(broken, caller().handlers))

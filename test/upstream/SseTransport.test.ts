@@ -60,9 +60,9 @@ describe("a message over HTTP+SSE", () => {
     Effect.gen(function* () {
       const { requests, service } = agent()
       const transport = yield* SseTransport.open(remote)(receiver).pipe(Effect.provideService(HttpAgent, service))
-      yield* transport.send(Buffer.from("{}"), 1, { traceparent: "00-1-2-01" })
+      yield* transport.send([Buffer.from("{}")], 1, { traceparent: "00-1-2-01" })
       yield* Effect.yieldNow
-      yield* transport.send(Buffer.from("{}"))
+      yield* transport.send([Buffer.from("{}")])
       const posts = requests.filter(({ method }) => method === "POST").map(({ headers }) => headers)
       assert.deepInclude(posts[0], { traceparent: "00-1-2-01", "x-key": "k" })
       assert.notProperty(posts[1], "traceparent")
@@ -77,7 +77,7 @@ describe("a message over HTTP+SSE", () => {
         maxCallTime: Duration.minutes(1)
       }).pipe(Effect.provideService(HttpAgent, service))
       const call = yield* Effect.forkChild(
-        Effect.flip(rpc.request((id) => Buffer.from(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call" }))))
+        Effect.flip(rpc.request((id) => [Buffer.from(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call" }))]))
       )
       yield* TestClock.adjust("5 seconds")
       assert.deepInclude(yield* Fiber.join(call), { _tag: "Silent", limit: "callTimeout", unsent: false })
@@ -95,7 +95,7 @@ describe("a message over HTTP+SSE", () => {
         failed: (request, error) => void told.push([request, error]),
         unreachable: (error) => void told.push(error)
       }).pipe(Effect.provideService(HttpAgent, service))
-      yield* transport.send(Buffer.from("{}"), 7)
+      yield* transport.send([Buffer.from("{}")], 7)
       yield* Effect.yieldNow
       assert.deepStrictEqual(told, [lost, [7, lost]])
     }).pipe(Effect.scoped)
