@@ -50,6 +50,7 @@ const keeping = (words: ReadonlyArray<string>): ((value: unknown) => unknown) =>
 
 const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
   const start = yield* AuditThread
+  const clock = yield* Clock.Clock
   const file = Option.getOrUndefined(settings.path)
   const place = { run: randomUUID(), database, file }
   const backlog = new Backlog()
@@ -96,8 +97,13 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
   /** Writes the next batch; again, after a while, if it was not taken. */
   const write = Effect.fnUntraced(function* (thread: Thread) {
     const { number, records } = backlog.batch(BATCH)
-    const lines = records.map((record) => JSON.stringify(record)).join("\n")
-    const reply = yield* thread.ask({ _tag: "Batch", number, records: lines })
+    const reply = yield* thread.ask({
+      _tag: "Batch",
+      number,
+      records: records.map((record) => JSON.stringify(record)).join("\n"),
+      times: records.map(({ time }) => time),
+      subjects: records.map(({ principal }) => principal?.subject ?? null)
+    })
     yield* heed(reply)
     if (reply.fault === undefined) backlog.written()
     else yield* Effect.sleep(RETRY)
@@ -150,15 +156,13 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
 
   return Audit.of({
     record: (event) =>
-      Clock.clockWith((clock) =>
-        Effect.sync(() => {
-          const now = clock.currentTimeMillisUnsafe()
-          const record: AuditRecord = { ...event, time: event.time ?? now }
-          backlog.add(record, now)
-          empty.closeUnsafe()
-          arrived.openUnsafe()
-        })
-      ),
+      Effect.sync(() => {
+        const now = clock.currentTimeMillisUnsafe()
+        const record: AuditRecord = { ...event, time: event.time ?? now }
+        backlog.add(record, now)
+        empty.closeUnsafe()
+        arrived.openUnsafe()
+      }),
     argumentsOf: settings.arguments ? keeping(settings.mask) : () => undefined,
     status: () => ({ waiting: backlog.waiting, lost: backlog.lost, fault: databaseFault ?? fileFault })
   })

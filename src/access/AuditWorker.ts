@@ -11,8 +11,18 @@ export interface Place {
 }
 
 export type Request =
-  /** Keep these records, each a line of JSON: one text is handed over for far less than many. Batches are numbered upwards. */
-  | { readonly _tag: "Batch"; readonly number: number; readonly records: string }
+  /**
+   * Keep these records, each a line of JSON, with what the database finds them by: one text is handed over for far less than
+   * many, and need not be read there. Batches are numbered upwards.
+   */
+  | {
+      readonly _tag: "Batch"
+      readonly number: number
+      readonly records: string
+      /** Epoch milliseconds. */
+      readonly times: ReadonlyArray<number>
+      readonly subjects: ReadonlyArray<string | null>
+    }
   /** Delete, oldest first, some of what is older than a time (epoch milliseconds) or makes the database too large. */
   | { readonly _tag: "Sweep"; readonly before: number; readonly maxSize: number }
 
@@ -112,12 +122,14 @@ export const work = (): void => {
     }
   }
 
-  const store = (number: number, records: ReadonlyArray<string>): void => {
+  const store = (
+    { number, subjects, times }: Extract<Request, { readonly _tag: "Batch" }>,
+    records: ReadonlyArray<string>
+  ): void => {
     if (opened().isWritten.get(run, number) !== undefined) return
     transact(({ insert, setWritten }) => {
-      for (const record of records) {
-        const { principal, time } = JSON.parse(record)
-        insert.run(Math.trunc(time), principal?.subject ?? null, record)
+      for (const [index, record] of records.entries()) {
+        insert.run(Math.trunc(times[index] ?? 0), subjects[index] ?? null, record)
       }
       setWritten.run(run, number)
     })
@@ -188,7 +200,7 @@ export const work = (): void => {
     const records = request._tag === "Batch" ? request.records.split("\n") : []
     try {
       if (request._tag === "Sweep") return { more: sweep(request.before, request.maxSize) }
-      store(request.number, records)
+      store(request, records)
     } catch (error) {
       const fault = reason(error)
       try {

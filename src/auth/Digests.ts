@@ -7,3 +7,6 @@ const BOUNDS = { texts: 1000, length: 4096 }
 
 /** The digest of a token. Nobody may change it. */
 export const digest = remembering((token): Buffer => createHash("sha256").update(token).digest(), BOUNDS)
+
+/** The same in Base64. */
+export const digestText = remembering((token) => digest(token).toString("base64"), BOUNDS)

@@ -59,6 +59,7 @@ const make = (url: PublicUrl) =>
     const audit = yield* Audit
     const tokens = yield* AccessTokens
     const machines = yield* MachineCredentials
+    const hasKeys = machines.names.length > 0
     const policy = yield* AccessPolicy
 
     const refuse = (
@@ -90,7 +91,7 @@ const make = (url: PublicUrl) =>
         const reason = "the Authorization header is not Bearer with one token"
         return Effect.succeed(refuse(resource, { _tag: "InvalidToken", reason }))
       }
-      const machine = machines.verify(Redacted.make(bearer))
+      const machine = hasKeys ? machines.verify(Redacted.make(bearer)) : Option.none()
       if (Option.isSome(machine)) return Effect.succeed(admitted(resource, machine.value))
       return Effect.map(tokens.verify(bearer), (verified) => {
         if (Result.isFailure(verified)) {

@@ -213,32 +213,46 @@ export const read = (bytes: Uint8Array, large = LARGE): Body => {
   return { _tag: "Batch", messages: spans.map((span, index) => readOne(bytes, span, value[index])) }
 }
 
-/** An override as JSON; bytes are JSON already. */
-const bytesOf = (value: unknown): Uint8Array =>
-  value instanceof Uint8Array ? Json.singleLine(value) : Json.encode(value)
+/** A value as JSON; bytes are JSON already. */
+const json = (value: unknown): string | Uint8Array =>
+  value instanceof Uint8Array ? Json.singleLine(value) : JSON.stringify(value)
 
 /** The members of `params` as they travel on: judged ones from their values or the override, the rest as bytes. */
-const encodeParams = (params: Params, overrides: Readonly<Record<string, unknown>>): Array<Uint8Array> => {
-  const pieces: Array<Uint8Array> = []
-  const put = (key: string, value: Uint8Array): void => {
-    pieces.push(Json.utf8(`${pieces.length === 0 ? "" : ","}${JSON.stringify(key)}:`), value)
+const encodeParams = (
+  params: Params,
+  overrides: Readonly<Record<string, unknown>>,
+  head: string
+): Array<string | Uint8Array> => {
+  const parts: Array<string | Uint8Array> = []
+  /** What is text and has not been put down yet. */
+  let text = head
+  let isFirst = true
+  const put = (key: string, value: string | Uint8Array): void => {
+    text += `${isFirst ? "" : ","}${JSON.stringify(key)}:`
+    isFirst = false
+    if (typeof value === "string") text += value
+    else {
+      parts.push(text, value)
+      text = ""
+    }
   }
   for (const { bytes, key } of params.members) {
     if (Object.hasOwn(overrides, key)) {
-      if (overrides[key] !== undefined) put(key, bytesOf(overrides[key]))
-    } else put(key, JUDGED.has(key) && !CARRIED.has(key) ? Json.encode(params.values[key]) : Json.singleLine(bytes))
+      if (overrides[key] !== undefined) put(key, json(overrides[key]))
+    } else put(key, JUDGED.has(key) && !CARRIED.has(key) ? json(params.values[key]) : Json.singleLine(bytes))
   }
   for (const [key, value] of Object.entries(overrides)) {
-    if (value !== undefined && !params.members.some((member) => member.key === key)) put(key, bytesOf(value))
+    if (value !== undefined && !params.members.some((member) => member.key === key)) put(key, json(value))
   }
-  return pieces
+  parts.push(`${text}}}`)
+  return parts
 }
 
 const NO_PARAMS: Params = { values: {}, members: [] }
 
 /**
- * The request or notification as a server is to see it, on one line, and where it is large in pieces: our id, the method, and the parameters with
- * `overrides` in place (`undefined` drops one, bytes are taken for JSON).
+ * The request or notification as a server is to see it, on one line, and where it is large in pieces: our id, the method,
+ * and the parameters with `overrides` in place (`undefined` drops one, bytes are taken for JSON).
  */
 export const encode = (
   message: Request | Notification,
@@ -247,10 +261,7 @@ export const encode = (
 ): Json.Pieces => {
   const head = `{"jsonrpc":"2.0"${id === undefined ? "" : `,"id":${JSON.stringify(id)}`},"method":${JSON.stringify(message.method)}`
   const bare = message.params === undefined && Object.values(overrides).every((value) => value === undefined)
-  if (bare) return [Json.utf8(`${head}}`)]
-  return Json.gather([
-    Json.utf8(`${head},"params":{`),
-    ...encodeParams(message.params ?? NO_PARAMS, overrides),
-    Json.utf8("}}")
-  ])
+  return bare
+    ? [Json.utf8(`${head}}`)]
+    : Json.compose(encodeParams(message.params ?? NO_PARAMS, overrides, `${head},"params":{`))
 }

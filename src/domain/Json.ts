@@ -292,6 +292,26 @@ const SMALL = 16 * 1024
 /** Pieces that are small together as one. */
 export const gather = (pieces: Pieces): Pieces => (lengthOf(pieces) > SMALL ? pieces : [join(pieces)])
 
+/** A character of a text takes no more bytes than this. */
+const MOST_BYTES = 3
+
+/** The same of pieces some of which are text: small ones are written one behind the other, and none is encoded by itself. */
+export const compose = (parts: ReadonlyArray<string | Uint8Array>): Pieces => {
+  let most = 0
+  for (const part of parts) most += typeof part === "string" ? part.length * MOST_BYTES : part.length
+  if (most > SMALL) return gather(parts.map((part) => (typeof part === "string" ? utf8(part) : part)))
+  const whole = Buffer.allocUnsafe(most)
+  let at = 0
+  for (const part of parts) {
+    if (typeof part === "string") at += whole.write(part, at)
+    else {
+      whole.set(part, at)
+      at += part.length
+    }
+  }
+  return [whole.subarray(0, at)]
+}
+
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 

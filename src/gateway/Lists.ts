@@ -50,17 +50,18 @@ const encodePage = (
 export const make = (listWait: Duration.Duration, pageSize: () => number) =>
   Effect.gen(function* () {
     const catalog = yield* Catalog
+    const clock = yield* Clock.Clock
 
     /** When somebody's first list was asked for, in epoch milliseconds. Forgotten with whoever asked for it. */
     const firstLists = new WeakMap<Requester, number>()
 
     /** What is left of the time that a requester's first list may wait for servers on their first start. */
-    const patience = (requester: Requester): Effect.Effect<Duration.Duration> =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        const known = firstLists.get(requester)
-        if (known === undefined) firstLists.set(requester, now)
-        return Duration.millis(Math.max(0, (known ?? now) + Duration.toMillis(listWait) - now))
-      })
+    const patience = (requester: Requester): Duration.Duration => {
+      const now = clock.currentTimeMillisUnsafe()
+      const known = firstLists.get(requester)
+      if (known === undefined) firstLists.set(requester, now)
+      return Duration.millis(Math.max(0, (known ?? now) + Duration.toMillis(listWait) - now))
+    }
 
     const start = (request: Request, entries: ReadonlyArray<Entry>): Effect.Effect<number, BadParams> => {
       const cursor = request.params?.values["cursor"]
@@ -80,7 +81,7 @@ export const make = (listWait: Duration.Duration, pageSize: () => number) =>
     const answer = Effect.fnUntraced(function* (exchange: Exchange, kind: Catalogue.Kind) {
       const { era, request, requester, session } = exchange
       const { caller, endpoint } = requester
-      const view = yield* catalog.complete(endpoint, caller, yield* patience(requester))
+      const view = yield* catalog.complete(endpoint, caller, patience(requester))
       const entries = view.lists[kind]
       session?.shown.set(kind, entries)
       const from = yield* start(request, entries)

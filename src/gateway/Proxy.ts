@@ -1,4 +1,5 @@
 /** The one way through: route -> borrow -> call -> names restored -> answer. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -6,6 +7,7 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Audit } from "../access/Audit.ts"
@@ -107,6 +109,8 @@ const make = Effect.gen(function* () {
   const state = yield* SessionState.make(router)
   const calls = yield* FiberSet.make()
   const fork = yield* FiberSet.runtime(calls)()
+  const context = yield* Effect.context<never>()
+  const clock = yield* Clock.Clock
 
   const renamer = ({ endpoint }: Exchange["requester"], server: ServerId): Rename =>
     catalog.scheme(endpoint).uris === "prefixed" ? (uri) => ResourceUri.toPublic(server, uri) : undefined
@@ -182,7 +186,9 @@ const make = Effect.gen(function* () {
       CallSpan.asking(exchange, upstream, overrides["name"], (span) =>
         upstream.call(Outbound.outgoing(exchange, { ...overrides, ...more }, span?.context), handlers)
       )
-    const answered = exchange.era === "legacy" ? yield* Rounds.play(server, call, handlers) : yield* call({})
+    const first = yield* call({})
+    const isAsked = exchange.era === "legacy" && Rounds.asks(first)
+    const answered = isAsked ? yield* Rounds.play(server, first, call, handlers) : first
     exchange.answer = answered.frame
     if (unknown !== undefined && saysUnknown(answered.frame)) return yield* unknown
     if (isSubscription && request.method === "resources/subscribe" && answered.frame.error === undefined) {
@@ -241,24 +247,20 @@ const make = Effect.gen(function* () {
     if (Tasks.concerns(method) && exchange.era === "modern") {
       return yield* forward(exchange, yield* tasks.route(requester, request))
     }
-    const route = router.route(requester, request, yield* lists.patience(requester))
+    const route = router.route(requester, request, () => lists.patience(requester))
     if (route === undefined) return yield* new UnknownMethod({ method })
     return yield* forward(exchange, yield* route)
   })
 
   const conclusionOf = (
     { era, request }: Exchange,
-    exit: Exit.Exit<Conclusion, ProxyError>
+    { cause }: Exit.Failure<Conclusion, ProxyError>
   ): Effect.Effect<Conclusion> => {
-    if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
-    const failure = Exit.findErrorOption(exit)
+    const failure = Cause.findErrorOption(cause)
     if (Option.isSome(failure)) return Effect.succeed(Conclusions.proxyError(era, failure.value))
-    if (Exit.hasInterrupts(exit)) return Effect.succeed(Conclusions.proxyError(era, new Cancelled()))
+    if (Cause.hasInterrupts(cause)) return Effect.succeed(Conclusions.proxyError(era, new Cancelled()))
     const error = { code: CODE.internalError, message: "Internal error; the proxy's log says more" }
-    return Effect.as(
-      log.error(`${request.method} failed unexpectedly`, {}, exit.cause),
-      Conclusions.failure(era, error)
-    )
+    return Effect.as(log.error(`${request.method} failed unexpectedly`, {}, cause), Conclusions.failure(era, error))
   }
 
   // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
@@ -271,22 +273,46 @@ const make = Effect.gen(function* () {
     started: number,
     exit: Exit.Exit<unknown, ProxyError>,
     bytesOut: number | undefined
-  ): Effect.Effect<void> =>
-    Effect.flatMap(Clock.currentTimeMillis, (ended) => {
-      const { answer, request, server, tool } = exchange
-      const how = CallRecord.result(exit, answer)
-      const { outcome } = how
-      const failure = Exit.isSuccess(exit) ? undefined : CallRecord.failureOf(exit)
-      const millis = ended - started
-      metrics.finished({ server: server ?? how.server, method: request.method, tool, outcome, failure, millis })
-      if (exchange.span !== undefined) CallSpan.end(exchange.span, exchange, how)
-      if (!CallRecord.isRecorded(request)) return Effect.void
-      const { argumentsOf } = audit
-      const recorded = audit.record(CallRecord.make({ exchange, started, ended, exit, bytesOut, argumentsOf }, how))
-      return how.detail === undefined
-        ? recorded
-        : Effect.andThen(log.debug(`${request.method} failed: ${how.detail}`, { outcome }), recorded)
+  ): Effect.Effect<void> => {
+    const ended = clock.currentTimeMillisUnsafe()
+    const { answer, request, server, tool } = exchange
+    const how = CallRecord.result(exit, answer)
+    const { outcome } = how
+    const failure = Exit.isSuccess(exit) ? undefined : CallRecord.failureOf(exit)
+    const millis = ended - started
+    metrics.finished({ server: server ?? how.server, method: request.method, tool, outcome, failure, millis })
+    if (exchange.span !== undefined) CallSpan.end(exchange.span, exchange, how)
+    if (!CallRecord.isRecorded(request)) return Effect.void
+    const { argumentsOf } = audit
+    const recorded = audit.record(CallRecord.make({ exchange, started, ended, exit, bytesOut, argumentsOf }, how))
+    return how.detail === undefined
+      ? recorded
+      : Effect.andThen(log.debug(`${request.method} failed: ${how.detail}`, { outcome }), recorded)
+  }
+
+  /** Tells the client, the metrics and the trail how a call ended. */
+  const conclude = (
+    exchange: Exchange,
+    started: number,
+    exit: Exit.Exit<Conclusion, ProxyError>
+  ): Effect.Effect<void> => {
+    exchange.admission?.leave()
+    const tell = (conclusion: Conclusion): Effect.Effect<void> => {
+      unanswered.delete(exchange)
+      return record(exchange, started, exit, exchange.ended(conclusion))
+    }
+    return Exit.isSuccess(exit) ? tell(exit.value) : Effect.flatMap(conclusionOf(exchange, exit), tell)
+  }
+
+  /** What is known of a call wherever it gets to: by what its log lines are found, and its span. */
+  const contextOf = ({ request, requester, span }: Exchange): Context.Context<never> => {
+    const named = Context.add(context, References.CurrentLogAnnotations, {
+      ...Context.get(context, References.CurrentLogAnnotations),
+      principal: requester.caller.principal.displayName,
+      request: request.requestId
     })
+    return span === undefined ? named : Context.add(named, CurrentSpan, span)
+  }
 
   const reassure = Effect.sync(() => {
     for (const [exchange, seconds] of unanswered) {
@@ -300,25 +326,16 @@ const make = Effect.gen(function* () {
     idle: FiberSet.awaitEmpty(calls),
     abort: FiberSet.clear(calls),
     accept: (exchange) =>
-      Effect.map(Clock.currentTimeMillis, (started) => {
-        const { request, requester } = exchange
+      Effect.sync(() => {
+        const started = clock.currentTimeMillisUnsafe()
         unanswered.set(exchange, 0)
-        if (tracer !== undefined && CallRecord.isRecorded(request)) exchange.span = CallSpan.begin(tracer, exchange)
-        const { span } = exchange
-        const call = handle(exchange).pipe(
-          Effect.scoped,
-          Effect.onExit((exit) => {
-            exchange.admission?.leave()
-            return Effect.flatMap(conclusionOf(exchange, exit), (conclusion) => {
-              unanswered.delete(exchange)
-              return record(exchange, started, exit, exchange.ended(conclusion))
-            })
-          }),
-          // The client has been told, and so has the trail.
-          Effect.ignore,
-          Effect.annotateLogs({ principal: requester.caller.principal.displayName, request: request.requestId })
-        )
-        const fiber = fork(span === undefined ? call : Effect.provideService(call, CurrentSpan, span))
+        if (tracer !== undefined && CallRecord.isRecorded(exchange.request)) {
+          exchange.span = CallSpan.begin(tracer, exchange)
+        }
+        const call = Effect.onExit(Effect.scoped(handle(exchange)), (exit) => conclude(exchange, started, exit))
+        // The client has been told, and so has the trail.
+        const fiber = Effect.runForkWith(contextOf(exchange))(Effect.ignore(call))
+        FiberSet.addUnsafe(calls, fiber)
         if (fiber.pollUnsafe() === undefined) exchange.begun(() => fiber.interruptUnsafe())
       })
   })

@@ -37,18 +37,19 @@ const gather = (server: string, answers: ReadonlyArray<readonly [key: string, an
   return Effect.succeed(Json.join([Json.utf8("{"), ...members, Json.utf8("}")]))
 }
 
-/** Makes a call until it is answered. `call` makes it with further parameters. */
+/** Does the server ask in place of answering? */
+export const asks = ({ era, frame }: Answered): boolean =>
+  era === "modern" && Translate.resultTypeOf(frame) === "input_required"
+
+/** Makes a call until it is answered: `first` is what came of it so far, and `call` makes it with further parameters. */
 export const play = Effect.fnUntraced(function* (
   server: string,
+  first: Answered,
   call: (more: Readonly<Record<string, unknown>>) => Effect.Effect<Answered, ProxyError>,
   { ask }: CallHandlers
 ): Effect.fn.Return<Answered, ProxyError> {
-  let answered = yield* call({})
-  for (
-    let round = 1;
-    answered.era === "modern" && Translate.resultTypeOf(answered.frame) === "input_required";
-    round++
-  ) {
+  let answered = first
+  for (let round = 1; asks(answered); round++) {
     const asked = Translate.inputRequired(answered.frame)
     if (typeof asked === "string") return yield* new BadAnswer({ server, reason: asked })
     if (round > MAX_ROUNDS) {

@@ -91,16 +91,27 @@ export const make = Effect.gen(function* () {
     return tools.length === 1 ? tools[0] : tools.find(({ server }) => server === lastPages.get(key))
   }
 
-  const byName = Effect.fnUntraced(function* (
+  const LIST = { tool: "tools", prompt: "prompts" } as const
+
+  const byName = (
+    requester: Requester,
+    kind: "tool" | "prompt",
+    name: string,
+    patience: () => Duration.Duration
+  ): Effect.Effect<View.Entry, ProxyError> => {
+    const known = catalog.known(requester.endpoint, requester.caller).byName[LIST[kind]].get(name)
+    return known === undefined ? search(requester, kind, name, patience()) : Effect.succeed(known)
+  }
+
+  /** Waits for servers that may have it. */
+  const search = Effect.fnUntraced(function* (
     requester: Requester,
     kind: "tool" | "prompt",
     name: string,
     patience: Duration.Duration
   ): Effect.fn.Return<View.Entry, ProxyError> {
-    const list = kind === "tool" ? "tools" : "prompts"
+    const list = LIST[kind]
     const { caller, endpoint } = requester
-    const known = catalog.known(endpoint, caller).byName[list].get(name)
-    if (known !== undefined) return known
     const view = yield* catalog.complete(endpoint, caller, patience)
     const found = view.byName[list].get(name)
     if (found !== undefined) return found
@@ -143,7 +154,7 @@ export const make = Effect.gen(function* () {
   const byReference = Effect.fnUntraced(function* (
     requester: Requester,
     request: Request,
-    patience: Duration.Duration
+    patience: () => Duration.Duration
   ): Effect.fn.Return<Route, ProxyError> {
     const ref = request.params?.values["ref"]
     if (Predicate.isReadonlyObject(ref) && ref["type"] === "ref/prompt" && typeof ref["name"] === "string") {
@@ -158,25 +169,31 @@ export const make = Effect.gen(function* () {
     return yield* new BadParams({ reason })
   })
 
+  const named = Effect.fnUntraced(function* (
+    requester: Requester,
+    kind: "tool" | "prompt",
+    request: Request,
+    patience: () => Duration.Duration
+  ): Effect.fn.Return<Route, ProxyError> {
+    const entry = yield* byName(requester, kind, yield* stringParam(request, "name"), patience)
+    return {
+      server: entry.server,
+      overrides: { name: entry.original },
+      tool: kind === "tool" ? entry : undefined
+    }
+  })
+
   /** The route of a request that one server answers; undefined for all others. */
   const route = (
     requester: Requester,
     request: Request,
-    patience: Duration.Duration
+    patience: () => Duration.Duration
   ): Effect.Effect<Route, ProxyError> | undefined => {
     switch (request.method) {
       case "tools/call":
+        return named(requester, "tool", request, patience)
       case "prompts/get":
-        return stringParam(request, "name").pipe(
-          Effect.flatMap((name) =>
-            byName(requester, request.method === "tools/call" ? "tool" : "prompt", name, patience)
-          ),
-          Effect.map((entry) => ({
-            server: entry.server,
-            overrides: { name: entry.original },
-            tool: request.method === "tools/call" ? entry : undefined
-          }))
-        )
+        return named(requester, "prompt", request, patience)
       case "resources/read":
       case "resources/subscribe":
       case "resources/unsubscribe":

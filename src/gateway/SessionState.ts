@@ -29,14 +29,16 @@ export const make = Effect.fnUntraced(function* (router: Router) {
         owners.flatMap((owner) => (owner._tag === "Some" && owner.value.server === server ? owner.value.uri : []))
     )
 
+  const tell = Effect.fnUntraced(function* (session: Session, upstream: Upstream["Service"]) {
+    session.prepared.add(upstream)
+    if (session.logLevel !== undefined) yield* upstream.setLogLevel(session.logLevel)
+    yield* Watching.again(upstream, yield* watchedOf(session, upstream.config.id), session.key)
+  })
+
   return {
     /** Tells a connection that is new to this session what the session has asked for so far. */
-    prepare: Effect.fnUntraced(function* (session: Session, upstream: Upstream["Service"]) {
-      if (session.prepared.has(upstream)) return
-      session.prepared.add(upstream)
-      if (session.logLevel !== undefined) yield* upstream.setLogLevel(session.logLevel)
-      yield* Watching.again(upstream, yield* watchedOf(session, upstream.config.id), session.key)
-    }),
+    prepare: (session: Session, upstream: Upstream["Service"]): Effect.Effect<void, ProxyError> =>
+      session.prepared.has(upstream) ? Effect.void : tell(session, upstream),
     watchedOf,
     /** Remembers that the session watches a resource, by the URI that its client knows. */
     watched: (session: Session, uri: string) => {

@@ -219,15 +219,33 @@ export class Sessions extends Context.Service<
         return Option.some(session)
       })
 
-      const touch = Effect.fnUntraced(function* (session: Session) {
-        const now = yield* Clock.currentTimeMillis
+      const clock = yield* Clock.Clock
+
+      /** It is used now. True: that is to be saved. */
+      const touch = (session: Session): boolean => {
+        const now = clock.currentTimeMillisUnsafe()
         session.lastUsed = now
         // The map's order is that of last use.
         if (sessions.delete(session.id)) sessions.set(session.id, session)
-        if (now - session.savedAt < Duration.toMillis(TOUCH)) return
+        if (now - session.savedAt < Duration.toMillis(TOUCH)) return false
         session.savedAt = now
-        yield* save(session)
-      })
+        return true
+      }
+
+      /** The session as used now, if it is this principal's and of this endpoint. */
+      const use = (
+        session: Session,
+        principal: Principal,
+        endpoint: Endpoint
+      ): Effect.Effect<Option.Option<Session>> => {
+        const { caller } = session
+        if (caller.principal.subject !== principal.subject || !sameEndpoint(session.endpoint, endpoint)) {
+          return Effect.succeedNone
+        }
+        // The session is its subject's; what else is known of them is as of this request.
+        if (!sameAccount(caller.principal, principal)) session.caller = { ...caller, principal }
+        return touch(session) ? Effect.as(save(session), Option.some(session)) : Effect.succeedSome(session)
+      }
 
       const sameEndpoint = (a: Endpoint, b: Endpoint): boolean =>
         a._tag === "All" ? b._tag === "All" : b._tag === "One" && a.server === b.server
@@ -272,7 +290,9 @@ export class Sessions extends Context.Service<
         Effect.forEach(
           [...sessions.values()],
           (session) => {
-            if (session.listening !== undefined || session.calls.size > 0) return touch(session)
+            if (session.listening !== undefined || session.calls.size > 0) {
+              return touch(session) ? save(session) : Effect.void
+            }
             return now - session.lastUsed > Duration.toMillis(IDLE) ? forget(session) : Effect.void
           },
           { discard: true }
@@ -299,22 +319,18 @@ export class Sessions extends Context.Service<
           hold(session)
           return session
         }),
-        find: Effect.fnUntraced(function* (id, principal, endpoint) {
-          const known = sessions.get(id)
-          const found = known === undefined ? yield* revive(id, principal) : Option.some(known)
-          const session = Option.filter(
-            found,
-            ({ caller, endpoint: own }) => caller.principal.subject === principal.subject && sameEndpoint(own, endpoint)
-          )
-          if (Option.isSome(session)) {
-            // The session is its subject's; what else is known of them is as of this request.
-            if (!sameAccount(session.value.caller.principal, principal)) {
-              session.value.caller = { ...session.value.caller, principal }
-            }
-            yield* touch(session.value)
-          }
-          return session
-        }),
+        find: (id, principal, endpoint) =>
+          Effect.suspend(() => {
+            const known = sessions.get(id)
+            if (known !== undefined) return use(known, principal, endpoint)
+            return Effect.flatMap(
+              revive(id, principal),
+              Option.match({
+                onNone: () => Effect.succeedNone,
+                onSome: (revived) => use(revived, principal, endpoint)
+              })
+            )
+          }),
         end,
         revived,
         save,

@@ -69,15 +69,21 @@ export const make = Effect.gen(function* () {
     return stop(refuse(400, CODE.badSession, text))
   }
 
-  const findSession = Effect.fnUntraced(function* (request: McpRequest, principal: Principal, endpoint: Endpoint) {
+  const findSession = (
+    request: McpRequest,
+    principal: Principal,
+    endpoint: Endpoint
+  ): Effect.Effect<Session, Response> => {
     const id = request.headers[HEADER.sessionId]
-    if (id === undefined) {
-      return yield* stop(refuse(400, CODE.badSession, "Bad Request: Mcp-Session-Id header is required"))
-    }
-    const session = yield* Effect.catch(sessions.find(id, principal, endpoint), (error) => stop(full(error)))
-    if (Option.isNone(session)) return yield* stop(refuse(404, CODE.sessionNotFound, "Session not found"))
-    return session.value
-  })
+    if (id === undefined) return stop(refuse(400, CODE.badSession, "Bad Request: Mcp-Session-Id header is required"))
+    return Effect.matchEffect(sessions.find(id, principal, endpoint), {
+      onFailure: (error) => stop(full(error)),
+      onSuccess: Option.match({
+        onNone: () => stop(refuse(404, CODE.sessionNotFound, "Session not found")),
+        onSome: (session) => Effect.succeed(session)
+      })
+    })
+  }
 
   /** The revision to answer a request by: the one that its header names, where that is older than the session's. */
   const revisionOf = (request: McpRequest, session: Session): LegacyRevision => {

@@ -186,7 +186,9 @@ describe("our own records", () => {
         )
         const request = ClientMessage.read(Json.encode({ jsonrpc: "2.0", id: 1, method, params }))
         if (request._tag !== "Request") return assert.fail("not a request")
-        const routed = yield* Effect.flip(router.route(session, request, Duration.zero) ?? Effect.die("not routed"))
+        const routed = yield* Effect.flip(
+          router.route(session, request, () => Duration.zero) ?? Effect.die("not routed")
+        )
         return "denied" in routed ? routed.denied === true : undefined
       })
       const denied = (method: string, params: object) => Effect.provide(outcome(method, params), services)

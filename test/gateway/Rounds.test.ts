@@ -8,7 +8,7 @@ import * as Frame from "../../src/domain/Frame.ts"
 import * as Json from "../../src/domain/Json.ts"
 import { SessionKey } from "../../src/domain/ServerId.ts"
 import * as Rounds from "../../src/gateway/Rounds.ts"
-import type { Answer } from "../../src/upstream/Rpc.ts"
+import type { Answer, CallHandlers } from "../../src/upstream/Rpc.ts"
 
 type More = Readonly<Record<string, unknown>>
 
@@ -30,24 +30,22 @@ const scene = (
 ) => {
   const calls: Array<More> = []
   const asked: Array<string> = []
-  const play = Rounds.play(
-    "forms",
-    (more) =>
+  const call = (more: More) =>
+    Effect.sync(() => {
+      calls.push(more)
+      return { frame: frameOf(results[Math.min(calls.length, results.length) - 1] ?? DONE), era: "modern" } as const
+    })
+  const handlers: CallHandlers = {
+    session: SessionKey.make("s"),
+    notify: () => {},
+    polling: () => {},
+    ask: (frame) =>
       Effect.sync(() => {
-        calls.push(more)
-        return { frame: frameOf(results[Math.min(calls.length, results.length) - 1] ?? DONE), era: "modern" } as const
-      }),
-    {
-      session: SessionKey.make("s"),
-      notify: () => {},
-      polling: () => {},
-      ask: (frame) =>
-        Effect.sync(() => {
-          asked.push(`${frame.method} ${JSON.stringify(Frame.valueAt(frame, "message"))}`)
-          return answer
-        })
-    }
-  )
+        asked.push(`${frame.method} ${JSON.stringify(Frame.valueAt(frame, "message"))}`)
+        return answer
+      })
+  }
+  const play = Effect.flatMap(call({}), (first) => Rounds.play("forms", first, call, handlers))
   return { play, calls, asked }
 }
 

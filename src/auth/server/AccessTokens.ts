@@ -15,7 +15,7 @@ import { RootKey } from "../../keys/RootKey.ts"
 import * as SigningKeys from "../../keys/SigningKeys.ts"
 import { expose, type Sample } from "../../observability/Metrics.ts"
 import * as AuthMetrics from "../AuthMetrics.ts"
-import { digest } from "../Digests.ts"
+import { digestText } from "../Digests.ts"
 import type { PublicUrl } from "../PublicUrl.ts"
 import { principalOf } from "./Accounts.ts"
 import { Revocations } from "./Revocations.ts"
@@ -90,6 +90,7 @@ export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey 
     AccessTokens,
     Effect.gen(function* () {
       const revocations = yield* Revocations
+      const clock = yield* Clock.Clock
       // With the first token: a key that is still being stretched must not hold up the start.
       const root = yield* RootKey
       const keyring = yield* Effect.cached(
@@ -143,7 +144,7 @@ export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey 
       }
 
       const learn = Effect.fnUntraced(function* (token: string, key: string) {
-        const now = yield* Clock.currentTimeMillis
+        const now = clock.currentTimeMillisUnsafe()
         const claims = yield* read(token, now)
         if (Result.isFailure(claims)) return tally.count(Result.fail(claims.failure), false)
         const { aud, client_id, email, exp, gid, hd, jti, scope, sub } = claims.success
@@ -167,10 +168,10 @@ export const layer = (url: PublicUrl): Layer.Layer<AccessTokens, never, RootKey 
       return AccessTokens.of({
         verify: (token) => {
           if (token.length > MAX_LENGTH) return Effect.succeed(tally.count(Result.fail("invalid"), false))
-          const key = digest(token).toString("base64")
+          const key = digestText(token)
           const known = verified.get(key)
           if (known === undefined) return learn(token, key)
-          return Effect.map(Clock.currentTimeMillis, (now) => tally.count(judge(known, now), true))
+          return Effect.succeed(tally.count(judge(known, clock.currentTimeMillisUnsafe()), true))
         }
       })
     })
