@@ -20,8 +20,8 @@ export class Audit extends Context.Service<
   {
     /** Never fails and never waits for the disk. */
     readonly record: (event: AuditEvent) => Effect.Effect<void>
-    /** Arguments as they may be kept; undefined where none are to be. */
-    readonly argumentsOf: (value: unknown) => unknown
+    /** Arguments as they may be kept; undefined where none are to be, and then they are not asked for. */
+    readonly argumentsOf: (value: () => unknown) => unknown
     readonly status: () => AuditStatus
   }
 >()("mcp-proxy/access/Audit") {}
@@ -40,6 +40,6 @@ export const layerMemory = (records: Array<AuditRecord>): Layer.Layer<Audit> =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         records.push({ ...event, time: event.time ?? now })
       }),
-    argumentsOf: (value) => value,
+    argumentsOf: (value) => value(),
     status: () => ({ waiting: 0, lost: 0, fault: undefined })
   })

@@ -39,10 +39,10 @@ export interface Options {
 }
 
 /** Masked, and no longer than a record may be. */
-const keeping = (words: ReadonlyArray<string>): ((value: unknown) => unknown) => {
+const keeping = (words: ReadonlyArray<string>): ((value: () => unknown) => unknown) => {
   const mask = masking(words)
   return (value) => {
-    const masked = mask(value)
+    const masked = mask(value())
     const size = masked === undefined ? 0 : JSON.stringify(masked).length
     return size > MAX_ARGUMENTS ? `… ${size} characters` : masked
   }

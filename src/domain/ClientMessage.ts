@@ -169,7 +169,7 @@ const readOne = (bytes: Uint8Array, { start }: Json.Span, value: unknown): Clien
 }
 
 /** From here on a message is not parsed as a whole. */
-const LARGE = 32 * 1024
+const LARGE = 2 * 1024
 
 /** The members of an object as `JSON.parse` would have them, each parsed when it is asked for. */
 const valuesOf = (bytes: Uint8Array, { inner, members }: Json.ObjectAt): Record<string, unknown> => {

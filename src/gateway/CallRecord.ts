@@ -82,14 +82,13 @@ export interface Call {
   /** What the client was sent in the end, in bytes. */
   readonly bytesOut: number | undefined
   /** Arguments as they may be kept. */
-  readonly argumentsOf: (value: unknown) => unknown
+  readonly argumentsOf: (value: () => unknown) => unknown
 }
 
 export const make = (call: Call, how = result(call.exit, call.exchange.answer)): AuditEvent => {
   const { bytesOut, ended, exchange, exit, started } = call
   const { request, requester, server } = exchange
-  const given = argumentsOf(request)
-  const kept = given === undefined ? undefined : call.argumentsOf(given)
+  const kept = call.argumentsOf(() => argumentsOf(request))
   return {
     kind: how.outcome === "denied" ? "refusal" : "call",
     time: started,

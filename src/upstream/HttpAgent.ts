@@ -7,6 +7,7 @@ import type * as Undici from "undici"
 import type { ByteBudget } from "../domain/ByteBudget.ts"
 import * as Json from "../domain/Json.ts"
 import { Buffers, MaxMessage } from "./Bounds.ts"
+import { inherited } from "./ChildEnvironment.ts"
 import { type AnswerRefused, ConnectionLost, MessageRefused, type TransportError } from "./Transport.ts"
 
 export interface HttpRequest {
@@ -28,6 +29,8 @@ export interface ResponseSink {
 }
 
 const CONNECT_TIMEOUT = 10_000
+/** What names a proxy for requests like ours. */
+const PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"]
 const MAX_REDIRECTS = 3
 const REDIRECTS = new Set([301, 302, 307, 308])
 
@@ -119,13 +122,17 @@ export class HttpAgent extends Context.Service<
     HttpAgent,
     Effect.gen(function* () {
       const scope = yield* Effect.scope
+      const environment = yield* inherited
+      const isProxied = PROXIES.some((name) => environment[name] !== undefined)
       // Imported with the first remote server: it needs a newer platform than this program's launcher.
       const dispatcher = yield* Effect.promise(() => import("undici")).pipe(
-        Effect.flatMap(({ EnvHttpProxyAgent }) =>
+        Effect.flatMap(({ Agent, EnvHttpProxyAgent }) =>
           Effect.acquireRelease(
-            Effect.sync(
-              () => new EnvHttpProxyAgent({ bodyTimeout: 0, headersTimeout: 0, connect: { timeout: CONNECT_TIMEOUT } })
-            ),
+            Effect.sync(() => {
+              const options = { bodyTimeout: 0, headersTimeout: 0, connect: { timeout: CONNECT_TIMEOUT } }
+              // This one looks at the environment again with each request.
+              return isProxied ? new EnvHttpProxyAgent(options) : new Agent(options)
+            }),
             (agent) => Effect.promise(() => agent.destroy())
           )
         ),

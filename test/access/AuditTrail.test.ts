@@ -165,14 +165,20 @@ describe("arguments", () => {
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const silent = yield* trail(join(folder, "a.db"))
-      assert.isUndefined(silent.argumentsOf({ a: 1 }))
+      assert.isUndefined(silent.argumentsOf(() => ({ a: 1 })))
       const asked = yield* trail(join(folder, "b.db"), { arguments: true })
-      assert.deepStrictEqual(asked.argumentsOf({ a: 1, b: [{ Access_Token: "s" }] }), {
-        a: 1,
-        b: [{ Access_Token: "***" }]
-      })
-      assert.strictEqual(asked.argumentsOf({ a: "x".repeat(20_000) }), "… 20008 characters")
-      assert.isUndefined(asked.argumentsOf(undefined))
+      assert.deepStrictEqual(
+        asked.argumentsOf(() => ({ a: 1, b: [{ Access_Token: "s" }] })),
+        {
+          a: 1,
+          b: [{ Access_Token: "***" }]
+        }
+      )
+      assert.strictEqual(
+        asked.argumentsOf(() => ({ a: "x".repeat(20_000) })),
+        "… 20008 characters"
+      )
+      assert.isUndefined(asked.argumentsOf(() => undefined))
     })
   )
 })

@@ -31,7 +31,7 @@ const call = (method: string, params?: unknown, answered?: string, exit?: CallRe
     ended: 1250,
     exit: exit ?? Exit.void,
     bytesOut: 9,
-    argumentsOf: (value) => value
+    argumentsOf: (value) => value()
   })
 }
 

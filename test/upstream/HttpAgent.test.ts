@@ -45,6 +45,33 @@ const failure = Effect.fnUntraced(function* (url: string) {
 const UNSENT = { unsent: true, ending: "unreachable" as const }
 const UNKNOWN = { unsent: false, ending: "ended" as const }
 
+describe("a request", () => {
+  it.live("goes by the proxy that the environment names", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const { port } = yield* listening((socket) =>
+        socket.once("data", (chunk: Buffer) => {
+          asked.push(chunk.toString().split("\r\n")[0] ?? "")
+          socket.end("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
+        })
+      )
+      yield* Effect.acquireRelease(
+        Effect.sync(() => (process.env["HTTP_PROXY"] = `http://127.0.0.1:${port}`)),
+        () => Effect.sync(() => delete process.env["HTTP_PROXY"])
+      )
+      const statuses: Array<number> = []
+      const exchange = Effect.flatMap(HttpAgent, (agent) =>
+        agent.exchange(
+          { method: "GET", url: new URL("http://mcp.invalid/mcp"), headers: {} },
+          { head: ({ status }) => void statuses.push(status), data: () => undefined }
+        )
+      )
+      yield* Effect.provide(exchange, HttpAgent.layer)
+      assert.deepStrictEqual([asked, statuses], [["GET http://mcp.invalid/mcp HTTP/1.1"], [502]])
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a request that fails", () => {
   it.live("was not sent where nobody takes connections", () =>
     Effect.gen(function* () {
