@@ -45,11 +45,14 @@ const packed = (event: HeldEvent): HeldEvent => {
 
 /**
  * What a reader is given: events, of which it says when they are `sent`, for until then they count as being on their way;
- * or the word that the stream is closed for now and how soon to come back.
+ * the word that the stream is closed for now and how soon to come back; or a mere sign of life.
  */
 export type Delivery =
   | { readonly _tag: "Events"; readonly events: ReadonlyArray<LoggedEvent>; readonly sent: () => void }
   | { readonly _tag: "ComeBack"; readonly retryMillis: number | undefined }
+  | { readonly _tag: "Alive" }
+
+const ALIVE: Delivery = { _tag: "Alive" }
 
 /** One connection on which a stream is read. */
 interface Reader {
@@ -64,6 +67,8 @@ interface All {
   readonly buffers: ByteBudget
   readonly streams: Quota
   readonly backlogBytes: number
+  /** Are all connections of readers to end? */
+  readonly isClosed: boolean
   readonly makeRoom: (bytes: number) => boolean
   readonly count: (bytes: number) => void
   readonly wasLeft: (log: EventLog) => void
@@ -84,6 +89,8 @@ export class EventLog {
   private comeBack: { readonly retryMillis: number | undefined } | undefined
   private activeReader: Reader | undefined
   private delivered = 0
+  /** Is its reader to be given a sign of life, should there be nothing else to say? */
+  private isQuiet = false
   /** Has anybody ever begun to read it? */
   wasRead = false
   /** Since when nobody reads it; undefined while somebody does. */
@@ -139,6 +146,11 @@ export class EventLog {
     this.changed.openUnsafe()
   }
 
+  /** Does it belong to no request? */
+  get isStanding(): boolean {
+    return this.name.request === null
+  }
+
   /** Is there nothing yet after that event? */
   isSilentAfter(sequence: number): boolean {
     return this.lastSequence === sequence
@@ -156,6 +168,18 @@ export class EventLog {
   /** Ends the connection of its reader, or of the next where there is none, not the stream. */
   dismiss(retryMillis: number | undefined): void {
     this.comeBack = { retryMillis }
+    this.changed.openUnsafe()
+  }
+
+  /** Gives its reader a sign of life, unless there is something else to say. */
+  beat(): void {
+    if (this.activeReader === undefined) return
+    this.isQuiet = true
+    this.changed.openUnsafe()
+  }
+
+  /** Has its reader look whether there is still anything to wait for. */
+  wake(): void {
     this.changed.openUnsafe()
   }
 
@@ -195,7 +219,9 @@ export class EventLog {
 
   private next(reader: Reader, position: number): Effect.Effect<readonly [Delivery, number] | undefined> {
     return Effect.suspend(() => {
-      if (this.activeReader !== reader) return Effect.undefined
+      if (this.activeReader !== reader || this.all.isClosed) return Effect.undefined
+      const isQuiet = this.isQuiet
+      this.isQuiet = false
       const events = this.someAfter(position)
       const last = events.at(-1)
       if (last !== undefined) {
@@ -217,6 +243,7 @@ export class EventLog {
         return Effect.succeed([{ _tag: "ComeBack", retryMillis }, position] as const)
       }
       this.changed.closeUnsafe()
+      if (isQuiet) return Effect.succeed([ALIVE, position] as const)
       return Effect.andThen(this.changed.await, this.next(reader, position))
     })
   }

@@ -40,6 +40,9 @@ export const StreamBounds = Context.Reference<QuotaBounds>("mcp-proxy/gateway/Ev
   defaultValue: () => ({ most: settings.most.absent, mostOfOne: settings.mostOfOne.absent })
 })
 
+/** How long nothing may be said on a stream that is read: what stands between may take it for dead. */
+const SILENCE = Duration.seconds(15)
+
 /** How many streams whose readers have left may still hold on to memory beside their own. */
 const UNPACKED = 16
 
@@ -52,6 +55,9 @@ export class EventLogs {
   private justLeft: Array<EventLog> = []
   private bytes = 0
   private numbers = 0
+  private areStandingDismissed = false
+  /** Do all connections of readers end, and all that are made? */
+  isClosed = false
   private readonly processId = randomBytes(6).toString("base64url")
   /** The time (epoch milliseconds) as of the last sweep: exact enough for minutes. */
   now: number
@@ -145,6 +151,7 @@ export class EventLogs {
   open(name: Omit<StreamName, "number">, owner?: Owner, isKept = true): EventLog {
     const log = new EventLog({ ...name, number: `${this.processId}.${++this.numbers}` }, owner, isKept, this)
     this.logs.set(log.name.number, log)
+    if (this.areStandingDismissed && log.isStanding) log.dismiss(undefined)
     const siblings = this.bySession.get(name.session)
     if (siblings === undefined) this.bySession.set(name.session, new Set([log]))
     else {
@@ -172,6 +179,23 @@ export class EventLogs {
     const siblings = this.bySession.get(log.name.session)
     if (siblings?.delete(log) === true && siblings.size === 0) this.bySession.delete(log.name.session)
     log.clear()
+  }
+
+  /** Gives those who read a sign of life, unless there is something else to say. */
+  beat(): void {
+    for (const log of this.logs.values()) log.beat()
+  }
+
+  /** Standing streams end, those of the future too, with the word when to come back. */
+  dismissStanding(): void {
+    this.areStandingDismissed = true
+    for (const log of this.logs.values()) if (log.isStanding) log.dismiss(undefined)
+  }
+
+  /** All connections of readers end, and so do those that are made from now on. */
+  close(): void {
+    this.isClosed = true
+    for (const log of this.logs.values()) log.wake()
   }
 
   /** Drops all of them: nobody can come back to this process's. */
@@ -225,6 +249,8 @@ export class Streams extends Context.Service<Streams, EventLogs>()("mcp-proxy/ga
       )
       const sweep = Effect.map(Clock.currentTimeMillis, (now) => logs.sweep(now))
       yield* Vital.fork("The sweep over streams", Effect.repeat(sweep, Schedule.spaced("5 seconds")))
+      const beat = Effect.sync(() => logs.beat())
+      yield* Vital.fork("Signs of life on streams", Effect.repeat(beat, Schedule.spaced(SILENCE)))
       return logs
     })
   )

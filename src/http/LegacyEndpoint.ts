@@ -58,6 +58,20 @@ export const make = Effect.gen(function* () {
   const notices = yield* ClientNotices.make
   const send = yield* Sending.make
 
+  // A proxy that stops lets its listeners go, with the word when to come back; what is still under way has its time.
+  yield* Effect.forkScoped(
+    Effect.andThen(
+      draining.begun,
+      Effect.sync(() => streams.dismissStanding())
+    )
+  )
+  yield* Effect.forkScoped(
+    Effect.andThen(
+      draining.ended,
+      Effect.sync(() => streams.close())
+    )
+  )
+
   const full = ({ limit }: LimitReached, id?: Uint8Array): Response =>
     limited(429, limit, { retryAfter: RETRY_AFTER, ...(id === undefined ? {} : { id }) })
 
@@ -98,7 +112,7 @@ export const make = Effect.gen(function* () {
     if (deliveries === undefined) return undefined
     const prefix = yield* eventIds.prefix(log.name)
     const primed = after === 0 && isSince(revision, "2025-11-25")
-    return { deliveries, onItsWay, prefix, primed, silent: log.isSilentAfter(after), closing: draining.ended }
+    return { deliveries, onItsWay, prefix, primed, silent: log.isSilentAfter(after) }
   })
 
   const onInitialize = Effect.fnUntraced(function* (
@@ -199,8 +213,7 @@ export const make = Effect.gen(function* () {
       deliveries: Stream.make({ _tag: "Events", events: [{ sequence: 1, message: lost }], sent: () => {} } as const),
       onItsWay: undefined,
       prefix: "lost",
-      primed: false,
-      closing: Effect.never
+      primed: false
     })
   }
 
@@ -221,13 +234,6 @@ export const make = Effect.gen(function* () {
               // Nothing was said on it, so whoever comes back to it is as well served by a new one.
               if (log.isSilentAfter(0)) streams.drop(log)
             })
-        )
-        // A proxy that stops lets its listeners go, with the word when to come back.
-        yield* Effect.forkScoped(
-          Effect.andThen(
-            draining.begun,
-            Effect.sync(() => log.dismiss(undefined))
-          )
         )
         return delivery.deliveries
       })

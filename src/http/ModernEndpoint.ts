@@ -93,8 +93,7 @@ export const make = Effect.gen(function* () {
       onItsWay,
       prefix: undefined,
       primed: false,
-      silent: log.isSilentAfter(0),
-      closing: draining.ended
+      silent: log.isSilentAfter(0)
     })
   })
 
@@ -140,7 +139,7 @@ export const make = Effect.gen(function* () {
       Effect.sync(() => streams.drop(log))
     )
     yield* record(requester, request, Exit.void)
-    return Sse.response({ deliveries, onItsWay, prefix: undefined, primed: false, closing: draining.ended })
+    return Sse.response({ deliveries, onItsWay, prefix: undefined, primed: false })
   })
 
   return {

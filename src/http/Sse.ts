@@ -1,7 +1,6 @@
 /** Event streams to clients, as bytes. */
 import * as Effect from "effect/Effect"
 import * as Arr from "effect/Array"
-import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Holding } from "../domain/ByteBudget.ts"
@@ -12,8 +11,7 @@ import type { Delivery } from "../gateway/EventLog.ts"
 /** How soon a client whose stream broke is asked to come back, where its server has not said otherwise. */
 const RETRY_MILLIS = 2000
 
-/** Comments keep the connection from looking idle to whatever stands between. */
-const KEEP_ALIVE = "15 seconds"
+/** A sign of life that is no event. */
 const COMMENT = Json.utf8(":\n\n")
 
 const HEADERS = {
@@ -39,21 +37,36 @@ interface Piece {
 }
 
 const encode = (prefix: string | undefined, delivery: Delivery): Piece => {
+  if (delivery._tag === "Alive") return { bytes: COMMENT }
   if (delivery._tag === "ComeBack") return { bytes: Json.utf8(`retry: ${delivery.retryMillis ?? RETRY_MILLIS}\n\n`) }
   const { events, sent } = delivery
   return { bytes: Json.join(events.flatMap(({ message, sequence }) => event(prefix, sequence, message))), sent }
 }
 
-/** The bytes of pieces. Whoever sends them asks for more once the connection has taken those before. */
-const telling = <E, R>(pieces: Stream.Stream<Piece, E, R>): Stream.Stream<Uint8Array, E, R> =>
-  Stream.transformPull(pieces, (pull) => {
+/**
+ * The bytes of deliveries, `first` before them. Whoever sends them asks for more once the connection has taken those before.
+ * One loop, and no fiber of its own: there may be thousands that merely stand.
+ */
+const encoded = (
+  deliveries: Stream.Stream<Delivery>,
+  prefix: string | undefined,
+  first: Uint8Array | undefined
+): Stream.Stream<Uint8Array> =>
+  Stream.transformPull(deliveries, (pull) => {
     let given: ReadonlyArray<Piece> = []
+    let head = first
     return Effect.succeed(
       Effect.suspend(() => {
+        if (head !== undefined) {
+          const bytes = head
+          head = undefined
+          return Effect.succeed(Arr.of(bytes))
+        }
         for (const { sent } of given) sent?.()
         return Effect.map(pull, (some) => {
-          given = some
-          return Arr.map(some, ({ bytes }) => bytes)
+          const pieces = Arr.map(some, (delivery) => encode(prefix, delivery))
+          given = pieces
+          return Arr.map(pieces, ({ bytes }) => bytes)
         })
       })
     )
@@ -66,7 +79,7 @@ const telling = <E, R>(pieces: Stream.Stream<Piece, E, R>): Stream.Stream<Uint8A
 const priming = (prefix: string): Uint8Array =>
   Json.utf8(`id: ${EventIds.format(prefix, 0)}\nretry: ${RETRY_MILLIS}\ndata: \n\n`)
 
-/** The response that delivers a stream's events until it ends, or until `closing` succeeds. */
+/** The response that delivers a stream's events until it ends. */
 export const response = (options: {
   readonly deliveries: Stream.Stream<Delivery>
   /** Counts what of them is on its way. */
@@ -76,21 +89,13 @@ export const response = (options: {
   readonly primed: boolean
   /** Is there nothing to say yet? Then the head is not kept back until there is. */
   readonly silent?: boolean
-  readonly closing: Effect.Effect<void>
 }): HttpServerResponse.HttpServerResponse => {
-  const { closing, deliveries, onItsWay, prefix, primed, silent = false } = options
-  const events = Stream.map(deliveries, (delivery) => encode(prefix, delivery))
-  const comments = Stream.map(Stream.fromSchedule(Schedule.spaced(KEEP_ALIVE)), (): Piece => ({ bytes: COMMENT }))
-  const body = Stream.merge(events, comments, { haltStrategy: "left" }).pipe(
-    primed && prefix !== undefined
-      ? Stream.prepend([{ bytes: priming(prefix) }])
-      : silent
-        ? Stream.prepend([{ bytes: NOTHING }])
-        : (same) => same,
-    Stream.interruptWhen(closing),
-    telling,
+  const { deliveries, onItsWay, prefix, primed, silent = false } = options
+  const first = primed && prefix !== undefined ? priming(prefix) : silent ? NOTHING : undefined
+  const body = Stream.ensuring(
+    encoded(deliveries, prefix, first),
     // Not before: what is read is ahead by one of what is sent.
-    Stream.ensuring(Effect.sync(() => onItsWay?.release()))
+    Effect.sync(() => onItsWay?.release())
   )
   return HttpServerResponse.stream(body, { contentType: "text/event-stream", headers: HEADERS })
 }

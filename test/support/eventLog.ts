@@ -59,6 +59,10 @@ export const read = Effect.fnUntraced(function* (log: EventLog, after: number, b
       told.push(`come back ${delivery.retryMillis}`)
       return
     }
+    if (delivery._tag === "Alive") {
+      told.push("alive")
+      return
+    }
     delivery.sent()
     for (const { message, sequence } of delivery.events) {
       messages.push(Buffer.from(message.subarray(0, 20)).toString())
