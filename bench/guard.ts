@@ -36,11 +36,18 @@ const look = async (
 
 const recorded = (): Guard.Recorded => JSON.parse(readFileSync(PATH, "utf8")) as Guard.Recorded
 
-/** Writes down what is measured now. */
+/** Runs that are recorded: machines differ by more from one to the next than rounds of one do. */
+const RUNS = 3
+
+/** Writes down what is measured now: of several runs, for each ratio the highest. */
 export const record = async (programs: Programs, options: Options): Promise<number> => {
-  const { found, problems } = await look(programs, options, Matrix.recording, () => true)
-  if (problems.length > 0) return 1
-  const values = Object.fromEntries([...found].map(([name, { value }]) => [name, Math.round(value * 100) / 100]))
+  const runs: Array<ReadonlyMap<string, Ratio>> = []
+  while (runs.length < RUNS) {
+    const { found, problems } = await look(programs, options, Matrix.recording, () => true)
+    if (problems.length > 0) return 1
+    runs.push(found)
+  }
+  const values = Guard.highest(runs)
   writeFileSync(PATH, `${JSON.stringify(values, null, 2)}\n`)
   options.say(`${PATH} written: ${JSON.stringify(values)}`)
   return 0
@@ -57,8 +64,7 @@ export const guard = async (programs: Programs, options: Options): Promise<numbe
     for (const one of judged.filter(({ isWorse }) => isWorse)) say(`${Guard.line(one)}: once more`)
     const isWanted = (name: string): boolean => [...doubtful].some((one) => isCalled(name, one))
     const again = await look(programs, options, Matrix.guard, isWanted)
-    const merged = new Map<string, Ratio>([...first.found, ...again.found])
-    judged = Guard.judgeAll(merged, recorded())
+    judged = Guard.judgeAll(Guard.better(first.found, again.found), recorded())
     problems = again.problems
   }
   for (const one of judged) say(Guard.line(one))

@@ -35,7 +35,7 @@ const USAGE = `npm run bench -- [--quick] [--only PATTERN | --again PATTERN] [--
   --again PATTERN    those cases once more, in place of what bench/results.json has of them; writes the page anew
   --guard            about a minute, without peers: fails where a ratio to the limit is worse than in bench/recorded.json
                      by more than the noise of this run
-  --record           measures the same with more patience, and writes bench/recorded.json
+  --record           measures the same three times with more patience, and writes the highest into bench/recorded.json
   --growth           cost against payloads, servers, sessions and tools; writes bench/growth.md and bench/growth.svg
   --profile CASE     where the proxy's processor time goes, by room and function, in a case such as "stdio 16x100"
   --without-metrics  do not fail where the proxy has no /metrics; the last line then says so

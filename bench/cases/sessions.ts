@@ -65,6 +65,8 @@ const one = async ({ programs, withoutMetrics }: Context, mode: Mode, count: num
     mode,
     servers: { echo: serverEntry(upstream) },
     withoutMetrics,
+    // They are all one person's here, and some more than are counted.
+    env: { MCP_MAX_SESSIONS_PER_USER: "10000", MCP_MAX_STREAMS_PER_USER: "10000" },
     nodeOptions: [option(inspected)]
   })
   const weigh = async () => {

@@ -31,5 +31,27 @@ export const judgeAll = (measured: ReadonlyMap<string, Ratio>, recorded: Recorde
     judge(name, measured.get(name) ?? { value: Number.NaN, error: Number.NaN }, value)
   )
 
+/** What is recorded of several runs: for each ratio the highest. */
+export const highest = (runs: ReadonlyArray<ReadonlyMap<string, Ratio>>): Recorded => {
+  const values: Record<string, number> = {}
+  for (const run of runs) {
+    for (const [name, { value }] of run) values[name] = Math.max(values[name] ?? 0, Math.round(value * 100) / 100)
+  }
+  return values
+}
+
+/** Of what was measured twice the better: what has become slower is so both times. */
+export const better = (
+  first: ReadonlyMap<string, Ratio>,
+  again: ReadonlyMap<string, Ratio>
+): ReadonlyMap<string, Ratio> => {
+  const merged = new Map(first)
+  for (const [name, ratio] of again) {
+    const before = first.get(name)
+    if (before === undefined || ratio.value < before.value) merged.set(name, ratio)
+  }
+  return merged
+}
+
 export const line = ({ allowed, isWorse, measured, name, recorded }: Judged): string =>
   `${isWorse ? "WORSE" : "ok   "} ${name.padEnd(13)} ${measured.value.toFixed(2)} ± ${measured.error.toFixed(2)} limit, recorded ${recorded.toFixed(2)}, allowed ${allowed.toFixed(2)}`

@@ -106,6 +106,22 @@ describe("the guard", () => {
     )
     assert.deepStrictEqual(worse(2, Number.NaN), ["stdio 16x100"])
   })
+
+  it("holds against the highest of the runs that were recorded", () => {
+    const runs = [measured(2.125, 0), measured(2.5, 0), measured(1.5, 0)]
+    assert.deepStrictEqual(Guard.highest(runs), { "stdio 16x100": 2.5, "http 16x100": 3 })
+  })
+
+  it("takes what was measured twice for slower only where it was so both times", () => {
+    const again = new Map([["stdio 16x100", { value: 2, error: 0.01 }]])
+    const verdict = (first: number, second: number) =>
+      Guard.judgeAll(
+        Guard.better(measured(first, 0.01), new Map([["stdio 16x100", { value: second, error: 0.01 }]])),
+        recorded
+      ).flatMap(({ isWorse, name }) => (isWorse ? [name] : []))
+    assert.deepStrictEqual([verdict(4, 2), verdict(2, 4), verdict(4, 4)], [[], [], ["stdio 16x100"]])
+    assert.deepStrictEqual(Guard.better(measured(4, 0.01), again).get("http 16x100"), { value: 3, error: 0.01 })
+  })
 })
 
 describe("growth", () => {
