@@ -23,7 +23,7 @@ const log = logger("http")
 /** Takes a request; false where it is somebody else's. */
 export type Direct = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
 
-/** Up to here one string with the head is cheaper than two buffers. */
+/** Up to here one string with the head is cheaper than several buffers. */
 const SMALL = 16_384
 
 /** A request as it came from the listener. */
@@ -63,11 +63,12 @@ const write = (
   }
   const pieces = piecesOf(body) ?? (body._tag === "Uint8Array" ? [body.body] : undefined)
   if (pieces === undefined) return false
-  const [first, ...others] = pieces
   outgoing.writeHead(status, headers)
-  // Bytes as they are: each is one character of Latin-1.
-  if (first !== undefined && others.length === 0 && first.length <= SMALL) {
-    outgoing.end(Json.asBuffer(first).toString("latin1"), "latin1")
+  if (Json.lengthOf(pieces) <= SMALL) {
+    // Bytes as they are: each is one character of Latin-1.
+    let text = ""
+    for (const piece of pieces) text += Json.asBuffer(piece).toString("latin1")
+    outgoing.end(text, "latin1")
     return true
   }
   outgoing.cork()

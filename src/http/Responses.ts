@@ -20,14 +20,14 @@ export const message = (
   options: { readonly status?: number; readonly headers?: Record<string, string> } = {}
 ): HttpServerResponse.HttpServerResponse => HttpServerResponse.uint8Array(body, { contentType: JSON_TYPE, ...options })
 
-/** The pieces of bodies that are large: who writes an answer by itself need not go by their streams. */
+/** The pieces of bodies that have several: who writes an answer by itself need not go by their streams. */
 const pieces = new WeakMap<HttpBody.HttpBody, Json.Pieces>()
 
 /** The body in pieces, where it was given so. */
 export const piecesOf = (body: HttpBody.HttpBody): Json.Pieces | undefined => pieces.get(body)
 
-/** A large JSON-RPC message as the body. */
-export const large = (body: Json.Pieces, status: number): HttpServerResponse.HttpServerResponse => {
+/** A JSON-RPC message that was not copied together as the body. */
+export const inPieces = (body: Json.Pieces, status: number): HttpServerResponse.HttpServerResponse => {
   const contentLength = Json.lengthOf(body)
   const response = HttpServerResponse.stream(Stream.fromIterable(body), {
     status,

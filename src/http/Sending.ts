@@ -5,7 +5,7 @@ import * as Json from "../domain/Json.ts"
 import * as Answers from "../gateway/Answers.ts"
 import * as Bounds from "../upstream/Bounds.ts"
 import { type McpRequest, outgoingOf } from "./McpRequest.ts"
-import { large, message, NO_ID } from "./Responses.ts"
+import { inPieces, message, NO_ID } from "./Responses.ts"
 
 /** What is smaller is with the system as soon as it is written, or as good as. */
 const SMALL = 16 * 1024
@@ -20,13 +20,13 @@ export const make = Effect.gen(function* () {
     { id = NO_ID, status }: { readonly id?: Uint8Array; readonly status: number }
   ): HttpServerResponse.HttpServerResponse => {
     const length = Json.lengthOf(body)
-    if (length <= SMALL) return message(Json.join(body), { status })
-    const response = outgoingOf(request)
+    const response = length > SMALL ? outgoingOf(request) : undefined
     if (response?.destroyed === false) {
       if (!buffers.take(length)) return message(Answers.dropped(id, buffers, length))
       // Once, whether it was read to its end or the client went away.
       response.once("close", () => buffers.give(length))
     }
-    return large(body, status)
+    const [only] = body
+    return only !== undefined && body.length === 1 ? message(only, { status }) : inPieces(body, status)
   }
 })

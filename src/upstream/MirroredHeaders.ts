@@ -12,10 +12,13 @@ export const fault = (tool: Catalogue.Item): string | undefined => {
   return typeof declared === "string" ? declared : undefined
 }
 
-const ofArguments = ({ arguments: given, target }: Mirrored, tools: ReadonlyArray<Catalogue.Item>) => {
-  const tool = tools.find(({ name }) => name === target)
+/** Arguments are asked for only where some are mirrored: large ones are not parsed before. */
+const ofArguments = (request: Mirrored, tools: ReadonlyArray<Catalogue.Item>) => {
+  const tool = tools.find(({ name }) => name === request.target)
   const declared = tool === undefined ? [] : ParamHeaders.ofTool(tool)
-  return typeof declared === "string" ? [] : ParamHeaders.headersFor(declared, given)
+  return typeof declared === "string" || declared.length === 0
+    ? []
+    : ParamHeaders.headersFor(declared, request.arguments)
 }
 
 type Mirrored = Pick<Outgoing, "method" | "target" | "arguments">
