@@ -68,7 +68,7 @@ const bundle = async (input: string, file: string, external: ReadonlyArray<RegEx
   const text = readFileSync(file, "utf8")
   writeFileSync(
     file,
-    text.replace(/[^\u0000-\u00ff]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
+    text.replace(/[\u0100-\u{10ffff}]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
   )
 }
 

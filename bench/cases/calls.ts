@@ -87,6 +87,7 @@ export interface WarmUp {
   readonly ownMillis: number
 }
 
+const WARM_BYTES = [100, 10 * 1024]
 /** So many calls are told from so many others by what they cost. */
 const BLOCK = 2500
 /** Got no cheaper: by less than this, so often in a row. */
@@ -100,7 +101,11 @@ const warm = async (
   upstream: Upstream,
   { calls, millis, ownMillis }: WarmUp
 ): Promise<void> => {
-  const all = await lanes(running, upstream, 16, (address) => Messages.echo(address, 1000))
+  // Small messages and larger ones may go by different code.
+  let lane = 0
+  const all = await lanes(running, upstream, 16, (address) =>
+    Messages.echo(address, WARM_BYTES[lane++ % WARM_BYTES.length] ?? 0)
+  )
   const isOthers = role === "peer" || role === "sdk"
   const deadline = performance.now() + (isOthers ? millis : ownMillis)
   const count = { made: 0, succeeded: 0, failed: 0 }

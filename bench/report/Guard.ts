@@ -5,7 +5,7 @@ import type { Ratio } from "./Statistics.ts"
 export type Recorded = Readonly<Record<string, number>>
 
 /** What machines differ by, and what runs of one differ by that no round of either shows. */
-export const FLOOR = 0.15
+export const FLOOR = 0.25
 
 /** Standard errors beyond which chance is no explanation. */
 export const SIGMAS = 3
