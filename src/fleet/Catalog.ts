@@ -188,6 +188,16 @@ const make = Effect.gen(function* () {
       { concurrency: "unbounded", discard: true }
     ).pipe(Effect.timeoutOption(patience), Effect.asVoid)
 
+  /** Is there nothing of this server to wait for? Lists are asked for often, and of many servers. */
+  const isKnown = (server: ServerId, caller: Caller, patience: Duration.Duration): boolean => {
+    const upstream = fleet.peek(server, caller)
+    return (
+      upstream?.lane._tag === "Shared" &&
+      (stateOf(upstream).peer !== undefined || Duration.isZero(patience)) &&
+      upstream.isFresh()
+    )
+  }
+
   return Catalog.of({
     exists: (endpoint, principal) => {
       const permissions = policy.permissions(principal)
@@ -203,8 +213,9 @@ const make = Effect.gen(function* () {
     known,
     complete: Effect.fnUntraced(function* (endpoint, caller, patience) {
       const { servers } = section(endpoint, caller.principal)
+      const waitedFor = servers.filter((server) => !isKnown(server, caller, patience))
       yield* Effect.forEach(
-        servers,
+        waitedFor,
         // A caller that gets no connection of its own is shown what the shared one knows.
         (server) =>
           fleet.borrow(server, caller).pipe(

@@ -10,6 +10,7 @@ import { BadParams } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
 import type { Entry } from "../domain/View.ts"
 import type { Hint } from "../domain/Caching.ts"
+import type { Era } from "../domain/Protocol.ts"
 import * as LegacyShapes from "../domain/LegacyShapes.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import * as Answers from "./Answers.ts"
@@ -26,25 +27,43 @@ export const kindOf = (method: string): Catalogue.Kind | undefined =>
 const ending = ({ cacheScope, ttlMs }: Hint): string =>
   `"resultType":"complete","ttlMs":${ttlMs},"cacheScope":"${cacheScope}","_meta":${Answers.IDENTITY}`
 
+/** Entries one behind the other, as clients of that era are shown them. */
+const encode = (kind: Catalogue.Kind, entries: ReadonlyArray<Entry>, era: Era): Uint8Array => {
+  const isLegacyTool = era === "legacy" && kind === "tools"
+  return Json.join(
+    entries.flatMap(({ bytes }, index) => {
+      const shown = isLegacyTool ? LegacyShapes.tool(bytes) : bytes
+      return index === 0 ? [shown] : [COMMA, shown]
+    })
+  )
+}
+
+/** Whole lists, which are asked for far more often than they change. */
+const encoded = {
+  legacy: new WeakMap<ReadonlyArray<Entry>, Uint8Array>(),
+  modern: new WeakMap<ReadonlyArray<Entry>, Uint8Array>()
+}
+
+const encodeWhole = (kind: Catalogue.Kind, list: ReadonlyArray<Entry>, era: Era): Uint8Array => {
+  const known = encoded[era].get(list)
+  if (known !== undefined) return known
+  const made = encode(kind, list, era)
+  encoded[era].set(list, made)
+  return made
+}
+
 /** One page as the body of a result. */
 const encodePage = (
   kind: Catalogue.Kind,
-  page: ReadonlyArray<Entry>,
+  entries: Uint8Array,
   next: string | undefined,
   hint: Hint | undefined
-): Array<Uint8Array> => {
-  const isLegacy = hint === undefined
-  const pieces = [Json.utf8(`{"${kind}":[`)]
-  page.forEach(({ bytes }, index) => {
-    if (index > 0) pieces.push(COMMA)
-    pieces.push(isLegacy && kind === "tools" ? LegacyShapes.tool(bytes) : bytes)
-  })
+): Json.Pieces => {
   const more = [
     ...(next === undefined ? [] : [`"nextCursor":${JSON.stringify(next)}`]),
     ...(hint === undefined ? [] : [ending(hint)])
   ]
-  pieces.push(Json.utf8(`]${more.map((member) => `,${member}`).join("")}}`))
-  return pieces
+  return [Json.utf8(`{"${kind}":[`), entries, Json.utf8(`]${more.map((member) => `,${member}`).join("")}}`)]
 }
 
 export const make = (listWait: Duration.Duration, pageSize: () => number) =>
@@ -90,7 +109,9 @@ export const make = (listWait: Duration.Duration, pageSize: () => number) =>
       const next =
         to < entries.length && last !== undefined ? Cursor.encode({ index: to, after: last.name }) : undefined
       const hint = era === "modern" ? catalog.hint(endpoint, caller, kind) : undefined
-      return encodePage(kind, entries.slice(from, to), next, hint)
+      const isWhole = from === 0 && to === entries.length
+      const page = isWhole ? encodeWhole(kind, entries, era) : encode(kind, entries.slice(from, to), era)
+      return encodePage(kind, page, next, hint)
     })
 
     return { answer, patience }

@@ -98,12 +98,18 @@ export const make = Effect.fnUntraced(function* (options: {
     return now >= at + hint.ttlMs
   }
 
+  const clock = yield* Clock.Clock
+  const stale = (): ReadonlyArray<Catalogue.Kind> => {
+    const now = clock.currentTimeMillisUnsafe()
+    return current() === undefined ? [] : Catalogue.KINDS.filter((kind) => isStale(kind, now))
+  }
+
   let freshening: Deferred.Deferred<void> | undefined
+  const isFresh = (): boolean => freshening === undefined && stale().length === 0
   const freshen = Effect.gen(function* () {
     if (freshening !== undefined) return yield* Deferred.await(freshening)
-    const now = yield* Clock.currentTimeMillis
-    const kinds = Catalogue.KINDS.filter((kind) => isStale(kind, now))
-    if (kinds.length === 0 || current() === undefined) return
+    const kinds = stale()
+    if (kinds.length === 0) return
     const done = Deferred.makeUnsafe<void>()
     freshening = done
     // Whoever asked first may leave; the others wait for the same.
@@ -121,5 +127,5 @@ export const make = Effect.fnUntraced(function* (options: {
     yield* Deferred.await(done)
   })
 
-  return { fetch, adopt, refresh, freshen }
+  return { fetch, adopt, refresh, isFresh, freshen }
 })

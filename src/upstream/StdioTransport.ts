@@ -42,8 +42,9 @@ const MAX_LAST_WORDS = 300
 const MAX_BATCH = 64 * 1024
 const LINE_FEED = new Uint8Array([0x0a])
 
-/** How much may wait for a server that does not read its input, beside one message that is larger. */
+/** How much may wait for a server that does not read its input, beside one message that is larger: this, or a share of all that is held. */
 const MAX_OUTBOX = 64 * 1024 * 1024
+const OUTBOX_SHARE = 0.625
 
 /** The id at one end of an answer that was too long to be held: its place in what all known servers write. */
 const ID_AT_HEAD = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d+)\s*,/u
@@ -91,6 +92,7 @@ export const open =
       const reaper = yield* Reaper
       const maxMessage = yield* Bounds.MaxMessage
       const buffers = yield* Bounds.Buffers
+      const maxOutbox = Math.max(MAX_OUTBOX, buffers.limit * OUTBOX_SHARE)
       const command = reveal(stdio.command)
       const env = { ...(yield* inherited), ...stdio.env }
       const child = yield* spawner
@@ -215,7 +217,7 @@ export const open =
         send: (message, request) =>
           Effect.suspend((): Effect.Effect<void, TransportError> => {
             const length = Json.lengthOf(message)
-            if (queued.bytes > 0 && queued.bytes + length > MAX_OUTBOX) {
+            if (queued.bytes > 0 && queued.bytes + length > maxOutbox) {
               const reason = `it does not read its input; ${queued.bytes} bytes are waiting for it already`
               return Effect.fail(new MessageRefused({ reason }))
             }

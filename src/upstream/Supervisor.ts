@@ -378,6 +378,7 @@ export const layer = ({
         retry,
         settled: until(({ status }) => status._tag !== "Starting"),
         freshen: offers.freshen,
+        isFresh: offers.isFresh,
         call,
         notify: (message) => Effect.suspend(() => Effect.ignore(legacy()?.rpc.notify(message) ?? Effect.void)),
         watch: (uri, session) => watched.watch(uri, session),

@@ -101,6 +101,8 @@ export class Upstream extends Context.Service<
     readonly retry: Effect.Effect<void>
     /** Fetches anew what of its lists has outlived its hints; at once where there is nothing to do. */
     readonly freshen: Effect.Effect<void>
+    /** Is there nothing to do for it? */
+    readonly isFresh: () => boolean
     /**
      * Makes a call and waits for the answer, an error of the server's included. A server still starting is waited for; one
      * that was given up gets one more try. What was certainly not sent is sent once more over the next connection.

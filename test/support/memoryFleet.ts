@@ -141,6 +141,7 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
       settled: Effect.void,
       retry: Effect.sync(() => void reached.push(`${name} retry`)),
       freshen: Effect.void,
+      isFresh: () => true,
       call: ({ encode }, handlers) =>
         Effect.gen(function* () {
           const server = current.get(name)!
