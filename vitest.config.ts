@@ -2,7 +2,8 @@ import { defineConfig } from "vitest/config"
 
 /**
  * Unit tests run side by side, and those of one worker share its modules: to import them anew for each file took a third of
- * the time. Of those that start processes two files run at once, and those in a browser take turns.
+ * the time. They come last: before them, of those that start processes two files run at once, and those in a browser take
+ * turns.
  */
 export default defineConfig({
   test: {
@@ -15,7 +16,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/integration/**", "test/browser/**"],
           testTimeout: 30_000,
-          isolate: false
+          isolate: false,
+          sequence: { groupOrder: 1 }
         }
       },
       {

@@ -145,7 +145,8 @@ const bench = async (programs: Programs): Promise<number> => {
     const { problems: wrong, section } = await attempt(one, { programs, withoutMetrics, say })
     sections.push({ ...section, name: one.name })
     say(`\n${sectionText(section)}\n`)
-    found(wrong)
+    // Under its name, so that they are found when it is measured again.
+    found(wrong.map((problem) => (problem.startsWith(one.name) ? problem : `${one.name}: ${problem}`)))
   }
   if (!isWhole) say(`\n${page(results())}`)
   return conclude(results(), { withoutMetrics, isPart: only !== undefined })
