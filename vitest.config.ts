@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/integration/**", "test/browser/**"],
+          exclude: ["test/integration/**", "test/browser/**", "test/fuzz/**"],
           testTimeout: 30_000,
           isolate: false,
           sequence: { groupOrder: 1 }
@@ -24,7 +24,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "integration",
-          include: ["test/integration/**/*.test.ts"],
+          // What weighs the heap must have it to itself.
+          include: ["test/integration/**/*.test.ts", "test/fuzz/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2

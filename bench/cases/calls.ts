@@ -1,4 +1,5 @@
 /** Calls of a tool: all targets take turns, round by round, and every answer is looked at. */
+import { join } from "node:path"
 import * as Load from "../load/Load.ts"
 import * as Messages from "../load/Messages.ts"
 import { launch, sleep, freePort } from "../machine/Launch.ts"
@@ -74,8 +75,13 @@ export interface Entrant {
   readonly fails: string
 }
 
+/** Where this project lies is nobody's business, and markup would be markup on the page. */
 const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/gu, " ").slice(0, 300)
+  (error instanceof Error ? error.message : String(error))
+    .replaceAll(PROJECT, ".")
+    .replaceAll(/<[^>]*>/gu, " ")
+    .replaceAll(/\s+/gu, " ")
+    .slice(0, 300)
 
 /** How long, and with how many calls, a target is brought up to its speed before it is measured at all. */
 export interface WarmUp {
@@ -87,6 +93,7 @@ export interface WarmUp {
   readonly ownMillis: number
 }
 
+const PROJECT = join(import.meta.dirname, "../..")
 const WARM_BYTES = [100, 10 * 1024]
 /** So many calls are told from so many others by what they cost. */
 const BLOCK = 2500

@@ -4,6 +4,7 @@
  */
 import * as Frame from "./Frame.ts"
 import * as Json from "./Json.ts"
+import { rememberingOf } from "./Remembering.ts"
 
 const HEAD = '{"type":"object","properties":{"result":'
 const TAIL = Json.utf8('},"required":["result"]}')
@@ -44,24 +45,17 @@ const outputSchema = (tool: Uint8Array): Json.Span | undefined => {
   return Json.tryParse(tool, Json.at(tool, span, "type")) === "object" ? undefined : span
 }
 
-const shown = new WeakMap<Uint8Array, Uint8Array>()
-
 /** A tool as it stands in a list, for legacy clients. */
-export const tool = (bytes: Uint8Array): Uint8Array => {
-  const known = shown.get(bytes)
-  if (known !== undefined) return known
+export const tool = rememberingOf((bytes: Uint8Array): Uint8Array => {
   const span = outputSchema(bytes)
   const dialect = span === undefined ? undefined : Json.at(bytes, span, "$schema")
   const head = dialect === undefined ? HEAD : `{"$schema":${Json.text(bytes, dialect)},${HEAD.slice(1)}`
-  const made =
-    span === undefined
-      ? bytes
-      : Json.join(
-          Json.splice(bytes, [before(span.start, head), ...references(bytes, span, false), after(span.end, TAIL)])
-        )
-  shown.set(bytes, made)
-  return made
-}
+  return span === undefined
+    ? bytes
+    : Json.join(
+        Json.splice(bytes, [before(span.start, head), ...references(bytes, span, false), after(span.end, TAIL)])
+      )
+})
 
 /** Is what this tool answers shown to legacy clients as a member of an object? */
 export const wraps = (bytes: Uint8Array): boolean => outputSchema(bytes) !== undefined

@@ -4,6 +4,7 @@ import type { Item } from "./Catalogue.ts"
 import * as HeaderText from "./HeaderText.ts"
 import * as Json from "./Json.ts"
 import { HEADER } from "./Protocol.ts"
+import { rememberingOf } from "./Remembering.ts"
 
 /** An argument that is mirrored: where it stands, and the header's name in lower case. */
 export interface Declaration {
@@ -75,17 +76,12 @@ export const declarations = (root: unknown): ReadonlyArray<Declaration> | string
   return [...found.values()]
 }
 
-const known = new WeakMap<Uint8Array, ReadonlyArray<Declaration> | string>()
+const declarationsOf = rememberingOf((tool: Uint8Array) =>
+  declarations(Json.tryParse(tool, Json.at(tool, { start: 0, end: tool.length }, "inputSchema")))
+)
 
 /** The same of a tool as it stands in a list. */
-export const ofTool = ({ bytes }: Pick<Item, "bytes">): ReadonlyArray<Declaration> | string => {
-  const before = known.get(bytes)
-  if (before !== undefined) return before
-  const schema = Json.at(bytes, { start: 0, end: bytes.length }, "inputSchema")
-  const made = declarations(Json.tryParse(bytes, schema))
-  known.set(bytes, made)
-  return made
-}
+export const ofTool = ({ bytes }: Pick<Item, "bytes">): ReadonlyArray<Declaration> | string => declarationsOf(bytes)
 
 const valueAt = ({ path }: Declaration, given: unknown): unknown =>
   path.reduce<unknown>(

@@ -1,4 +1,4 @@
-/** A pure function of a text that keeps its last results: for what is said again with every request. */
+/** Pure functions that keep their results: of a text the last ones, for what is said again with every request; of an object its own. */
 
 export interface Bounds {
   /** So many texts are remembered; those that came first make room. */
@@ -20,6 +20,18 @@ export const remembering = <A>(compute: (text: string) => A, bounds = SHORT): ((
     const [oldest] = known.keys()
     if (known.size >= bounds.texts && oldest !== undefined) known.delete(oldest)
     known.set(text, made)
+    return made
+  }
+}
+
+/** A pure function of an object that keeps its result as long as the object is there. */
+export const rememberingOf = <K extends object, A>(compute: (of: K) => A): ((of: K) => A) => {
+  const known = new WeakMap<K, A>()
+  return (of) => {
+    const found = known.get(of)
+    if (found !== undefined) return found
+    const made = compute(of)
+    known.set(of, made)
     return made
   }
 }

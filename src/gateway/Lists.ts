@@ -10,7 +10,7 @@ import { BadParams } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
 import type { Entry } from "../domain/View.ts"
 import type { Hint } from "../domain/Caching.ts"
-import type { Era } from "../domain/Protocol.ts"
+import { rememberingOf } from "../domain/Remembering.ts"
 import * as LegacyShapes from "../domain/LegacyShapes.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import * as Answers from "./Answers.ts"
@@ -27,30 +27,15 @@ export const kindOf = (method: string): Catalogue.Kind | undefined =>
 const ending = ({ cacheScope, ttlMs }: Hint): string =>
   `"resultType":"complete","ttlMs":${ttlMs},"cacheScope":"${cacheScope}","_meta":${Answers.IDENTITY}`
 
-/** Entries one behind the other, as clients of that era are shown them. */
-const encode = (kind: Catalogue.Kind, entries: ReadonlyArray<Entry>, era: Era): Uint8Array => {
-  const isLegacyTool = era === "legacy" && kind === "tools"
-  return Json.join(
-    entries.flatMap(({ bytes }, index) => {
-      const shown = isLegacyTool ? LegacyShapes.tool(bytes) : bytes
-      return index === 0 ? [shown] : [COMMA, shown]
-    })
-  )
+/** Encodes entries one behind the other, each as it is shown; whole lists once, for they are asked for far more often than they change. */
+const encoder = (show: (entry: Uint8Array) => Uint8Array) => {
+  const part = (entries: ReadonlyArray<Entry>): Uint8Array =>
+    Json.join(entries.flatMap(({ bytes }, index) => (index === 0 ? [show(bytes)] : [COMMA, show(bytes)])))
+  return { part, whole: rememberingOf(part) }
 }
 
-/** Whole lists, which are asked for far more often than they change. */
-const encoded = {
-  legacy: new WeakMap<ReadonlyArray<Entry>, Uint8Array>(),
-  modern: new WeakMap<ReadonlyArray<Entry>, Uint8Array>()
-}
-
-const encodeWhole = (kind: Catalogue.Kind, list: ReadonlyArray<Entry>, era: Era): Uint8Array => {
-  const known = encoded[era].get(list)
-  if (known !== undefined) return known
-  const made = encode(kind, list, era)
-  encoded[era].set(list, made)
-  return made
-}
+const asTheyAre = encoder((bytes) => bytes)
+const legacyTools = encoder(LegacyShapes.tool)
 
 /** One page as the body of a result. */
 const encodePage = (
@@ -109,8 +94,8 @@ export const make = (listWait: Duration.Duration, pageSize: () => number) =>
       const next =
         to < entries.length && last !== undefined ? Cursor.encode({ index: to, after: last.name }) : undefined
       const hint = era === "modern" ? catalog.hint(endpoint, caller, kind) : undefined
-      const isWhole = from === 0 && to === entries.length
-      const page = isWhole ? encodeWhole(kind, entries, era) : encode(kind, entries.slice(from, to), era)
+      const { part, whole } = era === "legacy" && kind === "tools" ? legacyTools : asTheyAre
+      const page = from === 0 && to === entries.length ? whole(entries) : part(entries.slice(from, to))
       return encodePage(kind, page, next, hint)
     })
 

@@ -26,6 +26,8 @@ export interface Route {
   readonly unknown?: UnknownResource | undefined
 }
 
+const LIST = { tool: "tools", prompt: "prompts" } as const
+
 /** How many are remembered who read pages. */
 const MAX_PAGES = 10_000
 
@@ -90,8 +92,6 @@ export const make = Effect.gen(function* () {
     const tools = View.calledByPages(view, name)
     return tools.length === 1 ? tools[0] : tools.find(({ server }) => server === lastPages.get(key))
   }
-
-  const LIST = { tool: "tools", prompt: "prompts" } as const
 
   const byName = (
     requester: Requester,

@@ -31,7 +31,6 @@ import { Sessions } from "../gateway/Sessions.ts"
 import { SessionExchange } from "../gateway/SessionExchange.ts"
 import { logger } from "../observability/Logging.ts"
 import * as Accept from "./Accept.ts"
-import { Draining } from "./Draining.ts"
 import { accepted, limited, message, NO_ID, refuse, stop } from "./Responses.ts"
 import * as Sending from "./Sending.ts"
 import * as Sse from "./Sse.ts"
@@ -53,24 +52,9 @@ export const make = Effect.gen(function* () {
   const fleet = yield* Fleet
   const streams = yield* Streams
   const eventIds = yield* EventIds
-  const draining = yield* Draining
   const begin = yield* Initialize.make
   const notices = yield* ClientNotices.make
   const send = yield* Sending.make
-
-  // A proxy that stops lets its listeners go, with the word when to come back; what is still under way has its time.
-  yield* Effect.forkScoped(
-    Effect.andThen(
-      draining.begun,
-      Effect.sync(() => streams.dismissStanding())
-    )
-  )
-  yield* Effect.forkScoped(
-    Effect.andThen(
-      draining.ended,
-      Effect.sync(() => streams.close())
-    )
-  )
 
   const full = ({ limit }: LimitReached, id?: Uint8Array): Response =>
     limited(429, limit, { retryAfter: RETRY_AFTER, ...(id === undefined ? {} : { id }) })

@@ -7,6 +7,7 @@ import type { Principal } from "../domain/Principal.ts"
 import { CODE, HEADER, isModernRevision } from "../domain/Protocol.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
 import * as Answers from "../gateway/Answers.ts"
+import { Streams } from "../gateway/EventLogs.ts"
 import * as Accept from "./Accept.ts"
 import { Draining } from "./Draining.ts"
 import * as LegacyEndpoint from "./LegacyEndpoint.ts"
@@ -43,6 +44,21 @@ export const make = Effect.gen(function* () {
   const exceeded = yield* OwnerRate.make
   const legacy = yield* LegacyEndpoint.make
   const modern = yield* ModernEndpoint.make
+  const streams = yield* Streams
+
+  // A proxy that stops lets its listeners go, with the word when to come back; what is still under way has its time.
+  yield* Effect.forkScoped(
+    Effect.andThen(
+      draining.begun,
+      Effect.sync(() => streams.dismissStanding())
+    )
+  )
+  yield* Effect.forkScoped(
+    Effect.andThen(
+      draining.ended,
+      Effect.sync(() => streams.close())
+    )
+  )
 
   const post = Effect.fnUntraced(function* (
     request: McpRequest,

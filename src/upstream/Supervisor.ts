@@ -328,12 +328,14 @@ export const layer = ({
       /** The connection, where it is one whose server is told of things beside calls. */
       const legacy = () => (current?.peer.era === "legacy" ? current : undefined)
 
-      const isReady = () => SubscriptionRef.getUnsafe(state).status._tag === "Ready"
+      /** The connection, where calls may go there as it is. */
+      const live = () => (SubscriptionRef.getUnsafe(state).status._tag === "Ready" ? current : undefined)
 
       /** The connection to use now. Waits for a start under way. */
       const ready: Effect.Effect<Live, UpstreamDown> = Effect.suspend(() => {
+        const now = live()
+        if (now !== undefined) return Effect.succeed(now)
         const { status } = SubscriptionRef.getUnsafe(state)
-        if (current !== undefined && isReady()) return Effect.succeed(current)
         if (status._tag !== "Starting" && status._tag !== "Ready") return down(status)
         return Effect.andThen(
           until((now) => now.status !== status),
@@ -341,9 +343,8 @@ export const layer = ({
         )
       })
 
-      const connected = Effect.suspend(() =>
-        current !== undefined && isReady() ? Effect.succeed(current) : Effect.andThen(retry, ready)
-      )
+      // Nothing is to be retried where there is one.
+      const connected = Effect.suspend(() => (live() === undefined ? Effect.andThen(retry, ready) : ready))
       const isAnother = ({ status }: UpstreamState, gone: Live) =>
         status._tag === "Ready" && current !== undefined && current !== gone
       const isOver = ({ status }: UpstreamState) => status._tag === "Failed" || status._tag === "Stopped"

@@ -1,6 +1,6 @@
 /** What is computed once is not computed again, and what is kept for that has bounds. */
 import { assert, describe, it } from "@effect/vitest"
-import { remembering } from "../../src/domain/Remembering.ts"
+import { remembering, rememberingOf } from "../../src/domain/Remembering.ts"
 
 const counted = (bounds?: { readonly texts: number; readonly length: number }) => {
   const asked: Array<string> = []
@@ -31,5 +31,16 @@ describe("a function that remembers", () => {
     const { asked, length } = counted({ texts: 2, length: 3 })
     for (const text of ["abcd", "abc", "abcd", "abc"]) length(text)
     assert.deepStrictEqual(asked, ["abcd", "abc", "abcd"])
+  })
+
+  it("of an object is computed once for each, however alike they are", () => {
+    const asked: Array<object> = []
+    const size = rememberingOf((of: ReadonlyArray<number>) => {
+      asked.push(of)
+      return of.length
+    })
+    const [one, other] = [[1], [1]]
+    assert.deepStrictEqual([size(one), size(other), size(one)], [1, 1, 1])
+    assert.strictEqual(asked.length, 2)
   })
 })
