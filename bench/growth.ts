@@ -12,7 +12,7 @@ import { curves } from "./report/Chart.ts"
 import * as Growth from "./report/Growth.ts"
 import { median } from "./report/Statistics.ts"
 import { serverEntry, startOurs } from "./targets/ours.ts"
-import { addressOf, begin, close, lanes, refresh, type Running } from "./targets/Target.ts"
+import { close, lanes, type Prepare, refresh, type Running } from "./targets/Target.ts"
 
 const FRONT = { answers: "json", era: "legacy" } as const
 const CONCURRENCY = 16
@@ -21,28 +21,12 @@ const MILLIS = 400
 /** Before the first round, each point. */
 const WARM_MILLIS = 1500
 
-type Prepare = (address: Messages.Address) => Messages.Prepared
-
 /** One point: what is called, of whom, by how many sessions. */
 interface Point {
   readonly work: number
   readonly running: Running
   readonly prepare: Prepare
   readonly sessions?: number
-}
-
-/** Connections whose requests take turns among so many sessions. */
-const lanesOf = async ({ prepare, running, sessions = CONCURRENCY }: Point): Promise<ReadonlyArray<Load.Lane>> => {
-  const made = await lanes(running, FRONT, Math.min(CONCURRENCY, sessions), prepare)
-  const address = addressOf(running, FRONT)
-  const all = made.map(({ connection, requests }) => ({ connection, requests: [...requests] }))
-  for (let more = all.length; more < sessions; more++) {
-    const lane = all[more % all.length]
-    if (lane === undefined) break
-    const session = await begin(lane.connection, address)
-    lane.requests.push(prepare({ ...address, headers: { ...address.headers, ...session } }))
-  }
-  return all
 }
 
 const warm = async (running: Running): Promise<void> => {
@@ -57,7 +41,7 @@ const measure = async (points: ReadonlyArray<Point>): Promise<Growth.Measured> =
   const all = []
   for (const point of points) {
     await warm(point.running)
-    const opened = await lanesOf(point)
+    const opened = await lanes(point.running, FRONT, CONCURRENCY, point.prepare, point.sessions)
     const { failed, failures } = await Load.run(opened, { millis: WARM_MILLIS })
     if (failed > 0) problems.push(failures[0] ?? "")
     all.push({ ...point, lanes: opened, costs: [] as Array<number> })

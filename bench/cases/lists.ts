@@ -19,7 +19,7 @@ const FRONT = { era: "legacy", answers: "json" } as const
 const EFFORT: Effort = { rounds: 7, millis: 400, warmMillis: 1500 }
 
 /** So many servers, the last of which hangs; the others share the tools. */
-export const servers = ({ programs }: Context, count: number): OursOptions["servers"] => {
+export const servers = ({ programs }: Pick<Context, "programs">, count: number): OursOptions["servers"] => {
   const each = Math.round(TOOLS / (count - 1))
   const entry = (more: ReadonlyArray<string>): object => ({
     command: process.execPath,

@@ -60,11 +60,11 @@ export const addressOf = (
   { answers, era }: Pick<Upstream, "answers" | "era">
 ): Messages.Address => ({ host: HOST, port, path, era, answers, headers })
 
-/** Begins a legacy session; the headers that name it. */
-export const begin = async (
-  connection: Connection,
-  address: Messages.Address
-): Promise<Readonly<Record<string, string>>> => {
+/** The headers that name a session. */
+export type Session = Readonly<Record<string, string>>
+
+/** Begins a legacy session. */
+export const begin = async (connection: Connection, address: Messages.Address): Promise<Session> => {
   const { body, head, status } = await connection.exchange(Messages.initialize(address))
   if (status !== 200 || !body.includes('"protocolVersion"')) throw new Error(`initialize: HTTP ${status} ${body}`)
   const id = header(head, "mcp-session-id")
@@ -73,23 +73,35 @@ export const begin = async (
   return headers
 }
 
-/** So many connections, each with its session where there are sessions, and a request that `prepare` makes. */
+export type Prepare = (address: Messages.Address) => Messages.Prepared
+
+/**
+ * So many connections, each with its session where there are sessions, and a request that `prepare` makes; or with several
+ * sessions that take turns, where there are to be more of them.
+ */
 export const lanes = async (
   running: Pick<Running, "headers" | "path" | "port" | "sessions">,
   upstream: Pick<Upstream, "answers" | "era">,
   count: number,
-  prepare: (address: Messages.Address) => Messages.Prepared
+  prepare: Prepare,
+  sessions = count
 ): Promise<ReadonlyArray<Lane>> => {
   const address = addressOf(running, upstream)
-  const made: Array<Lane> = []
-  let session: Readonly<Record<string, string>> | undefined
+  const requestOf = (session: Session | undefined): Messages.Prepared =>
+    prepare({ ...address, headers: { ...address.headers, ...session } })
+  const made: Array<Lane & { readonly requests: Array<Messages.Prepared> }> = []
+  let session: Session | undefined
   for (let index = 0; index < count; index++) {
     const connection = await Connection.open(HOST, running.port)
     const isNew = session === undefined || running.sessions === "each"
     if (upstream.era === "legacy" && running.sessions !== "none" && isNew) {
       session = await begin(connection, address)
     }
-    made.push({ connection, requests: [prepare({ ...address, headers: { ...address.headers, ...session } })] })
+    made.push({ connection, requests: [requestOf(session)] })
+  }
+  for (let more = count; more < sessions; more++) {
+    const lane = made[more % count]
+    lane?.requests.push(requestOf(await begin(lane.connection, address)))
   }
   return made
 }

@@ -2,11 +2,11 @@
 import { createHash } from "node:crypto"
 import { remembering } from "../domain/Remembering.ts"
 
-/** Longer tokens are nobody's that we know. */
-const BOUNDS = { texts: 1000, length: 4096 }
+/** How many are remembered; longer ones are nobody's that we know. */
+export const TOKENS = { texts: 1000, length: 4096 }
 
 /** The digest of a token. Nobody may change it. */
-export const digest = remembering((token): Buffer => createHash("sha256").update(token).digest(), BOUNDS)
+export const digest = remembering((token): Buffer => createHash("sha256").update(token).digest(), TOKENS)
 
 /** The same in Base64. */
-export const digestText = remembering((token) => digest(token).toString("base64"), BOUNDS)
+export const digestText = remembering((token) => digest(token).toString("base64"), TOKENS)

@@ -6,11 +6,13 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { anonymous, type Principal } from "../domain/Principal.ts"
+import { remembering } from "../domain/Remembering.ts"
 import { AccessPolicy } from "../access/AccessPolicy.ts"
 import { Audit } from "../access/Audit.ts"
 import { type AuditEvent, whoOf } from "../domain/AuditRecord.ts"
 import { logger } from "../observability/Logging.ts"
 import * as Challenge from "./Challenge.ts"
+import { TOKENS } from "./Digests.ts"
 import { MachineCredentials } from "./MachineCredentials.ts"
 import { audienceCovers, type PublicUrl, serverResource } from "./PublicUrl.ts"
 import * as Scopes from "./Scopes.ts"
@@ -46,6 +48,9 @@ export class Gatekeeper extends Context.Service<
 
 /** RFC 6750 §2.1: one token, in the header and nowhere else. */
 const BEARER = /^bearer +([\w.~+/-]+=*) *$/iu
+
+/** The token of a header: for one that was seen before the same text, of which what is known is found without reading it. */
+const bearerOf = remembering((header) => BEARER.exec(header)?.[1], TOKENS)
 
 const INVALID: Readonly<Record<"expired" | "revoked" | "invalid" | "foreign", string>> = {
   expired: "the access token has expired",
@@ -86,7 +91,7 @@ const make = (url: PublicUrl) =>
     ): Effect.Effect<Result.Result<Principal, Refused>> => {
       const resource = server === undefined ? url.resource : serverResource(url, server)
       if (authorization === undefined) return Effect.succeed(refuse(resource, { _tag: "Missing" }))
-      const bearer = BEARER.exec(authorization)?.[1]
+      const bearer = bearerOf(authorization)
       if (bearer === undefined) {
         const reason = "the Authorization header is not Bearer with one token"
         return Effect.succeed(refuse(resource, { _tag: "InvalidToken", reason }))

@@ -3,6 +3,7 @@ import type { Kind } from "./Catalogue.ts"
 import * as Names from "./Names.ts"
 import { coversBelow, reachesBelow } from "./Pattern.ts"
 import * as ResourceUri from "./ResourceUri.ts"
+import { remembering } from "./Remembering.ts"
 import { type ServerId, slug } from "./ServerId.ts"
 import * as UriSpelling from "./UriSpelling.ts"
 import type { Scheme } from "./View.ts"
@@ -29,7 +30,9 @@ export interface RuleNames {
 }
 
 /** What a rule may call the server itself: its key in the configuration, and the key as it stands in names and paths. */
-export const serverNames = (server: ServerId): ReadonlyArray<string> => [...new Set<string>([server, slug(server)])]
+export const serverNames: (server: ServerId) => ReadonlyArray<string> = remembering((server) => [
+  ...new Set([server, slug(server as ServerId)])
+])
 
 /** The part before the slash. A key with a slash in it could be taken for another server's `server/name`. */
 const beforeSlash = (server: ServerId): ReadonlyArray<string> =>

@@ -1,5 +1,6 @@
 /** The names by which things are told apart. */
 import * as Schema from "effect/Schema"
+import { remembering } from "./Remembering.ts"
 
 /** A server's key in `mcpServers`, verbatim. */
 export const ServerId = Schema.NonEmptyString.pipe(Schema.brand("ServerId"))
@@ -17,4 +18,4 @@ export type SessionKey = typeof SessionKey.Type
  * The server's key as it stands in tool names, URIs and paths: what MCP does not allow in a name becomes `_`. Keys of
  * letters, digits, `_`, `-` and `.` are kept verbatim.
  */
-export const slug = (id: ServerId): string => id.replace(/[^A-Za-z0-9_.-]/gu, "_")
+export const slug: (id: ServerId) => string = remembering((id) => id.replace(/[^A-Za-z0-9_.-]/gu, "_"))

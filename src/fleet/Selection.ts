@@ -18,6 +18,12 @@ export class Selection {
   private readonly shelves = new Map<ServerId, Shelf>()
   private readonly selected = new WeakMap<Permissions.Permissions, WeakMap<Catalogue, Catalogue>>()
 
+  /** Asked for every server with every list, and the same until a server or the policy changes. */
+  private readonly reached = new WeakMap<
+    Permissions.Permissions,
+    Map<ServerId, { readonly state: UpstreamState; readonly has: boolean }>
+  >()
+
   /** `scheme` is that of `/mcp`: rules call things by their names there. */
   constructor(scheme: Scheme, servers: ReadonlyArray<ServerConfig>) {
     this.scheme = scheme
@@ -72,7 +78,16 @@ export class Selection {
    * Is there anything of the server that may be used? A server that was never up could offer whatever the rules would
    * allow. One that is known has to offer it; of resources it need not list what it has.
    */
-  hasAny(permissions: Permissions.Permissions, server: ServerId, { catalogue, peer }: UpstreamState): boolean {
+  hasAny(permissions: Permissions.Permissions, server: ServerId, state: UpstreamState): boolean {
+    const known = this.reached.get(permissions) ?? new Map()
+    const found = known.get(server)
+    if (found?.state === state) return found.has
+    const has = this.reaches(permissions, server, state)
+    this.reached.set(permissions, known.set(server, { state, has }))
+    return has
+  }
+
+  private reaches(permissions: Permissions.Permissions, server: ServerId, { catalogue, peer }: UpstreamState): boolean {
     if (Permissions.isUnrestricted(permissions, server)) return true
     return RULED.some((kind) => {
       if (!Permissions.reaches(permissions, this.scheme, kind, server)) return false

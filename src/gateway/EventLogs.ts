@@ -5,7 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import { randomBytes } from "node:crypto"
+import { randomUUID } from "node:crypto"
 import type { ByteBudget } from "../domain/ByteBudget.ts"
 import type { Owner } from "../domain/Owner.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
@@ -54,11 +54,9 @@ export class EventLogs {
   /** Those that their readers have left since the last time that such streams were packed. */
   private justLeft: Array<EventLog> = []
   private bytes = 0
-  private numbers = 0
   private areStandingDismissed = false
   /** Do all connections of readers end, and all that are made? */
   isClosed = false
-  private readonly processId = randomBytes(6).toString("base64url")
   /** The time (epoch milliseconds) as of the last sweep: exact enough for minutes. */
   now: number
   /** All bytes that are held in this process; those of streams are among them. */
@@ -149,7 +147,7 @@ export class EventLogs {
    * nobody can come back to it.
    */
   open(name: Omit<StreamName, "number">, owner?: Owner, isKept = true): EventLog {
-    const log = new EventLog({ ...name, number: `${this.processId}.${++this.numbers}` }, owner, isKept, this)
+    const log = new EventLog({ ...name, number: randomUUID() }, owner, isKept, this)
     this.logs.set(log.name.number, log)
     if (this.areStandingDismissed && log.isStanding) log.dismiss(undefined)
     const siblings = this.bySession.get(name.session)
@@ -170,8 +168,10 @@ export class EventLogs {
     for (const log of this.bySession.get(session) ?? []) if (log.isOver) this.drop(log)
   }
 
-  find(name: StreamName): EventLog | undefined {
-    return this.logs.get(name.number)
+  /** The stream of that number, if it is that session's. */
+  find({ number, session }: StreamName): EventLog | undefined {
+    const log = this.logs.get(number)
+    return log?.name.session === session ? log : undefined
   }
 
   drop(log: EventLog): void {

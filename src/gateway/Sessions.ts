@@ -273,8 +273,8 @@ export class Sessions extends Context.Service<
                 : `All ${bounds.most} sessions are in use (${settings.most.name})`
             })
           }
+          // What changed of it is kept already, and when it was used as exactly as it ever is.
           yield* forget(oldest.value)
-          yield* save(oldest.value)
         }
       })
 

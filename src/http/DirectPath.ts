@@ -1,13 +1,14 @@
 /**
  * The way of a POST to the MCP endpoint past the router: from the listener to the same handler, and from its answer to the
- * socket. It is what every call pays for, so there is no router, no middleware and no stream on it. All that is not plain
- * (other paths and methods, answers that are streams, requests whose body was not read) is the platform's.
+ * socket. It is what every call pays for, so there is no router and no middleware on it, and no stream where the answer is
+ * none. All that is not plain (other paths and methods, requests whose body was not read) is the platform's.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
 import type { Headers } from "effect/http/Headers"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
@@ -49,33 +50,51 @@ class DirectRequest implements McpRequest {
 
 const failed = HttpServerResponse.empty({ status: 500 })
 
-/** A whole answer in one write. False for what is not to be written so. */
-const write = (
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  { body, headers, status }: HttpServerResponse.HttpServerResponse
-): boolean => {
-  // What is not read of a request has to be drained, or its connection closed.
-  if (!incoming.complete) return false
-  if (body._tag === "Empty") {
-    outgoing.writeHead(status, headers).end()
-    return true
-  }
-  const pieces = piecesOf(body) ?? (body._tag === "Uint8Array" ? [body.body] : undefined)
-  if (pieces === undefined) return false
-  outgoing.writeHead(status, headers)
+/** A whole answer in one write. */
+const writeWhole = (outgoing: ServerResponse, pieces: Json.Pieces): void => {
   if (Json.lengthOf(pieces) <= SMALL) {
     // Bytes as they are: each is one character of Latin-1.
     let text = ""
     for (const piece of pieces) text += Json.asBuffer(piece).toString("latin1")
     outgoing.end(text, "latin1")
-    return true
+    return
   }
   outgoing.cork()
   for (const piece of pieces) outgoing.write(piece)
   outgoing.end()
   outgoing.uncork()
-  return true
+}
+
+/** A stream as it comes, and no faster than its client reads it. */
+const writeStream = (outgoing: ServerResponse, body: Stream.Stream<Uint8Array, unknown>): Effect.Effect<void> => {
+  const drained = Latch.makeUnsafe(false)
+  outgoing.on("drain", () => drained.openUnsafe())
+  return body.pipe(
+    Stream.runForEachArray((pieces) => {
+      if (outgoing.write(Json.join(pieces))) return Effect.void
+      drained.closeUnsafe()
+      return drained.await
+    }),
+    Effect.orDie,
+    Effect.onExit((exit) => Effect.sync(() => (Exit.isSuccess(exit) ? outgoing.end() : outgoing.destroy())))
+  )
+}
+
+/** Writes an answer; undefined for one that is not to be written here, and else what is still to be done for it, if anything. */
+const write = (
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  { body, headers, status }: HttpServerResponse.HttpServerResponse
+): Effect.Effect<void> | undefined => {
+  // What is not read of a request has to be drained, or its connection closed.
+  if (!incoming.complete) return undefined
+  const pieces = piecesOf(body) ?? (body._tag === "Uint8Array" ? [body.body] : undefined)
+  if (pieces === undefined && body._tag !== "Empty" && body._tag !== "Stream") return undefined
+  outgoing.writeHead(status, headers)
+  if (pieces !== undefined) writeWhole(outgoing, pieces)
+  else if (body._tag === "Stream") return writeStream(outgoing, body.stream)
+  else outgoing.end()
+  return Effect.void
 }
 
 /** The direct path for POSTs to one path, to be handled as the router's handler would; ends with the scope. */
@@ -98,22 +117,30 @@ export const make = Effect.fnUntraced(function* (
     incoming: IncomingMessage,
     outgoing: ServerResponse,
     response: HttpServerResponse.HttpServerResponse
-  ): void => {
-    if (outgoing.destroyed) return
-    if (write(incoming, outgoing, response)) return
+  ): Effect.Effect<void> => {
+    if (outgoing.destroyed) return Effect.void
+    const written = write(incoming, outgoing, response)
+    if (written !== undefined) return written
     answers.set(incoming, response)
     platform(incoming, outgoing)
+    return Effect.void
+  }
+
+  /** Nobody is left without an answer; who has been told of success already learns by the broken connection. */
+  const fail = (incoming: IncomingMessage, outgoing: ServerResponse, cause: Cause.Cause<never>): void => {
+    if (!Cause.hasInterruptsOnly(cause)) runFork(log.error("A request failed unexpectedly", {}, cause))
+    if (outgoing.headersSent) outgoing.destroy()
+    else runFork(answer(incoming, outgoing, failed))
   }
 
   const direct: Direct = (incoming, outgoing) => {
     if (incoming.method !== "POST" || incoming.url !== path) return false
-    const fiber = Fiber.runIn(runFork(handle(new DirectRequest(incoming, outgoing))), scope)
-    const settle = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse>): void => {
-      if (Exit.isSuccess(exit)) answer(incoming, outgoing, exit.value)
-      else {
-        if (!Cause.hasInterruptsOnly(exit.cause)) runFork(log.error("A request failed unexpectedly", {}, exit.cause))
-        answer(incoming, outgoing, failed)
-      }
+    const answered = Effect.flatMap(handle(new DirectRequest(incoming, outgoing)), (response) =>
+      answer(incoming, outgoing, response)
+    )
+    const fiber = Fiber.runIn(runFork(answered), scope)
+    const settle = (exit: Exit.Exit<void>): void => {
+      if (Exit.isFailure(exit)) fail(incoming, outgoing, exit.cause)
     }
     const done = fiber.pollUnsafe()
     if (done !== undefined) {

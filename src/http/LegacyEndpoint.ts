@@ -226,8 +226,8 @@ export const make = Effect.gen(function* () {
   })
 
   const resume = Effect.fnUntraced(function* (session: Session, lastEventId: string) {
-    const opened = yield* eventIds.open(lastEventId)
-    if (Option.isNone(opened) || opened.value.stream.session !== session.key) {
+    const opened = yield* eventIds.open(lastEventId, session.key)
+    if (Option.isNone(opened)) {
       return refuse(400, CODE.badSession, "Invalid event ID: it is not one of this session's")
     }
     const { sequence, stream } = opened.value
