@@ -62,8 +62,8 @@ const measure = async (points: ReadonlyArray<Point>): Promise<Growth.Measured> =
   return { points: all.map(({ costs, work }) => [work, median(costs)] as const), problems }
 }
 
-const start = (servers: Readonly<Record<string, object>>) =>
-  startOurs({ mode: "shipped", servers, withoutMetrics: true })
+const start = (servers: Readonly<Record<string, object>>, env: Readonly<Record<string, string>> = {}) =>
+  startOurs({ mode: "shipped", servers, env, withoutMetrics: true })
 
 const serverOf = (programs: Programs, more: ReadonlyArray<string> = []): object => ({
   command: process.execPath,
@@ -117,7 +117,8 @@ const upstreams = async (programs: Programs): Promise<ReadonlyArray<Growth.Serie
 }
 
 const sessions = async (programs: Programs): Promise<ReadonlyArray<Growth.Series>> => {
-  const running = await start({ echo: serverOf(programs) })
+  // Sessions beyond the bound are let go of and taken up again, which is another thing.
+  const running = await start({ echo: serverOf(programs) }, { MCP_MAX_SESSIONS_PER_USER: "10000" })
   const points = [16, 64, 256, 1024].map((work) => ({
     work,
     sessions: work,

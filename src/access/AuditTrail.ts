@@ -94,7 +94,7 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
     sweepAt = reply.more === true ? now : now + Duration.toMillis(reply.fault === undefined ? SWEEP : RETRY)
   })
 
-  /** Writes the next batch; again, after a while, if it was not taken. */
+  /** Writes the next batch. False: it was not taken, and is to be written again. */
   const write = Effect.fnUntraced(function* (thread: Thread) {
     const { number, records } = backlog.batch(BATCH)
     const reply = yield* thread.ask({
@@ -105,23 +105,27 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
       subjects: records.map(({ principal }) => principal?.subject ?? null)
     })
     yield* heed(reply)
-    if (reply.fault === undefined) backlog.written()
-    else yield* Effect.sleep(RETRY)
+    if (reply.fault !== undefined) return false
+    backlog.written()
+    return true
   })
 
   const serve = Effect.fnUntraced(function* (thread: Thread) {
+    let isTaken = true
     while (true) {
       const now = yield* Clock.currentTimeMillis
       if (now >= sweepAt) yield* sweep(thread, now)
-      if (backlog.waiting > 0) {
-        yield* write(thread)
-        continue
+      if (backlog.waiting === 0) {
+        arrived.closeUnsafe()
+        empty.openUnsafe()
+        const rest = sweepAt - (yield* Clock.currentTimeMillis)
+        yield* Effect.timeoutOption(arrived.await, Math.max(0, rest))
+        if (backlog.waiting === 0) continue
       }
-      arrived.closeUnsafe()
-      empty.openUnsafe()
-      const rest = sweepAt - (yield* Clock.currentTimeMillis)
-      yield* Effect.timeoutOption(arrived.await, Math.max(0, rest))
-      if (backlog.waiting > 0) yield* Effect.timeoutOption(ending.await, COLLECT)
+      // Each batch waits for the disk, and is to be worth it, under load most of all.
+      if (!isTaken) yield* Effect.sleep(RETRY)
+      else if (backlog.waiting < BATCH) yield* Effect.timeoutOption(ending.await, COLLECT)
+      isTaken = yield* write(thread)
     }
   })
 

@@ -214,6 +214,29 @@ describe("a thread that cannot keep up", () => {
     })
   )
 
+  it.effect(
+    "writes what comes in a tenth of a second together, under load too, for each batch waits for the disk",
+    () =>
+      Effect.gen(function* () {
+        const { batches, layer } = threads((request) =>
+          request._tag === "Batch" ? Effect.as(Effect.sleep("5 millis"), {}) : Effect.succeed({})
+        )
+        yield* Effect.gen(function* () {
+          const audit = yield* trail("nowhere")
+          for (let round = 0; round < 100; round++) {
+            for (let each = 0; each < 4; each++) yield* audit.record(call(`${round}`))
+            yield* TestClock.adjust("10 millis")
+          }
+          yield* TestClock.adjust("1 second")
+          assert.strictEqual(audit.status().waiting, 0)
+          assert.isBelow(batches().length, 12)
+          for (let each = 0; each < 5000; each++) yield* audit.record(call("many"))
+          yield* TestClock.adjust("200 millis")
+          assert.strictEqual(audit.status().waiting, 0, "full batches need not be waited for")
+        }).pipe(Effect.scoped, Effect.provide(layer))
+      })
+  )
+
   it.effect("is waited for at the end, but not for ever", () =>
     Effect.gen(function* () {
       const { layer } = threads((request) => (request._tag === "Batch" ? Effect.never : Effect.succeed({})))
@@ -517,6 +540,8 @@ describe("a database that cannot be written", () => {
           isFull = false
           yield* TestClock.adjust("1 second")
           yield* settle
+          // The note of those that were lost is the first of the next batch.
+          yield* TestClock.adjust("100 millis")
           assert.deepStrictEqual(audit.status(), { waiting: 0, lost: 5, fault: undefined })
           assert.deepInclude(written().at(-1), { kind: "gap", lost: 5 })
         }).pipe(Effect.scoped, Effect.provide(layer))

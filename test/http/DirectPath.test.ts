@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -219,6 +220,42 @@ describe("a request on the direct path", () => {
       yield* Deferred.await(begun)
       yield* Fiber.interrupt(asking)
       yield* Deferred.await(givenUp)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("whose answer is a stream that breaks is not taken for answered", () =>
+    Effect.gen(function* () {
+      const broken = Stream.concat(Stream.make(new Uint8Array([1])), Stream.die(new Error("on purpose")))
+      const { ask } = yield* alone(Effect.succeed(HttpServerResponse.stream(broken)))
+      const whole = Effect.flatMap(ask("/mcp", "POST"), (answer) => Effect.promise(() => answer.arrayBuffer()))
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(whole)))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("whose answer is a stream ends it when its client goes away", () =>
+    Effect.gen(function* () {
+      const ended = yield* Deferred.make<void>()
+      const endless = Stream.concat(Stream.make(new Uint8Array([1])), Stream.never)
+      const body = Stream.ensuring(endless, Deferred.succeed(ended, undefined))
+      const { ask } = yield* alone(Effect.succeed(HttpServerResponse.stream(body)))
+      yield* Effect.flatMap(Effect.abortSignal, (signal) => ask("/mcp", "POST", signal)).pipe(Effect.scoped)
+      yield* Deferred.await(ended)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("whose answer is a stream is sent no faster than it is read", () =>
+    Effect.gen(function* () {
+      const PIECE = 64 * 1024
+      /** More than all buffers on the way take. */
+      const AHEAD = 32 * 1024 * 1024
+      let sent = 0
+      const endless = Stream.fromEffectRepeat(Effect.sync(() => ((sent += PIECE), new Uint8Array(PIECE))))
+      const { ask } = yield* alone(Effect.succeed(HttpServerResponse.stream(endless)))
+      const reader = (yield* ask("/mcp", "POST")).body!.getReader()
+      for (let read = 0; read < 2 * AHEAD;) {
+        read += (yield* Effect.promise(() => reader.read())).value?.length ?? 0
+        assert.isBelow(sent - read, AHEAD)
+      }
     }).pipe(Effect.scoped)
   )
 })

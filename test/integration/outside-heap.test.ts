@@ -23,8 +23,7 @@ const PROGRAM = `
 `
 
 const run = (...args: ReadonlyArray<string>) => {
-  const options = { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] } as const
-  const said = execFileSync(process.execPath, ["--input-type=module", "-e", PROGRAM, ...args], options)
+  const said = execFileSync(process.execPath, ["--input-type=module", "-e", PROGRAM, ...args], { encoding: "utf8" })
   return JSON.parse(said) as { readonly full: number; readonly kept: number; readonly megabytes: number }
 }
 
