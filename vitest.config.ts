@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config"
 
 /**
  * Unit tests run side by side, and those of one worker share its modules: to import them anew for each file took a third of
- * the time. They come last: before them, of those that start processes two files run at once, and those in a browser take
+ * the time. They come last: before them, of those that start processes three files run at once, and those in a browser take
  * turns.
  */
 export default defineConfig({
@@ -28,7 +28,7 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts", "test/fuzz/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 2
+          maxWorkers: 3
         }
       },
       {
