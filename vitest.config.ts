@@ -2,9 +2,11 @@ import { defineConfig } from "vitest/config"
 
 /**
  * Unit tests run side by side, and those of one worker share its modules: to import them anew for each file took a third of
- * the time. They come last: before them, of those that start processes three files run at once, and those in a browser take
- * turns.
+ * the time. They come last: before them, of those that start processes two files run at once, and those that measure, or
+ * have a browser, take turns.
  */
+const MEASURING = ["chaos", "leak", "load"].map((name) => `test/integration/${name}.test.ts`)
+
 export default defineConfig({
   test: {
     globalSetup: ["test/setup.ts"],
@@ -26,16 +28,17 @@ export default defineConfig({
           name: "integration",
           // What weighs the heap must have it to itself.
           include: ["test/integration/**/*.test.ts", "test/fuzz/**/*.test.ts"],
+          exclude: MEASURING,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 3
+          maxWorkers: 2
         }
       },
       {
         extends: true,
         test: {
-          name: "browser",
-          include: ["test/browser/**/*.test.ts"],
+          name: "alone",
+          include: ["test/browser/**/*.test.ts", ...MEASURING],
           testTimeout: 60_000,
           fileParallelism: false
         }
