@@ -15,7 +15,7 @@ import { figure } from "./report/Tables.ts"
 import { BUNDLE, ours } from "./targets/ours.ts"
 import { close, lanes } from "./targets/Target.ts"
 
-const WARM_CALLS = Number(process.env.WARM ?? 40_000)
+const WARM_CALLS = 40_000
 const MILLIS = 8000
 const INTERVAL_MICROS = 250
 const SHOWN = 40
@@ -82,7 +82,6 @@ export const profile = async (programs: Programs, wanted: string, say: (line: st
       answered = measured.answered
     })
     await sleep(250)
-    if (process.env.PROFILE_OUT) (await import("node:fs")).writeFileSync(process.env.PROFILE_OUT, JSON.stringify(taken))
     const after = cpu(running.pid)
     const threads = byThread(running.pid, before, after)
     close(all)

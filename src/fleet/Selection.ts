@@ -1,6 +1,7 @@
 /** What of a server's offer somebody may use: what the configuration leaves in, and the policy allows. */
 import { type Catalogue, isOffered, KINDS, type Lists, Shelf } from "../domain/Catalogue.ts"
 import * as Permissions from "../domain/Permissions.ts"
+import { rememberingOf } from "../domain/Remembering.ts"
 import { RULED, ruledOf } from "../domain/RuleNames.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId } from "../domain/ServerId.ts"
@@ -16,13 +17,12 @@ export class Selection {
   /** The servers of which tools are left out. */
   private readonly filters: ReadonlyMap<ServerId, ServerConfig>
   private readonly shelves = new Map<ServerId, Shelf>()
-  private readonly selected = new WeakMap<Permissions.Permissions, WeakMap<Catalogue, Catalogue>>()
-
+  private readonly selected = rememberingOf<Permissions.Permissions, WeakMap<Catalogue, Catalogue>>(() => new WeakMap())
   /** Asked for every server with every list, and the same until a server or the policy changes. */
-  private readonly reached = new WeakMap<
+  private readonly reached = rememberingOf<
     Permissions.Permissions,
     Map<ServerId, { readonly state: UpstreamState; readonly has: boolean }>
-  >()
+  >(() => new Map())
 
   /** `scheme` is that of `/mcp`: rules call things by their names there. */
   constructor(scheme: Scheme, servers: ReadonlyArray<ServerConfig>) {
@@ -36,12 +36,11 @@ export class Selection {
   /** The catalogue without what may not be used. */
   of(permissions: Permissions.Permissions, server: ServerId, catalogue: Catalogue): Catalogue {
     if (Permissions.isUnrestricted(permissions, server) && !this.filters.has(server)) return catalogue
-    const known = this.selected.get(permissions)
-    const found = known?.get(catalogue)
+    const known = this.selected(permissions)
+    const found = known.get(catalogue)
     if (found !== undefined) return found
     const made = this.select(permissions, server, catalogue)
-    if (known === undefined) this.selected.set(permissions, new WeakMap([[catalogue, made]]))
-    else known.set(catalogue, made)
+    known.set(catalogue, made)
     return made
   }
 
@@ -79,11 +78,11 @@ export class Selection {
    * allow. One that is known has to offer it; of resources it need not list what it has.
    */
   hasAny(permissions: Permissions.Permissions, server: ServerId, state: UpstreamState): boolean {
-    const known = this.reached.get(permissions) ?? new Map()
+    const known = this.reached(permissions)
     const found = known.get(server)
     if (found?.state === state) return found.has
     const has = this.reaches(permissions, server, state)
-    this.reached.set(permissions, known.set(server, { state, has }))
+    known.set(server, { state, has })
     return has
   }
 

@@ -65,7 +65,7 @@ const writeWhole = (outgoing: ServerResponse, pieces: Json.Pieces): void => {
   outgoing.uncork()
 }
 
-/** A stream as it comes, and no faster than its client reads it. */
+/** A stream as it comes, and no faster than its client reads it. Where it fails, the answer is left without its end. */
 const writeStream = (outgoing: ServerResponse, body: Stream.Stream<Uint8Array, unknown>): Effect.Effect<void> => {
   const drained = Latch.makeUnsafe(false)
   outgoing.on("drain", () => drained.openUnsafe())
@@ -76,7 +76,7 @@ const writeStream = (outgoing: ServerResponse, body: Stream.Stream<Uint8Array, u
       return drained.await
     }),
     Effect.orDie,
-    Effect.onExit((exit) => Effect.sync(() => (Exit.isSuccess(exit) ? outgoing.end() : outgoing.destroy())))
+    Effect.map(() => void outgoing.end())
   )
 }
 
