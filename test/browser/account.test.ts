@@ -1,6 +1,7 @@
 /** A person's own page in a real browser: what they have allowed, and how they take it back. */
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { faults } from "./axe.ts"
 import { chromium } from "./chromium.ts"
 import * as Scene from "./scene.ts"
 
@@ -67,7 +68,7 @@ layer(Scene.layer, { excludeTestServices: true, timeout: 60_000 })("the account 
         assert.include((await Scene.heading(page)) ?? "", "Dora")
         assert.isTrue(await page.getByText(`${issuer}/mcp`, { exact: true }).isVisible())
         for (const summary of await page.locator("summary").all()) await summary.click()
-        const found = await Scene.faults(page)
+        const found = await faults(page)
         await Scene.press(page, "Sign out")
         await page.waitForURL(`${issuer}/`)
         await page.goto(`${issuer}/auth/account`)

@@ -2,6 +2,7 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Page } from "playwright-core"
+import { faults } from "./axe.ts"
 import { chromium } from "./chromium.ts"
 import * as Scene from "./scene.ts"
 import { webSite } from "./site.ts"
@@ -82,7 +83,7 @@ layer(Scene.layer, { excludeTestServices: true, timeout: 60_000 })("a consent gi
         const text = await notice.innerText()
         assert.include(text, "You signed in as bob@demo.invalid")
         assert.include(text, "It was ann@demo.invalid who allowed this program.")
-        const found = await Scene.faults(page)
+        const found = await faults(page)
         await Scene.press(page, "Allow")
         return [found, await Scene.arrived(page, by.redirectUri)] as const
       })

@@ -7,7 +7,6 @@ import type * as Scope from "effect/Scope"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { readyProxy, type RunningProxy } from "../integration/harness.ts"
 import { knock, type Program, raw, redeem, register, request } from "../integration/signIn.ts"
-import { overflow, violations } from "./axe.ts"
 import { launch, type Visitor, visitor } from "./chromium.ts"
 import { webSite, type WebSite } from "./site.ts"
 
@@ -99,20 +98,4 @@ export const allow = async (page: Page, name: string, redirectUri: string): Prom
 export const arrived = async (page: Page, redirectUri: string): Promise<URL> => {
   await page.waitForURL((url) => url.href.startsWith(`${redirectUri}?`))
   return new URL(page.url())
-}
-
-/** What is wrong with the page as it stands, light and dark, on a phone and on a desk. */
-export const faults = async (page: Page): Promise<ReadonlyArray<string>> => {
-  const found: Array<string> = []
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme })
-    for (const width of [320, 390, 1280]) {
-      await page.setViewportSize({ width, height: 800 })
-      const where = `${new URL(page.url()).pathname}, ${colorScheme}, ${width} px`
-      const wider = await overflow(page)
-      if (wider > 0) found.push(`${where}: ${wider} px too wide`)
-      for (const violation of await violations(page)) found.push(`${where}: ${violation}`)
-    }
-  }
-  return found
 }

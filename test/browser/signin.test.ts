@@ -2,6 +2,7 @@
 import { assert, describe, it as vitest, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { deploy, knock, program as programAt, redeem } from "../integration/signIn.ts"
+import { faults } from "./axe.ts"
 import { chromium, launch, visitor } from "./chromium.ts"
 import * as Scene from "./scene.ts"
 
@@ -175,10 +176,10 @@ layer(Scene.layer, { excludeTestServices: true, timeout: 60_000 })("a sign-in in
         const found = yield* Effect.promise(async () => {
           await page.goto(by.request.href)
           await page.getByText("Technical details").click()
-          const consent = await Scene.faults(page)
+          const consent = await faults(page)
           await Scene.press(page, "Allow")
           await page.getByLabel("Name").waitFor()
-          return [...consent, ...(await Scene.faults(page))]
+          return [...consent, ...(await faults(page))]
         })
         assert.deepStrictEqual([...found, ...complaints()], [])
       }),

@@ -1,6 +1,7 @@
 /** Sign-ins that cannot go on, in a real browser: each ends on a page that says why, and what to do. */
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { faults } from "./axe.ts"
 import { chromium, type Visitor } from "./chromium.ts"
 import * as Scene from "./scene.ts"
 
@@ -12,7 +13,7 @@ layer(Scene.layer, { excludeTestServices: true, timeout: 60_000 })("a page of an
     const { proxy } = yield* Scene.Scene
     const reference = yield* Effect.promise(async () => {
       assert.strictEqual(await Scene.heading(page), title)
-      assert.deepStrictEqual(await Scene.faults(page), [])
+      assert.deepStrictEqual(await faults(page), [])
       return (await page.locator(".foot code").textContent()) ?? ""
     })
     assert.match(reference, /^[0-9a-f]{10}$/u)

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { connect, createServer, type AddressInfo, type Socket } from "node:net"
+import { reset } from "../integration/wire.ts"
 
 interface Pair {
   readonly near: Socket
@@ -23,10 +24,10 @@ const HOST = "127.0.0.1"
 /** However one half ends, the other does likewise: what is graceful stays so, and what is not, too. */
 const join = (from: Socket, to: Socket): void => {
   from.pipe(to)
-  from.on("error", () => to.resetAndDestroy())
+  from.on("error", () => reset(to))
   from.on("close", () => {
     // After an orderly end, what was piped is still being written.
-    if (!from.readableEnded) to.resetAndDestroy()
+    if (!from.readableEnded) reset(to)
   })
 }
 
@@ -53,9 +54,10 @@ export const open = (target: number): Effect.Effect<Relay, never, Scope.Scope> =
             accepted: () => accepted,
             reset: (from) => {
               const pair = pairs.get(from)
-              pair?.near.resetAndDestroy()
-              pair?.far.resetAndDestroy()
-              return pair !== undefined
+              if (pair === undefined) return false
+              reset(pair.near)
+              reset(pair.far)
+              return true
             }
           })
         )

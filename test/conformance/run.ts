@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import { join } from "node:path"
 import { fixture, freePort, projectRoot } from "../integration/harness.ts"
 import { ask, browser, deploy, register } from "../integration/signIn.ts"
+import { bundle } from "../support/bundled.ts"
 import { callbackOf, checkAuthorization } from "./authorization.ts"
 import { format } from "./compare.ts"
 import { startProxyFor } from "./proxy.ts"
@@ -118,6 +119,7 @@ const outcome = Effect.gen(function* () {
 }).pipe(Effect.timeout("8 minutes"))
 
 const program = Effect.gen(function* () {
+  yield* Effect.promise(bundle)
   const { remarks, tally } = yield* outcome
   for (const remark of remarks) yield* Console.log(remark)
   yield* Console.log(`conformance: ${format(tally)}`)

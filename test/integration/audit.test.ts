@@ -18,7 +18,7 @@ import { join } from "node:path"
 import type { AuditRecord } from "../../src/domain/AuditRecord.ts"
 import { call, connect, textOf } from "./client.ts"
 import { stdioEntry } from "./everything.ts"
-import { bundle, eventually, fixture, projectRoot, readyProxy, type RunningProxy } from "./harness.ts"
+import { bundle, compileCache, eventually, fixture, projectRoot, readyProxy, type RunningProxy } from "./harness.ts"
 import { begin, openStream, post, send } from "./wire.ts"
 
 type Line = Omit<AuditRecord, "time"> & { readonly time: string }
@@ -36,7 +36,7 @@ const audit = (folder: string, ...args: ReadonlyArray<string>): Ran =>
   spawnSync(process.execPath, [bundle, "audit", ...args], {
     cwd: folder,
     encoding: "utf8",
-    env: { PATH: process.env["PATH"] },
+    env: { PATH: process.env["PATH"], ...compileCache },
     maxBuffer: 1e9
   })
 
@@ -89,12 +89,15 @@ const toolCall = (id: number, name: string, args: object = {}) => ({
   params: { name, arguments: args }
 })
 
-/** So many calls of tools that are named after their number. */
+/** So many calls of tools that are named after their number, each answered. */
 const numbered = (proxy: RunningProxy, from: number, to: number, filler = "") =>
   Effect.flatMap(begin(proxy.url), (session) =>
     Effect.forEach(
       Array.from({ length: to - from }, (_, index) => from + index),
-      (id) => post(proxy.url, toolCall(id, `tool-${id}${filler}`), session),
+      (id) =>
+        Effect.map(post(proxy.url, toolCall(id, `tool-${id}${filler}`), session), ({ status, text }) =>
+          assert.strictEqual(status, 200, text)
+        ),
       { concurrency: 16, discard: true }
     )
   )
@@ -294,8 +297,9 @@ describe("two proxies on one data directory", () => {
   it.live("lose nothing of each other's, and can be read meanwhile", () =>
     Effect.gen(function* () {
       const config = { mcpServers: { raw } }
-      const one = yield* readyProxy({ config })
-      const two = yield* readyProxy({ config, env: { MCP_DATA_DIR: join(one.folder, "data") } })
+      const env = { MCP_RATE_LIMIT: "0" }
+      const one = yield* readyProxy({ config, env })
+      const two = yield* readyProxy({ config, env: { ...env, MCP_DATA_DIR: join(one.folder, "data") } })
       const load = yield* Effect.forkChild(
         Effect.all([numbered(one, 0, 800), numbered(two, 800, 1600)], { concurrency: 2 })
       )

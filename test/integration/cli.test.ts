@@ -7,7 +7,7 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { bundle, eventually, fixture, freePort, projectRoot, readyProxy } from "./harness.ts"
+import { bundle, compileCache, eventually, fixture, freePort, projectRoot, readyProxy } from "./harness.ts"
 
 interface Ran {
   readonly code: number
@@ -32,7 +32,7 @@ const run = (
   Effect.callback((resume) => {
     const child = spawn(process.execPath, [bundle, ...args], {
       cwd,
-      env: { PATH: process.env["PATH"], HOME: cwd, ...env },
+      env: { PATH: process.env["PATH"], HOME: cwd, ...compileCache, ...env },
       stdio: ["ignore", "pipe", "pipe"]
     })
     let stdout = ""

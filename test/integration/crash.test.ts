@@ -15,7 +15,7 @@ import {
   rawStdio
 } from "./harness.ts"
 import { holdSocket } from "./heldSocket.ts"
-import { begin, eventsOf, openStream, post, send, toolCall } from "./wire.ts"
+import { begin, eventsOf, openStream, post, reset, send, toolCall } from "./wire.ts"
 
 const raw = rawStdio()
 
@@ -158,7 +158,7 @@ describe("a connection that breaks", () => {
           const socket = openSocket(proxy.port, "127.0.0.1", () => {
             socket.write(bytes, () =>
               setTimeout(() => {
-                socket.resetAndDestroy()
+                reset(socket)
                 resume(Effect.void)
               }, 20)
             )

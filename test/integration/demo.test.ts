@@ -6,7 +6,7 @@ import { spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { eventually, freePort, projectRoot } from "./harness.ts"
+import { compileCache, eventually, freePort, projectRoot } from "./harness.ts"
 
 interface Ended {
   readonly code: number | NodeJS.Signals
@@ -30,7 +30,14 @@ const demo = (
       let [stdout, stderr] = ["", ""]
       const child = spawn(process.execPath, ["scripts/demo.ts", ...args], {
         cwd: projectRoot,
-        env: { PATH: process.env["PATH"], HOME: data, MCP_PORT: String(port), MCP_DATA_DIR: data, ...env },
+        env: {
+          PATH: process.env["PATH"],
+          HOME: data,
+          ...compileCache,
+          MCP_PORT: String(port),
+          MCP_DATA_DIR: data,
+          ...env
+        },
         stdio: ["ignore", "pipe", "pipe"]
       })
       child.stdout.on("data", (chunk: Buffer) => {

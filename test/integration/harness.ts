@@ -27,6 +27,10 @@ export const rawStdio = (...args: ReadonlyArray<string>) => ({
 /** The environment variable by which processes of one test are known. */
 export const MARKER = "MCP_PROXY_TEST_MARKER"
 
+/** Where processes find what others have compiled, if there is such a place. */
+export const compileCache: Readonly<Record<string, string>> =
+  process.env["NODE_COMPILE_CACHE"] === undefined ? {} : { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] }
+
 export interface ProxyOptions {
   /** The content of mcp_config.json: an object, or text as it stands. */
   readonly config: { readonly mcpServers: Record<string, Record<string, unknown>>; readonly gateway?: unknown } | string
@@ -142,7 +146,7 @@ export const nobodyLeft = (marker: string, millis = 10_000): Effect.Effect<void>
     Effect.catchCause(() => Effect.die(new Error(`left behind: ${JSON.stringify(survivors(marker))}`)))
   )
 
-/** Every stdio server of the configuration bears the marker too: servers inherit next to nothing of our environment. */
+/** What every stdio server of the configuration is given, for servers inherit next to nothing of our environment. */
 const marked = (config: Exclude<ProxyOptions["config"], string>, marker: string): string =>
   JSON.stringify({
     ...config,
@@ -151,7 +155,7 @@ const marked = (config: Exclude<ProxyOptions["config"], string>, marker: string)
         name,
         entry["command"] === undefined
           ? entry
-          : { ...entry, env: { ...(entry["env"] as object | undefined), [MARKER]: marker } }
+          : { ...entry, env: { ...compileCache, ...(entry["env"] as object | undefined), [MARKER]: marker } }
       ])
     )
   })
@@ -191,6 +195,7 @@ export const startProxy = (options: ProxyOptions): Effect.Effect<RunningProxy, n
           env: {
             PATH: process.env["PATH"],
             HOME: folder,
+            ...compileCache,
             MCP_AUTH_PROVIDER: "none",
             MCP_LOG_FORMAT: "pretty",
             MCP_PORT: String(port),

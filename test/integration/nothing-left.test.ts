@@ -17,7 +17,7 @@ import {
   survivors,
   rawStdio
 } from "./harness.ts"
-import { begin, eventsOf, openStream, post, request, send, toolCall } from "./wire.ts"
+import { begin, eventsOf, openStream, post, request, reset, send, toolCall } from "./wire.ts"
 
 /** A request that says it all, of a client that can be asked. */
 const modern = (method: string, params: object) => {
@@ -68,12 +68,12 @@ const surplus = (before: Belongings, now: Belongings): ReadonlyArray<string> =>
   ].flatMap(([what, then, count]) => (count > then ? [`${count} ${what}, not ${then}`] : []))
 
 /** Opens a connection by hand, and drops it once so much was said and something has come back, or not. */
-const dropped = (port: number, bytes: string, reset: boolean) =>
+const dropped = (port: number, bytes: string, isReset: boolean) =>
   Effect.callback<void>((resume) => {
     const socket = openSocket(port, "127.0.0.1", () => {
       socket.write(bytes, () =>
         setTimeout(() => {
-          if (reset) socket.resetAndDestroy()
+          if (isReset) reset(socket)
           else socket.destroy()
         }, 100)
       )

@@ -11,6 +11,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DECISION } from "../../src/auth/pages/ConsentPage.ts"
 import * as Visitor from "../../src/cli/Visitor.ts"
+import { googleProxy } from "../support/bundled.ts"
 import type { Answer as Said } from "../support/oauth.ts"
 import { type Account, type Google, startGoogle } from "../support/google.ts"
 import { variables } from "../support/standIns.ts"
@@ -64,7 +65,7 @@ export const deploy = (options: DeploymentOptions = {}): Effect.Effect<Deploymen
     options.prepare?.(folder)
     const outer = yield* Effect.scope
     const proxyOptions: ProxyOptions = {
-      entry: fixture("google-proxy.ts"),
+      entry: googleProxy,
       folder,
       port,
       config: { mcpServers: options.servers ?? { raw } },

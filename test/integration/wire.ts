@@ -1,6 +1,7 @@
 /** The MCP endpoint by hand: for what no client library would send. */
 import * as Effect from "effect/Effect"
 import { request as nodeRequest } from "node:http"
+import type { Socket } from "node:net"
 
 export interface Answer {
   readonly status: number
@@ -159,3 +160,12 @@ export const openStream = (
     })
     request.end(body)
   })
+
+/**
+ * Breaks a connection off with a RST. One whose own end is on its way is dropped instead: Node fails to reset it (EINVAL),
+ * then never closes it, and the process that has it never ends.
+ */
+export const reset = (socket: Socket): void => {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy()
+  else socket.resetAndDestroy()
+}

@@ -8,7 +8,7 @@ import * as Messages from "../../bench/load/Messages.ts"
 import { begin, HOST, lanes } from "../../bench/targets/Target.ts"
 import { BOUNDS } from "../../src/gateway/EventLog.ts"
 import { eventually } from "../integration/harness.ts"
-import { openStream, send } from "../integration/wire.ts"
+import { openStream, reset, send } from "../integration/wire.ts"
 import * as Scene from "./Scene.ts"
 
 /** Does so much of something; dies where it has not done it. */
@@ -220,7 +220,7 @@ const halfOpen: Phase = (scene) =>
       const socket = yield* say(scene, texts[index % texts.length] ?? "")
       yield* Effect.sleep(20)
       if (Math.floor(index / texts.length) % 2 === 0) socket.destroy()
-      else socket.resetAndDestroy()
+      else reset(socket)
     })
     return (count) => shared(Array.from({ length: 8 }), count, vanish)
   })
