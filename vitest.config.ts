@@ -2,8 +2,8 @@ import { defineConfig } from "vitest/config"
 
 /**
  * Unit tests run side by side, and those of one worker share its modules: to import them anew for each file took a third of
- * the time. They come last: before them, of those that start processes two files run at once, and those that measure, or
- * have a browser, take turns.
+ * the time. They come last: before them, of those that start processes two files run at once, and those that measure take
+ * turns.
  */
 const MEASURING = ["chaos", "leak", "load"].map((name) => `test/integration/${name}.test.ts`)
 
@@ -27,7 +27,7 @@ export default defineConfig({
         test: {
           name: "integration",
           // What weighs the heap must have it to itself.
-          include: ["test/integration/**/*.test.ts", "test/fuzz/**/*.test.ts"],
+          include: ["integration", "browser", "fuzz"].map((folder) => `test/${folder}/**/*.test.ts`),
           exclude: MEASURING,
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -38,7 +38,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "alone",
-          include: ["test/browser/**/*.test.ts", ...MEASURING],
+          include: MEASURING,
           testTimeout: 60_000,
           fileParallelism: false
         }

@@ -14,9 +14,18 @@ import { bundle } from "../support/bundled.ts"
 import { callbackOf, checkAuthorization } from "./authorization.ts"
 import { format } from "./compare.ts"
 import { startProxyFor } from "./proxy.ts"
-import { compare, drive, together } from "./runs.ts"
+import { compare, drive, missing, together } from "./runs.ts"
 import { startServer } from "./server.ts"
-import { clientSuites, inputRequired, legacySuites, modernSuites, ONLY_WITH_SESSIONS, tasks } from "./suites.ts"
+import {
+  clientSuites,
+  inputRequired,
+  known,
+  legacySuites,
+  modernSuites,
+  ONLY_WITH_SESSIONS,
+  required,
+  tasks
+} from "./suites.ts"
 
 /** A server of a package that we have. */
 const local = (name: string, ...args: ReadonlyArray<string>) => ({
@@ -115,7 +124,11 @@ const outcome = Effect.gen(function* () {
   const outcomes = yield* Effect.all([legacy, driven, modern, tasked, asked], { concurrency: 2 })
   // At the root of its host, without a word about resources; and below a path, for one server.
   const authorizations = [yield* authorize("", undefined), yield* authorize("/gate", "/mcp/raw")]
-  return together([...outcomes, ...authorizations])
+  const all = together([...outcomes, ...authorizations])
+  const overlooked = yield* Effect.forEach(["2025-11-25", "2026-07-28"], (revision) =>
+    missing(required(revision), known(revision))
+  )
+  return { ...all, remarks: [...all.remarks, ...overlooked.flat()] }
 }).pipe(Effect.timeout("8 minutes"))
 
 const program = Effect.gen(function* () {

@@ -31,6 +31,15 @@ const check = Effect.fnUntraced(function* (suite: Suite, listed: Listed, target:
   return { results, tally: tallied, remarks: all.map((remark) => `${title}: ${remark}`) }
 })
 
+/** What one suite has and the other, which is run in its place, has not. */
+export const missing = Effect.fnUntraced(function* (suite: Suite, other: Suite) {
+  const [{ scored, unscored }, listed] = yield* Effect.all([scenarios(suite), scenarios(other)])
+  const run = new Set([...listed.scored, ...listed.unscored])
+  return [...scored, ...unscored]
+    .filter((scenario) => !run.has(scenario))
+    .map((scenario) => `${suite.label}: ${scenario} is not among those of ${other.label}`)
+})
+
 /** What several runs came to together. */
 export const together = (outcomes: ReadonlyArray<Outcome>): Outcome => ({
   tally: sum(outcomes.map(({ tally }) => tally)),
