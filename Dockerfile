@@ -36,7 +36,9 @@ RUN apt-get update \
   && install --directory --owner=mcp --group=mcp --mode=700 /data
 COPY --from=uv /uv /uvx /usr/local/bin/
 WORKDIR /app
-COPY --from=build /build/dist/main.js /build/dist/package.json dist/
+COPY --from=build /build/dist/main.js /build/dist/program.js /build/dist/package.json dist/
+# What Node makes of the program depends on Node and on the platform, so it is made here, and for others to read.
+RUN node dist/main.js version && chmod --recursive a+rX dist/.compiled
 # A configuration to try the image with. Mount your own over it.
 COPY mcp_config.json ./
 COPY --chown=mcp:mcp examples/files examples/files

@@ -1,4 +1,7 @@
-/** Builds dist/: main.js, which needs nothing beside it; index.js with its types for programs that embed the gateway. */
+/**
+ * Builds dist/: main.js, which starts program.js, and the two need nothing beside them; what V8 makes of them; index.js with its
+ * types for programs that embed the gateway.
+ */
 import { execFileSync } from "node:child_process"
 import {
   chmodSync,
@@ -45,16 +48,28 @@ const define = {
   __BUILT_AT__: JSON.stringify(new Date().toISOString().replace(/\.\d+Z$/u, "Z"))
 }
 
-const bundle = async (input: string, file: string, external: ReadonlyArray<RegExp>): Promise<void> => {
+/** The program is a file of its own, so that it is compiled after its starter has said where the result is kept. */
+const programApart = {
+  name: "program apart",
+  resolveId: (id: string) => (id.endsWith("/program.ts") ? { id: "./program.js", external: true } : undefined)
+}
+
+interface External {
+  readonly external?: ReadonlyArray<RegExp>
+  readonly plugins?: ReadonlyArray<typeof programApart>
+}
+
+const bundle = async (input: string, file: string, { external = [], plugins = [] }: External = {}): Promise<void> => {
   const build = await rolldown({
     input,
     platform: "node",
     external: [...external],
+    plugins: [...plugins],
     transform: { define },
     // A dependency of a dependency (depd) names `eval`, for functions that nobody deprecates here.
     checks: { circularDependency: true, eval: false }
   })
-  // One character beyond Latin-1, and V8 keeps the whole text at two bytes each; what comments say is in the map.
+  // One character beyond ASCII, and Node makes two bytes of each; what comments say is in the map.
   await build.write({
     file,
     format: "esm",
@@ -68,7 +83,7 @@ const bundle = async (input: string, file: string, external: ReadonlyArray<RegEx
   const text = readFileSync(file, "utf8")
   writeFileSync(
     file,
-    text.replace(/[\u0100-\u{10ffff}]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
+    text.replace(/[\u0080-\u{10ffff}]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
   )
 }
 
@@ -76,8 +91,9 @@ mkdirSync("dist", { recursive: true })
 // Built aside and moved into place, so that a program started meanwhile finds the old files or the new, never half.
 const aside = mkdtempSync("dist/.build-")
 try {
-  await bundle("src/main.ts", join(aside, "main.js"), [])
-  await bundle("src/index.ts", join(aside, "index.js"), [/^effect(\/|$)/u])
+  await bundle("src/main.ts", join(aside, "main.js"), { plugins: [programApart] })
+  await bundle("src/cli/program.ts", join(aside, "program.js"))
+  await bundle("src/index.ts", join(aside, "index.js"), { external: [/^effect(\/|$)/u] })
   chmodSync(join(aside, "main.js"), 0o755)
   for (const name of readdirSync(aside)) renameSync(join(aside, name), join("dist", name))
 } finally {
@@ -87,4 +103,6 @@ if (!process.argv.includes("--no-types")) {
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" })
 }
 writeFileSync("dist/package.json", `${JSON.stringify(published, null, 2)}\n`)
+// The first start of many finds itself compiled; kept where the program looks, whatever our own environment says.
+execFileSync(process.execPath, ["dist/main.js", "version"], { env: {}, stdio: ["ignore", "ignore", "inherit"] })
 console.log(`dist/main.js ${manifest.version} (${JSON.parse(define.__COMMIT__)})`)

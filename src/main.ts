@@ -4,10 +4,12 @@
  * too old before anything newer is touched.
  */
 import { countOutsideHeap } from "./cli/bounds.ts"
+import { keepCompiled } from "./cli/compiled.ts"
 import { relaunch } from "./cli/relaunch.ts"
 
 if (!relaunch(process.argv.slice(2))) {
   countOutsideHeap()
+  keepCompiled(import.meta.filename)
   const { commandLine, run } = await import("./cli/program.ts")
   run(commandLine)
 }

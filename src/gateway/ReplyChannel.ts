@@ -28,6 +28,7 @@ export class ReplyChannel {
   private readonly name: Omit<StreamName, "number">
   private readonly owner: Owner | undefined
   private readonly acceptsStream: boolean
+  private readonly prefersStream: boolean
   private readonly isBatch: boolean
   private readonly opened = Deferred.makeUnsafe<Reply>()
   private readonly answers: Array<Json.Pieces> = []
@@ -45,6 +46,8 @@ export class ReplyChannel {
     readonly request: string | null
     readonly revision: Revision
     readonly acceptsStream: boolean
+    /** Is it to be a stream even where there is nothing to say before the answer? Then that is what opens it. */
+    readonly prefersStream?: boolean
     readonly batchOf?: number
   }) {
     this.logs = options.logs
@@ -53,6 +56,7 @@ export class ReplyChannel {
     this.waiting = new Holding(options.logs.buffers)
     this.revision = options.revision
     this.acceptsStream = options.acceptsStream
+    this.prefersStream = options.prefersStream ?? false
     this.isBatch = options.batchOf !== undefined
     this.outstanding = options.batchOf ?? 1
   }
@@ -90,6 +94,7 @@ export class ReplyChannel {
   /** One whole JSON-RPC response, and its HTTP status where it goes alone. With the last one the reply is complete. */
   answer(message: Json.Pieces, status = 200): void {
     if (this.outstanding === 0) return
+    if (this.prefersStream) this.stream()
     this.outstanding--
     if (this.log !== undefined) this.log.append(Json.join(message), (bytes) => this.dropped(message, bytes))
     else this.answers.push(this.isBatch ? this.kept(message) : message)

@@ -157,9 +157,11 @@ export const make = Effect.gen(function* () {
         request: id,
         revision: revisionOf(request, session),
         acceptsStream: accept.stream,
+        prefersStream: accept.prefersStream,
         ...(batchOf === undefined ? {} : { batchOf })
       })
-      if (!accept.json || accept.prefersStream) channel.stream()
+      // Whoever takes nothing but a stream gets the room that there is for one before the call is made.
+      if (!accept.json) channel.stream()
       return channel
     }
     if (body._tag === "Request") {

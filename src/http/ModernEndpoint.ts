@@ -159,11 +159,13 @@ export const make = Effect.gen(function* () {
         owner: requester.owner,
         request: JSON.stringify(request.requestId),
         revision: LATEST_MODERN,
-        acceptsStream: accept.stream
+        acceptsStream: accept.stream,
+        prefersStream: accept.prefersStream
       })
       const { whyNoStream } = channel
       if (!accept.json && whyNoStream !== undefined) return limited(429, whyNoStream, { retryAfter: 1, id: request.id })
-      if (!accept.json || accept.prefersStream) channel.stream()
+      // Whoever takes nothing but a stream gets the room that there is for one before the call is made.
+      if (!accept.json) channel.stream()
       const answered =
         request.method === "subscriptions/listen"
           ? listen(requester, request, channel)

@@ -31,12 +31,11 @@ const check = Effect.fnUntraced(function* (suite: Suite, listed: Listed, target:
   return { results, tally: tallied, remarks: all.map((remark) => `${title}: ${remark}`) }
 })
 
-/** What one suite has and the other, which is run in its place, has not. */
+/** What has to pass of one suite and is no part of the other, which is run in its place. */
 export const missing = Effect.fnUntraced(function* (suite: Suite, other: Suite) {
-  const [{ scored, unscored }, listed] = yield* Effect.all([scenarios(suite), scenarios(other)])
-  const run = new Set([...listed.scored, ...listed.unscored])
-  return [...scored, ...unscored]
-    .filter((scenario) => !run.has(scenario))
+  const [{ scored }, listed] = yield* Effect.all([scenarios(suite), scenarios(other)])
+  return scored
+    .filter((scenario) => !listed.scored.includes(scenario))
     .map((scenario) => `${suite.label}: ${scenario} is not among those of ${other.label}`)
 })
 

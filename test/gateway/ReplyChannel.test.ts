@@ -13,11 +13,12 @@ import { settle } from "../support/settle.ts"
 
 interface Options {
   readonly acceptsStream?: boolean
+  readonly prefersStream?: boolean
   readonly buffers?: ByteBudget
   readonly batchOf?: number
 }
 
-const channel = ({ acceptsStream = true, batchOf, buffers }: Options = {}): ReplyChannel =>
+const channel = ({ acceptsStream = true, batchOf, buffers, prefersStream = false }: Options = {}): ReplyChannel =>
   new ReplyChannel({
     logs: eventLogs(0, buffers),
     session: SessionKey.make("s"),
@@ -25,6 +26,7 @@ const channel = ({ acceptsStream = true, batchOf, buffers }: Options = {}): Repl
     request: "1",
     revision: "2025-03-26",
     acceptsStream,
+    prefersStream,
     ...(batchOf === undefined ? {} : { batchOf })
   })
 
@@ -73,6 +75,18 @@ describe("a single answer", () => {
       emit(one, "more progress")
       answer(one, "answer")
       assert.deepStrictEqual(yield* streamed(one), ["progress", "more progress", "answer"])
+    })
+  )
+
+  it.effect("is a stream where its client prefers one, and none before there is something to say", () =>
+    Effect.gen(function* () {
+      const one = channel({ prefersStream: true })
+      assert.isTrue(Option.isNone(yield* decided(one)))
+      answer(one, "answer")
+      assert.deepStrictEqual(yield* streamed(one), ["answer"])
+      const refused = channel({ prefersStream: true, acceptsStream: false })
+      answer(refused, "answer")
+      assert.strictEqual(jsonOf(yield* refused.reply), "answer")
     })
   )
 

@@ -1,10 +1,10 @@
 /** From the start to the end of the process: what is said, what is waited for, which exit code it ends with. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { execFileSync } from "node:child_process"
-import { copyFileSync, mkdtempSync, writeFileSync } from "node:fs"
+import { execFileSync, spawnSync } from "node:child_process"
+import { copyFileSync, globSync, mkdtempSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { tmpdir } from "node:os"
 import { call, connect } from "./client.ts"
 import {
@@ -265,13 +265,43 @@ describe.skipIf(oldNode === undefined)("on a Node that is too old", () => {
 })
 
 describe("in an empty directory on a new Node", () => {
-  it.live("the bundle alone is enough", () =>
+  const program = (): string => {
+    const folder = mkdtempSync(join(tmpdir(), "mcp-proxy-empty-"))
+    for (const name of ["main.js", "program.js"]) copyFileSync(join(dirname(bundle), name), join(folder, name))
+    return folder
+  }
+
+  /** Says its version, what it compiled being kept where it looks for that. */
+  const version = (folder: string) => {
+    const { status, stderr } = spawnSync(process.execPath, ["main.js", "version"], { cwd: folder, env: {} })
+    return [status, stderr.toString()] as const
+  }
+
+  it.live("the program's two files are enough", () =>
     Effect.sync(() => {
-      const folder = mkdtempSync(join(tmpdir(), "mcp-proxy-empty-"))
-      copyFileSync(bundle, join(folder, "main.js"))
+      const folder = program()
       writeFileSync(join(folder, "mcp_config.json"), JSON.stringify({ mcpServers: { raw } }))
       const text = execFileSync(process.execPath, ["main.js", "check"], { cwd: folder, encoding: "utf8" })
       assert.match(text, /✓ +raw +stdio +14 tools/u)
+    })
+  )
+
+  it.live("what was compiled is kept for the next start, where there can be such a place", () =>
+    Effect.sync(() => {
+      const folder = program()
+      const kept = () =>
+        globSync("*/*", { cwd: join(folder, ".compiled") }).map((name) => [
+          name,
+          statSync(join(folder, ".compiled", name)).mtimeMs
+        ])
+      assert.deepStrictEqual(version(folder), [0, ""])
+      const first = kept()
+      assert.lengthOf(first, 1)
+      assert.deepStrictEqual(version(folder), [0, ""])
+      assert.deepStrictEqual(kept(), first)
+      const another = program()
+      writeFileSync(join(another, ".compiled"), "no folder can be made here")
+      assert.deepStrictEqual(version(another), [0, ""])
     })
   )
 })
