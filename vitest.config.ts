@@ -19,6 +19,7 @@ export default defineConfig({
           exclude: ["test/integration/**", "test/browser/**", "test/fuzz/**"],
           testTimeout: 30_000,
           isolate: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 }
         }
       },
