@@ -50,6 +50,13 @@ class DirectRequest implements McpRequest {
 
 const failed = HttpServerResponse.empty({ status: 500 })
 
+/** Some of a stream. Node makes one write of it, for it comes in one turn. False: it is to drain before there is more. */
+const writeSome = (outgoing: ServerResponse, pieces: Json.Pieces): boolean => {
+  let goesOn = true
+  for (const piece of pieces) goesOn = outgoing.write(piece)
+  return goesOn
+}
+
 /** A whole answer in one write. */
 const writeWhole = (outgoing: ServerResponse, pieces: Json.Pieces): void => {
   if (Json.lengthOf(pieces) <= SMALL) {
@@ -71,7 +78,7 @@ const writeStream = (outgoing: ServerResponse, body: Stream.Stream<Uint8Array, u
   outgoing.on("drain", () => drained.openUnsafe())
   return body.pipe(
     Stream.runForEachArray((pieces) => {
-      if (outgoing.write(Json.join(pieces))) return Effect.void
+      if (writeSome(outgoing, Json.gather(pieces))) return Effect.void
       drained.closeUnsafe()
       return drained.await
     }),

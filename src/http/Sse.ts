@@ -30,17 +30,13 @@ const event = (prefix: string | undefined, sequence: number, message: Uint8Array
   END
 ]
 
-/** Bytes to send, and who is told once they are. */
-interface Piece {
-  readonly bytes: Uint8Array
-  readonly sent?: () => void
-}
-
-const encode = (prefix: string | undefined, delivery: Delivery): Piece => {
-  if (delivery._tag === "Alive") return { bytes: COMMENT }
-  if (delivery._tag === "ComeBack") return { bytes: Json.utf8(`retry: ${delivery.retryMillis ?? RETRY_MILLIS}\n\n`) }
-  const { events, sent } = delivery
-  return { bytes: Json.join(events.flatMap(({ message, sequence }) => event(prefix, sequence, message))), sent }
+const encode = (prefix: string | undefined, delivery: Delivery): Arr.NonEmptyReadonlyArray<Uint8Array> => {
+  if (delivery._tag === "Alive") return [COMMENT]
+  if (delivery._tag === "ComeBack") return [Json.utf8(`retry: ${delivery.retryMillis ?? RETRY_MILLIS}\n\n`)]
+  const [first = NOTHING, ...more] = Json.gather(
+    delivery.events.flatMap(({ message, sequence }) => event(prefix, sequence, message))
+  )
+  return [first, ...more]
 }
 
 /**
@@ -53,7 +49,7 @@ const encoded = (
   first: Uint8Array | undefined
 ): Stream.Stream<Uint8Array> =>
   Stream.transformPull(deliveries, (pull) => {
-    let given: ReadonlyArray<Piece> = []
+    let given: ReadonlyArray<Delivery> = []
     let head = first
     return Effect.succeed(
       Effect.suspend(() => {
@@ -62,11 +58,10 @@ const encoded = (
           head = undefined
           return Effect.succeed(Arr.of(bytes))
         }
-        for (const { sent } of given) sent?.()
+        for (const delivery of given) if (delivery._tag === "Events") delivery.sent()
         return Effect.map(pull, (some) => {
-          const pieces = Arr.map(some, (delivery) => encode(prefix, delivery))
-          given = pieces
-          return Arr.map(pieces, ({ bytes }) => bytes)
+          given = some
+          return Arr.flatMap(some, (delivery) => encode(prefix, delivery))
         })
       })
     )

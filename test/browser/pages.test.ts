@@ -37,7 +37,7 @@ describe("every page", () => {
         }
         assert.deepStrictEqual([...found, ...complaints()], [])
       }),
-    120_000
+    240_000
   )
 
   it.live.skipIf(chromium === undefined)("bears forced colours, no motion and letters twice as large", () =>
