@@ -44,8 +44,8 @@ export interface Exchange {
   admission: Admission | undefined
   /** What the server has to say meanwhile. `toServer` takes notifications for the server. */
   readonly handlers: (rename: Rename, toServer: (message: Uint8Array) => void) => CallHandlers
-  /** It takes long: the client is to hear at least that we live. */
-  readonly reassure: () => void
+  /** So many seconds it has been unanswered: the client is to hear at least that we live. */
+  readonly reassure: (seconds: number) => void
   /** It is under way, and this is how to cancel it. */
   readonly begun: (cancel: () => void) => void
   /** It has ended. Gives the bytes that the client was answered; undefined where it still has to come for them. */

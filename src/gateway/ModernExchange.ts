@@ -147,8 +147,8 @@ export class ModernExchange implements Exchange {
     if (this.waiting?.channel === channel) this.cancel()
   }
 
-  reassure(): void {
-    this.waiting?.channel.stream()
+  reassure(seconds: number): void {
+    this.waiting?.channel.reassure(seconds)
   }
 
   begun(cancel: () => void): void {

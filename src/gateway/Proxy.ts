@@ -80,9 +80,6 @@ const saysUnknown = (frame: Frame.Frame): boolean => {
   return code === CODE.resourceNotFound || code === CODE.invalidParams
 }
 
-/** How long a call may be unanswered before its reply becomes a stream. */
-const SILENT_SECONDS = 10
-
 /** Methods that only one era has. */
 const ONLY: ReadonlyMap<string, Exchange["era"]> = new Map([
   ["ping", "legacy"],
@@ -317,7 +314,7 @@ const make = Effect.gen(function* () {
 
   const reassure = Effect.sync(() => {
     for (const [exchange, seconds] of unanswered) {
-      if (seconds >= SILENT_SECONDS) exchange.reassure()
+      exchange.reassure(seconds)
       unanswered.set(exchange, seconds + 1)
     }
   })

@@ -21,6 +21,9 @@ const OPEN = Json.utf8("[")
 const COMMA = Json.utf8(",")
 const CLOSE = Json.utf8("]")
 
+/** How many seconds a call may be unanswered before its reply becomes a stream; and where the client prefers one. */
+const SILENT_SECONDS = { least: 1, most: 10 }
+
 export class ReplyChannel {
   /** The revision that the request is answered by. */
   readonly revision: Revision
@@ -82,6 +85,11 @@ export class ReplyChannel {
       Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Stream", log: this.log }))
     }
     return this.log
+  }
+
+  /** Opens the stream where there has been nothing to say for so many seconds, and that is too long. */
+  reassure(seconds: number): void {
+    if (seconds >= (this.prefersStream ? SILENT_SECONDS.least : SILENT_SECONDS.most)) this.stream()
   }
 
   /** Says something before the answer. False where there can be no stream. */

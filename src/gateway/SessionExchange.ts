@@ -107,8 +107,8 @@ export class SessionExchange implements Exchange {
     }
   }
 
-  reassure(): void {
-    this.channel.stream()
+  reassure(seconds: number): void {
+    this.channel.reassure(seconds)
   }
 
   begun(cancel: () => void): void {

@@ -90,6 +90,23 @@ describe("a single answer", () => {
     })
   )
 
+  it.effect("that takes long is a stream after ten seconds, or one where its client prefers that", () =>
+    Effect.gen(function* () {
+      for (const { prefersStream, seconds } of [
+        { prefersStream: false, seconds: 10 },
+        { prefersStream: true, seconds: 1 }
+      ]) {
+        const one = channel({ prefersStream })
+        one.reassure(seconds - 1)
+        assert.isTrue(Option.isNone(yield* decided(one)))
+        one.reassure(seconds)
+        assert.isTrue(Option.isSome(yield* decided(one)))
+        answer(one, "answer")
+        assert.deepStrictEqual(yield* streamed(one), ["answer"])
+      }
+    })
+  )
+
   it.effect("for which a stream has no room is the word of that, and what was said before it stays", () =>
     Effect.gen(function* () {
       const buffers = new ByteBudget(1000)
