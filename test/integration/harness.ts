@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, 
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { randomUUID } from "node:crypto"
+import { randomInt, randomUUID } from "node:crypto"
 
 /** The project's root, wherever the tests are started. */
 export const projectRoot = resolve(import.meta.dirname, "../..")
@@ -74,9 +74,12 @@ export interface RunningProxy {
 /** Below the ports that systems give to connections, so that none is taken between the search and its use. */
 const PORTS = { from: 10_000, each: 1000, slices: 20 }
 
-/** The ports of this process of the tests' own: others look for theirs elsewhere. */
+/**
+ * The ports of this process of the tests' own: others look for theirs elsewhere, and those who should have the same ones begin
+ * at another, for a port that is free may be taken by the time that its proxy has started.
+ */
 const slice = PORTS.from + (process.pid % PORTS.slices) * PORTS.each
-let lastPort = 0
+let lastPort = randomInt(PORTS.each)
 
 const isFree = (port: number): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
