@@ -21,8 +21,8 @@ const OPEN = Json.utf8("[")
 const COMMA = Json.utf8(",")
 const CLOSE = Json.utf8("]")
 
-/** How many seconds a call may be unanswered before its reply becomes a stream; and where the client prefers one. */
-const SILENT_SECONDS = { least: 1, most: 10 }
+/** How many seconds a call may be unanswered before its reply becomes a stream. */
+const SILENT_SECONDS = { whereItIsPreferred: 1, elsewhere: 10 }
 
 export class ReplyChannel {
   /** The revision that the request is answered by. */
@@ -89,7 +89,7 @@ export class ReplyChannel {
 
   /** Opens the stream where there has been nothing to say for so many seconds, and that is too long. */
   reassure(seconds: number): void {
-    if (seconds >= (this.prefersStream ? SILENT_SECONDS.least : SILENT_SECONDS.most)) this.stream()
+    if (seconds >= (this.prefersStream ? SILENT_SECONDS.whereItIsPreferred : SILENT_SECONDS.elsewhere)) this.stream()
   }
 
   /** Says something before the answer. False where there can be no stream. */
