@@ -25,7 +25,7 @@ import type { CallCase, Results, Section } from "./report/Results.ts"
 import { page, sectionText } from "./report/Tables.ts"
 import { ours } from "./targets/ours.ts"
 import * as Peers from "./targets/peers.ts"
-import { plain } from "./targets/plain.ts"
+import { effectEcho, plain } from "./targets/plain.ts"
 
 const USAGE = `npm run bench -- [--quick] [--only PATTERN | --again PATTERN] [--guard | --record | --growth | --profile CASE] [--without-metrics]
 
@@ -108,7 +108,7 @@ const bench = async (programs: Programs): Promise<number> => {
   const former = again === undefined ? undefined : formerly(isWanted)
   Peers.installPeers()
   const own = plain(programs)
-  const targets = quick ? own.filter(({ role }) => role === "limit") : [...own, ours("bare")]
+  const targets = quick ? own.filter(({ role }) => role === "limit") : [...own, effectEcho(programs), ours("bare")]
   const now = new Date().toISOString()
   const started = former === undefined ? now : `${former.started}; ${again} again at ${now}`
   const calls: Array<CallCase> = [...(former?.calls ?? [])]

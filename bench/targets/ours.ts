@@ -1,5 +1,6 @@
 /** The proxy itself, twice: with nothing on, and as it is shipped. */
 import * as Effect from "effect/Effect"
+import { randomBytes } from "node:crypto"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -13,7 +14,8 @@ export const BUNDLE = process.env["BENCH_BUNDLE"] ?? join(import.meta.dirname, "
 /** What is at work in a proxy. */
 export type Mode = "bare" | "shipped"
 
-const KEY = "5e".repeat(32)
+/** Drawn at random, as people are told to: another is stretched at each start. */
+const KEY = randomBytes(32).toString("hex")
 
 /** Who the demo's walk signs in as, as policies name them. */
 export const PERSON = "demo-person@demo.invalid"

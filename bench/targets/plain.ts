@@ -1,6 +1,6 @@
 /** The server by itself, the limits, and a proxy made of the SDK: programs of the benchmark's own. */
 import type { Programs } from "../build.ts"
-import { freePort, launch, type Launched } from "../machine/Launch.ts"
+import { accepts, freePort, launch, type Launched } from "../machine/Launch.ts"
 import { ready, type Role, type Running, type Target, type Upstream } from "./Target.ts"
 
 /** Runs a program that serves /mcp on a port and asks nobody who they are. */
@@ -76,3 +76,15 @@ export const plain = ({ path }: Programs): ReadonlyArray<Target> => [
     (port, { command, kind, url }) => [path("sdk-proxy"), String(port), kind, ...(kind === "stdio" ? command : [url])]
   )
 ]
+
+/** What the platform costs that ours is built on: Effect's HTTP server, which gives each request back and asks nobody. */
+export const effectEcho = ({ path }: Programs): Target => ({
+  name: "floor: Effect's server, an echo",
+  role: "floor",
+  takes: ({ era, kind }) => kind === "stdio" && era === "legacy",
+  start: (upstream) =>
+    serve(upstream, (port) => ({ args: [path("effect-echo"), String(port)] }), {
+      sessions: "none",
+      isReady: ({ port }) => accepts(port)
+    })
+})

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import { randomUUID } from "node:crypto"
-import type { AuditRecord } from "../domain/AuditRecord.ts"
+import type { AuditEvent, AuditRecord } from "../domain/AuditRecord.ts"
 import { masking } from "../domain/Masking.ts"
 import { logger } from "../observability/Logging.ts"
 import { expose } from "../observability/Metrics.ts"
@@ -37,6 +37,8 @@ export interface Options {
   /** The path of the database. */
   readonly database: string
 }
+
+const isTimed = (event: AuditEvent): event is AuditRecord => event.time !== undefined
 
 /** Masked, and no longer than a record may be. */
 const keeping = (words: ReadonlyArray<string>): ((value: () => unknown) => unknown) => {
@@ -162,7 +164,7 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
     record: (event) =>
       Effect.sync(() => {
         const now = clock.currentTimeMillisUnsafe()
-        const record: AuditRecord = { ...event, time: event.time ?? now }
+        const record = isTimed(event) ? event : { ...event, time: now }
         backlog.add(record, now)
         empty.closeUnsafe()
         arrived.openUnsafe()

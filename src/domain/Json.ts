@@ -147,6 +147,31 @@ const decodeKey = (bytes: Uint8Array, span: Span): string | undefined => {
   }
 }
 
+const isAt = (bytes: Uint8Array, start: number, text: string): boolean => {
+  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false
+  return true
+}
+
+/** Keys that came last: messages have the same few, and making texts of them costs more than finding the members does. */
+const familiar: Array<string> = Array.from({ length: 256 }, () => "")
+
+/** Where one is looked for. */
+const slotOf = (bytes: Uint8Array, start: number, length: number): number =>
+  (31 * length + 7 * (bytes[start] ?? 0) + (bytes[start + length - 1] ?? 0)) & 255
+
+/** The text of a key, or undefined where it is none. */
+const keyAt = (bytes: Uint8Array, span: Span): string | undefined => {
+  const start = span.start + 1
+  const length = span.end - 1 - start
+  const slot = slotOf(bytes, start, length)
+  const known = familiar[slot]
+  if (known?.length === length && isAt(bytes, start, known)) return known
+  const key = decodeKey(bytes, span)
+  // As many characters as bytes: it is ASCII, and nothing is escaped.
+  if (key?.length === length && length <= NEAR) familiar[slot] = key
+  return key
+}
+
 /** An object: where it begins, its members in their order, duplicates included, and the offset just past it. */
 export interface ObjectAt {
   readonly start: number
@@ -189,7 +214,7 @@ export const objectAt = (
     const keyEnd = grammar.string(bytes, i)
     if (keyEnd < 0) return undefined
     const keySpan = { start: i, end: keyEnd }
-    const key = decodeKey(bytes, keySpan)
+    const key = keyAt(bytes, keySpan)
     if (key === undefined) return undefined
     i = skipSpace(bytes, keyEnd)
     if (bytes[i] !== COLON) return undefined
@@ -289,8 +314,28 @@ export const join = (pieces: Pieces): Uint8Array => {
 /** Up to here a copy comes out of Node's pool; a larger one brings the next full collection nearer. */
 const SMALL = 4000
 
-/** Pieces that are small together as one. */
-export const gather = (pieces: Pieces): Pieces => (lengthOf(pieces) > SMALL ? pieces : [join(pieces)])
+/** The same in fewer pieces: neighbours that are small together are one. A large piece is not copied. */
+export const gather = (pieces: Pieces): Pieces => {
+  if (lengthOf(pieces) <= SMALL) return [join(pieces)]
+  const gathered: Array<Uint8Array> = []
+  let small: Array<Uint8Array> = []
+  let length = 0
+  const flush = (): void => {
+    if (small.length > 0) gathered.push(join(small))
+    small = []
+    length = 0
+  }
+  for (const piece of pieces) {
+    if (length + piece.length > SMALL) flush()
+    if (piece.length > SMALL) gathered.push(piece)
+    else {
+      small.push(piece)
+      length += piece.length
+    }
+  }
+  flush()
+  return gathered
+}
 
 /** A character of a text takes no more bytes than this. */
 const MOST_BYTES = 3

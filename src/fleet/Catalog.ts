@@ -132,11 +132,15 @@ const make = Effect.gen(function* () {
     return view
   }
 
-  /** For each server the caller's own connection, or the shared one while its own has not said anything. */
+  /** The caller's own connection, or the shared one while its own has not said anything. */
+  const upstreamOf = (server: ServerId, caller: Caller): Upstream["Service"] | undefined => {
+    const own = fleet.peek(server, caller)
+    return own !== undefined && stateOf(own).peer !== undefined ? own : fleet.shared(server)
+  }
+
   const upstreamsOf = (servers: ReadonlyArray<ServerId>, caller: Caller): Connected =>
     servers.flatMap((server) => {
-      const own = fleet.peek(server, caller)
-      const upstream = own !== undefined && stateOf(own).peer !== undefined ? own : fleet.shared(server)
+      const upstream = upstreamOf(server, caller)
       return upstream === undefined ? [] : [[server, upstream] as const]
     })
 
@@ -146,25 +150,30 @@ const make = Effect.gen(function* () {
     {
       readonly by: Offer.Offer
       readonly permissions: Permissions
-      readonly catalogues: ReadonlyArray<Catalogue>
+      /** Of each server of the endpoint. */
+      readonly catalogues: ReadonlyArray<Catalogue | undefined>
       readonly view: View.View
     }
   >()
 
+  const catalogueOf = (server: ServerId, caller: Caller): Catalogue | undefined => {
+    const upstream = upstreamOf(server, caller)
+    return upstream === undefined ? undefined : stateOf(upstream).catalogue
+  }
+
   const known = (endpoint: Endpoint, caller: Caller): View.View => {
     const permissions = policy.permissions(caller.principal)
-    const upstreams = upstreamsOf(whole(endpoint).servers, caller)
+    const { servers } = whole(endpoint)
     const last = latest.get(caller)
     const by = now()
     const isCurrent =
       last?.by === by &&
       last.permissions === permissions &&
-      last.catalogues.length === upstreams.length &&
-      upstreams.every(([, upstream], index) => stateOf(upstream).catalogue === last.catalogues[index])
+      last.catalogues.length === servers.length &&
+      servers.every((server, index) => catalogueOf(server, caller) === last.catalogues[index])
     if (isCurrent) return last.view
-    const view = viewOf(endpoint, upstreams, permissions)
-    const catalogues = upstreams.map(([, upstream]) => stateOf(upstream).catalogue)
-    latest.set(caller, { by, permissions, catalogues, view })
+    const view = viewOf(endpoint, upstreamsOf(servers, caller), permissions)
+    latest.set(caller, { by, permissions, catalogues: servers.map((server) => catalogueOf(server, caller)), view })
     return view
   }
 
@@ -212,19 +221,23 @@ const make = Effect.gen(function* () {
     allServers: (endpoint) => whole(endpoint).servers,
     known,
     complete: Effect.fnUntraced(function* (endpoint, caller, patience) {
-      const { servers } = section(endpoint, caller.principal)
-      const waitedFor = servers.filter((server) => !isKnown(server, caller, patience))
-      yield* Effect.forEach(
-        waitedFor,
-        // A caller that gets no connection of its own is shown what the shared one knows.
-        (server) =>
-          fleet.borrow(server, caller).pipe(
-            Effect.tap((upstream) => settle([upstream], patience)),
-            Effect.tap((upstream) => Effect.timeoutOption(upstream.freshen, MAX_FRESHEN)),
-            Effect.catch(() => Effect.void)
-          ),
-        { concurrency: "unbounded", discard: true }
-      ).pipe(Effect.scoped)
+      const permissions = policy.permissions(caller.principal)
+      const waitedFor = whole(endpoint).servers.filter(
+        (server) => !isKnown(server, caller, patience) && isUsable(permissions, server)
+      )
+      if (waitedFor.length > 0) {
+        yield* Effect.forEach(
+          waitedFor,
+          // A caller that gets no connection of its own is shown what the shared one knows.
+          (server) =>
+            fleet.borrow(server, caller).pipe(
+              Effect.tap((upstream) => settle([upstream], patience)),
+              Effect.tap((upstream) => Effect.timeoutOption(upstream.freshen, MAX_FRESHEN)),
+              Effect.catch(() => Effect.void)
+            ),
+          { concurrency: "unbounded", discard: true }
+        ).pipe(Effect.scoped)
+      }
       const view = known(endpoint, caller)
       yield* warn(view)
       return view

@@ -15,6 +15,7 @@ import { LimitReached } from "../domain/Errors.ts"
 import * as Lane from "../domain/Lane.ts"
 import { type Owner, ownerOf } from "../domain/Owner.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
+import { rememberingOf } from "../domain/Remembering.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
 import { logger } from "../observability/Logging.ts"
 import type { Platform } from "../upstream/Connection.ts"
@@ -42,6 +43,12 @@ class LaneKey implements Equal.Equal {
   [Equal.symbol](that: unknown): boolean {
     return that instanceof LaneKey && this.id === that.id
   }
+}
+
+/** The keys of a caller, by isolation: every call asks for them. */
+const KEYS = {
+  user: rememberingOf((caller: Lane.Caller) => new LaneKey(Lane.laneFor("user", caller))),
+  session: rememberingOf((caller: Lane.Caller) => new LaneKey(Lane.laneFor("session", caller)))
 }
 
 /** A lane that is kept open for its callers. */
@@ -195,9 +202,7 @@ export const start = (
 
     /** The caller's lane; undefined where it is the shared one. What cannot be reached at all needs none of anybody's own. */
     const keyFor = (caller: Lane.Caller): LaneKey | undefined =>
-      config.isolation === "shared" || config.transport._tag === "Unusable"
-        ? undefined
-        : new LaneKey(Lane.laneFor(config.isolation, caller))
+      config.isolation === "shared" || config.transport._tag === "Unusable" ? undefined : KEYS[config.isolation](caller)
 
     const begin = (): Use => {
       let lane: OpenLane | undefined

@@ -57,17 +57,21 @@ const writeSome = (outgoing: ServerResponse, pieces: Json.Pieces): boolean => {
   return goesOn
 }
 
+/** Bytes as they are: each is one character of Latin-1. */
+const latin1 = (bytes: Uint8Array): string => Json.asBuffer(bytes).toString("latin1")
+
 /** A whole answer in one write. */
 const writeWhole = (outgoing: ServerResponse, pieces: Json.Pieces): void => {
   if (Json.lengthOf(pieces) <= SMALL) {
-    // Bytes as they are: each is one character of Latin-1.
-    let text = ""
-    for (const piece of pieces) text += Json.asBuffer(piece).toString("latin1")
-    outgoing.end(text, "latin1")
+    outgoing.end(pieces.map(latin1).join(""), "latin1")
     return
   }
   outgoing.cork()
-  for (const piece of pieces) outgoing.write(piece)
+  const [first, ...others] = Json.gather(pieces)
+  // Text is written as one with the head.
+  if (first !== undefined && first.length <= SMALL) outgoing.write(latin1(first), "latin1")
+  else if (first !== undefined) outgoing.write(first)
+  for (const piece of others) outgoing.write(piece)
   outgoing.end()
   outgoing.uncork()
 }
@@ -154,13 +158,9 @@ export const make = Effect.fnUntraced(function* (
       settle(done)
       return true
     }
-    // A client that goes away gives its request up.
-    const onClose = (): void => void fiber.interruptUnsafe()
-    outgoing.once("close", onClose)
-    fiber.addObserver((exit) => {
-      outgoing.off("close", onClose)
-      settle(exit)
-    })
+    fiber.addObserver(settle)
+    // A client that goes away gives its request up. Of one that is done there is nothing to give up.
+    outgoing.on("close", () => void fiber.interruptUnsafe())
     return true
   }
   return direct

@@ -91,24 +91,19 @@ export const make = Effect.fnUntraced(function* (options: {
     if (current() === connection) yield* adopt(known)
   })
 
-  const isStale = (kind: Catalogue.Kind, now: number): boolean => {
+  const clock = yield* Clock.Clock
+  const isStale = (kind: Catalogue.Kind): boolean => {
     const hint = SubscriptionRef.getUnsafe(state).hints[kind]
     const at = fetchedAt.get(kind)
-    if (hint === undefined || at === undefined || covers(kind)) return false
-    return now >= at + hint.ttlMs
-  }
-
-  const clock = yield* Clock.Clock
-  const stale = (): ReadonlyArray<Catalogue.Kind> => {
-    const now = clock.currentTimeMillisUnsafe()
-    return current() === undefined ? [] : Catalogue.KINDS.filter((kind) => isStale(kind, now))
+    if (hint === undefined || at === undefined || current() === undefined || covers(kind)) return false
+    return clock.currentTimeMillisUnsafe() >= at + hint.ttlMs
   }
 
   let freshening: Deferred.Deferred<void> | undefined
-  const isFresh = (): boolean => freshening === undefined && stale().length === 0
+  const isFresh = (): boolean => freshening === undefined && !Catalogue.KINDS.some(isStale)
   const freshen = Effect.gen(function* () {
     if (freshening !== undefined) return yield* Deferred.await(freshening)
-    const kinds = stale()
+    const kinds = Catalogue.KINDS.filter(isStale)
     if (kinds.length === 0) return
     const done = Deferred.makeUnsafe<void>()
     freshening = done

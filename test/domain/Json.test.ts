@@ -39,6 +39,20 @@ describe("what is found in a text", () => {
     )
   })
 
+  it("keys that look alike, one after the other, are each what they are", () => {
+    // All of four bytes, of which the first and the last are the same; one is an escape, one two letters.
+    const spelled = ["abcd", "aBCd", "abcd", "a\\td", "aéd", "a\\nd", "aéd", "abcd"]
+    const keys = spelled.map((key) => {
+      const bytes = Json.utf8(`{"${key}":1}`)
+      assert.lengthOf(Json.utf8(key), 4)
+      return Json.members(bytes, 0)?.map((member) => member.key)
+    })
+    assert.deepStrictEqual(
+      keys,
+      spelled.map((key) => [JSON.parse(`"${key}"`) as string])
+    )
+  })
+
   it("an array's elements are those of a strict parser", () => {
     fc.assert(
       fc.property(valueText, (text) => {
@@ -146,6 +160,24 @@ describe("replacing parts of a text", () => {
       fc.property(both, ([value, text]) => {
         const bytes = Json.utf8(text)
         assert.strictEqual(Json.parse(bytes, whole(bytes)), value)
+      })
+    )
+  })
+
+  it("pieces that are gathered are the same text: what is small beside each other is one, and nothing large is copied", () => {
+    const piece = fc.integer({ min: 0, max: 9000 }).map((length) => new Uint8Array(length).fill(length & 255))
+    fc.assert(
+      fc.property(fc.array(piece, { minLength: 1, maxLength: 12 }), (pieces) => {
+        const gathered = Json.gather(pieces)
+        assert.isTrue(Buffer.concat(gathered).equals(Buffer.concat(pieces)))
+        const large = pieces.filter(({ length }) => length > 4000)
+        assert.deepStrictEqual(
+          large.filter((one) => !gathered.includes(one)),
+          []
+        )
+        for (const [index, { length }] of gathered.entries()) {
+          assert.isTrue(index === 0 || length + (gathered[index - 1]?.length ?? 0) > 4000, `${index}`)
+        }
       })
     )
   })

@@ -304,4 +304,18 @@ describe("in an empty directory on a new Node", () => {
       assert.deepStrictEqual(version(another), [0, ""])
     })
   )
+
+  it.live("what it does not use of Node's own is not loaded", () =>
+    Effect.sync(() => {
+      const tell = 'data:text/javascript,process.on("exit",()=>console.error(process.moduleLoadList.join()))'
+      const { stderr } = spawnSync(process.execPath, ["--import", tell, bundle, "version"], { encoding: "utf8" })
+      const loaded = stderr.split(",").map((name) => name.replace("NativeModule ", ""))
+      assert.includeMembers(loaded, ["http", "crypto"])
+      const unused = ["internal/deps/undici/undici", "internal/crypto/webcrypto", "http2"]
+      assert.deepStrictEqual(
+        unused.filter((name) => loaded.includes(name)),
+        []
+      )
+    })
+  )
 })
