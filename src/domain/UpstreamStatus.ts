@@ -64,7 +64,8 @@ export const describe = (status: UpstreamStatus, now: number): string => {
   switch (status._tag) {
     case "BackingOff": {
       const next = status.failure === "rate-limit" ? "next try" : `restart ${status.attempt}`
-      return `backing off (${WORDS[status.failure]}; ${next} in ${seconds(wait)}): ${status.reason}`
+      const when = wait > 0 ? `in ${seconds(wait)}` : "now"
+      return `backing off (${WORDS[status.failure]}; ${next} ${when}): ${status.reason}`
     }
     case "Failed": {
       const next = wait > 0 ? `; a call may try again in ${seconds(wait)}` : ""

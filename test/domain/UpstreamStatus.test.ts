@@ -38,6 +38,6 @@ describe("a status", () => {
   })
 
   it("never announces a restart in the past", () => {
-    assert.strictEqual(Status.describe(backingOff, 99_999), "backing off (crashed; restart 3 in 0 s): it exited")
+    assert.strictEqual(Status.describe(backingOff, 99_999), "backing off (crashed; restart 3 now): it exited")
   })
 })

@@ -40,7 +40,7 @@ describe("a stdio server that", () => {
       const error = yield* Effect.flip(call(connected, "gone_anything"))
       assert.match(
         error.message,
-        /Server "gone" is backing off \(unreachable; restart \d+ in \d+ s\): command not found: no-such-program-anywhere/u
+        /Server "gone" is backing off \(unreachable; restart \d+ (?:now|in \d+ s)\): command not found: no-such-program-anywhere/u
       )
       const [gone] = yield* upstreams(proxy)
       assert.strictEqual(gone?.status, "backing off")
