@@ -9,6 +9,7 @@ import * as AccessPolicy from "../access/AccessPolicy.ts"
 import * as Audit from "../access/Audit.ts"
 import * as ClientMessage from "../domain/ClientMessage.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import { anonymous } from "../domain/Principal.ts"
 import { LATEST_LEGACY } from "../domain/Protocol.ts"
 import type { GatewayConfig } from "../domain/ServerConfig.ts"
@@ -92,7 +93,7 @@ const connect = Effect.gen(function* () {
     const answer = yield* Deferred.make<Message>()
     const take = (message: Message) =>
       message["id"] === id ? Deferred.succeed(answer, message) : Effect.sync(() => heard(message))
-    if (reply._tag === "Json") yield* take(parse(Json.join(reply.body)))
+    if (reply._tag === "Json") yield* take(parse(Pieces.join(reply.body)))
     else {
       yield* Stream.runForEach(reply.log.read(0) ?? Stream.empty, (delivery) =>
         delivery._tag === "Events"

@@ -8,6 +8,7 @@
 import * as Predicate from "effect/Predicate"
 import { isUtf8 } from "node:buffer"
 import * as Json from "./Json.ts"
+import * as Pieces from "./Pieces.ts"
 import { STRICT } from "./JsonGrammar.ts"
 import * as Frame from "./Frame.ts"
 
@@ -258,10 +259,10 @@ export const encode = (
   message: Request | Notification,
   id: Frame.RequestId | undefined,
   overrides: Readonly<Record<string, unknown>>
-): Json.Pieces => {
+): Pieces.Pieces => {
   const head = `{"jsonrpc":"2.0"${id === undefined ? "" : `,"id":${JSON.stringify(id)}`},"method":${JSON.stringify(message.method)}`
   const bare = message.params === undefined && Object.values(overrides).every((value) => value === undefined)
   return bare
     ? [Json.utf8(`${head}}`)]
-    : Json.compose(encodeParams(message.params ?? NO_PARAMS, overrides, `${head},"params":{`))
+    : Pieces.compose(encodeParams(message.params ?? NO_PARAMS, overrides, `${head},"params":{`))
 }

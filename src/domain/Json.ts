@@ -6,6 +6,7 @@
  */
 
 import { isAscii } from "node:buffer"
+import type { Pieces } from "./Pieces.ts"
 
 /** Where a value stands in a text: byte offsets, the end exclusive. */
 export interface Span {
@@ -287,16 +288,6 @@ export const splice = (bytes: Uint8Array, edits: ReadonlyArray<Edit>): Pieces =>
   return pieces
 }
 
-/** A text that was not copied together. */
-export type Pieces = ReadonlyArray<Uint8Array>
-
-/** How many bytes all pieces have. */
-export const lengthOf = (pieces: Pieces): number => {
-  let length = 0
-  for (const piece of pieces) length += piece.length
-  return length
-}
-
 const encoder = new TextEncoder()
 
 /** The bytes of a value as compact JSON. */
@@ -304,58 +295,6 @@ export const encode = (value: unknown): Uint8Array => encoder.encode(JSON.string
 
 /** The bytes of a text. */
 export const utf8 = (value: string): Uint8Array => encoder.encode(value)
-
-/** One array of bytes out of many; the piece itself where there is but one. */
-export const join = (pieces: Pieces): Uint8Array => {
-  const only = pieces[0]
-  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
-}
-
-/** Up to here a copy comes out of Node's pool; a larger one brings the next full collection nearer. */
-const SMALL = 4000
-
-/** The same in fewer pieces: neighbours that are small together are one. A large piece is not copied. */
-export const gather = (pieces: Pieces): Pieces => {
-  if (lengthOf(pieces) <= SMALL) return [join(pieces)]
-  const gathered: Array<Uint8Array> = []
-  let small: Array<Uint8Array> = []
-  let length = 0
-  const flush = (): void => {
-    if (small.length > 0) gathered.push(join(small))
-    small = []
-    length = 0
-  }
-  for (const piece of pieces) {
-    if (length + piece.length > SMALL) flush()
-    if (piece.length > SMALL) gathered.push(piece)
-    else {
-      small.push(piece)
-      length += piece.length
-    }
-  }
-  flush()
-  return gathered
-}
-
-/** A character of a text takes no more bytes than this. */
-const MOST_BYTES = 3
-
-/** The same of parts some of which are text: small ones are written one behind the other, and none is encoded by itself. */
-export const compose = (parts: ReadonlyArray<string | Uint8Array>): Pieces => {
-  let most = 0
-  for (const part of parts) most += typeof part === "string" ? part.length * MOST_BYTES : part.length
-  if (most > SMALL) return parts.map((part) => (typeof part === "string" ? Buffer.from(part) : part))
-  const whole = Buffer.allocUnsafe(most)
-  let at = 0
-  for (const part of parts) {
-    if (typeof part === "string") at += whole.write(part, at)
-    else {
-      whole.set(part, at)
-      at += part.length
-    }
-  }
-  return [whole.subarray(0, at)]
-}
 
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d

@@ -4,6 +4,7 @@
  */
 import * as Frame from "./Frame.ts"
 import * as Json from "./Json.ts"
+import * as Pieces from "./Pieces.ts"
 import { rememberingOf } from "./Remembering.ts"
 
 const HEAD = '{"type":"object","properties":{"result":'
@@ -52,7 +53,7 @@ export const tool = rememberingOf((bytes: Uint8Array): Uint8Array => {
   const head = dialect === undefined ? HEAD : `{"$schema":${Json.text(bytes, dialect)},${HEAD.slice(1)}`
   return span === undefined
     ? bytes
-    : Json.join(
+    : Pieces.join(
         Json.splice(bytes, [before(span.start, head), ...references(bytes, span, false), after(span.end, TAIL)])
       )
 })

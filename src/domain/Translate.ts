@@ -3,6 +3,7 @@ import * as Predicate from "effect/Predicate"
 import * as Struct from "effect/Struct"
 import * as Frame from "./Frame.ts"
 import * as Json from "./Json.ts"
+import * as Pieces from "./Pieces.ts"
 import * as LegacyShapes from "./LegacyShapes.ts"
 import * as Members from "./Members.ts"
 import { CODE, META } from "./Protocol.ts"
@@ -147,7 +148,7 @@ export const questionToInputRequest = (frame: Frame.Frame): Uint8Array => {
   ].sort(inOrder)
   const { end, start } = frame.params
   const moved = edits.map(({ by, span }) => ({ by, span: { start: span.start - start, end: span.end - start } }))
-  return Json.join([
+  return Pieces.join([
     Json.utf8(`${head},"params":`),
     ...Json.splice(frame.bytes.subarray(start, end), moved),
     Json.utf8("}")
@@ -166,7 +167,7 @@ export const inputRequestToQuestion = ({ method, params }: InputRequest, elicita
     pieces.push(Json.utf8(',"params":'), ...Json.splice(params, Members.edit(span, all, { first })))
   }
   pieces.push(Json.utf8("}"))
-  const read = Frame.read(Json.join(pieces))
+  const read = Frame.read(Pieces.join(pieces))
   if (!Frame.isFrame(read)) throw new Error(read.malformed)
   return read
 }
@@ -191,7 +192,7 @@ export const forSubscription = (
       ? Members.edit(frame.params, all, { first: `"_meta":{${tag}}`, out: ["_meta"] })
       : Members.edit(meta, metaMembers, { first: tag, out: [META.subscriptionId] }))
   ].sort(inOrder)
-  return Json.join(Json.splice(frame.bytes, edits))
+  return Pieces.join(Json.splice(frame.bytes, edits))
 }
 
 /** A notification as it was before a subscription's id was put into it. */

@@ -2,6 +2,7 @@
 import * as Apps from "./Apps.ts"
 import type { Catalogue, Item, Kind } from "./Catalogue.ts"
 import * as Json from "./Json.ts"
+import * as Pieces from "./Pieces.ts"
 import * as Names from "./Names.ts"
 import * as ResourceUri from "./ResourceUri.ts"
 import type { Naming } from "./ServerConfig.ts"
@@ -56,7 +57,7 @@ const renamed = ({ at, bytes, name: own }: Item, name: string, rename: ((uri: st
   const names = name === own ? [] : [{ span: at, by: Json.encode(name) }]
   const pages = rename === undefined ? [] : Apps.edits(bytes, Apps.metaOf(bytes), rename)
   const edits = [...names, ...pages]
-  return edits.length === 0 ? bytes : Json.join(Json.splice(bytes, edits.sort(inOrder)))
+  return edits.length === 0 ? bytes : Pieces.join(Json.splice(bytes, edits.sort(inOrder)))
 }
 
 /** Names that more than one server has. */

@@ -1,6 +1,7 @@
 /** Responses under the client's own id. */
 import type { ByteBudget } from "../domain/ByteBudget.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import { META } from "../domain/Protocol.ts"
 import { SELF } from "../observability/Version.ts"
 import * as Bounds from "../upstream/Bounds.ts"
@@ -12,13 +13,14 @@ const TAIL = Json.utf8("}")
 export const IDENTITY = JSON.stringify({ [META.serverInfo]: SELF })
 
 /** A result of our own, given as JSON. */
-export const result = (id: Uint8Array, body: Json.Pieces): Json.Pieces => Json.gather([HEAD, id, RESULT, ...body, TAIL])
+export const result = (id: Uint8Array, body: Pieces.Pieces): Pieces.Pieces =>
+  Pieces.gather([HEAD, id, RESULT, ...body, TAIL])
 
 const RESULT = Json.utf8(',"result":')
 
 /** An error of our own. */
 export const failure = (id: Uint8Array, error: object): Uint8Array =>
-  Json.join([HEAD, id, Json.utf8(`,"error":${JSON.stringify(error)}}`)])
+  Pieces.join([HEAD, id, Json.utf8(`,"error":${JSON.stringify(error)}}`)])
 
 /** In place of an answer of so many bytes for which there is no room. */
 export const dropped = (id: Uint8Array, buffers: ByteBudget, bytes: number): Uint8Array =>

@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as ClientMessage from "../domain/ClientMessage.ts"
 import type { RequestId } from "../domain/Frame.ts"
-import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import { mayAsk } from "../domain/Lane.ts"
 import { Catalog } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
@@ -27,7 +27,7 @@ export const make = Effect.gen(function* () {
         return Effect.sync(() => {
           if (question?.token === undefined) return
           const progressToken: unknown = JSON.parse(Buffer.from(question.token).toString())
-          question.progress(Json.join(ClientMessage.encode(notice, undefined, { progressToken })))
+          question.progress(Pieces.join(ClientMessage.encode(notice, undefined, { progressToken })))
         })
       }
       case "notifications/roots/list_changed":
@@ -36,7 +36,7 @@ export const make = Effect.gen(function* () {
           (server) => {
             const upstream = fleet.peek(server, session.caller)
             return upstream !== undefined && mayAsk(upstream.lane, "roots")
-              ? upstream.notify(Json.join(ClientMessage.encode(notice, undefined, {})))
+              ? upstream.notify(Pieces.join(ClientMessage.encode(notice, undefined, {})))
               : Effect.void
           },
           { discard: true }

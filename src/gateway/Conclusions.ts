@@ -3,6 +3,7 @@ import { type ProxyError, verdict } from "../domain/Errors.ts"
 import { isAnonymous } from "../domain/Principal.ts"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import { CODE, type Era } from "../domain/Protocol.ts"
 import * as Rewrite from "../domain/Rewrite.ts"
 import type { Entry } from "../domain/View.ts"
@@ -14,7 +15,7 @@ import * as Answers from "./Answers.ts"
 import type { Conclusion, Exchange, Rename } from "./Exchange.ts"
 
 /** A result of our own, given as JSON. */
-export const result = (body: Json.Pieces): Conclusion => ({
+export const result = (body: Pieces.Pieces): Conclusion => ({
   under: (id) => Answers.result(id, body),
   status: 200
 })
@@ -69,7 +70,7 @@ export const forwarded = (
     under: (id) => {
       const ids = frame.ids.map((span) => ({ span, by: id }))
       const edits = others.length === 0 ? ids : [...ids, ...others].sort((a, b) => a.span.start - b.span.start)
-      return Json.gather(Json.splice(frame.bytes, edits))
+      return Pieces.gather(Json.splice(frame.bytes, edits))
     },
     status: code === undefined ? 200 : Translate.httpStatus(code)
   }

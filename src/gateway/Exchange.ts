@@ -1,6 +1,7 @@
 /** A call in flight, between one client and one server: what the way through needs to know of it, whatever the era. */
 import * as Effect from "effect/Effect"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import type { Headers } from "../domain/Era.ts"
 import * as Frame from "../domain/Frame.ts"
@@ -19,7 +20,7 @@ export type Rename = ((uri: string) => string) | undefined
 
 /** The end of a call: the whole response but for the id that it goes under, and the HTTP status where it goes alone. */
 export interface Conclusion {
-  readonly under: (id: Uint8Array) => Json.Pieces
+  readonly under: (id: Uint8Array) => Pieces.Pieces
   readonly status: number
 }
 
@@ -75,7 +76,7 @@ export const progressFor = ({ params }: Request, frame: Frame.Frame): Uint8Array
   const span = Frame.at(frame, "progressToken")
   return token === undefined || span === undefined
     ? undefined
-    : Json.join(Json.splice(frame.bytes, [{ span, by: Json.encode(token) }]))
+    : Pieces.join(Json.splice(frame.bytes, [{ span, by: Json.encode(token) }]))
 }
 
 /** The progress token in a request's `_meta`. */
@@ -87,5 +88,5 @@ export const published = (frame: Frame.Frame, rename: Rename): Uint8Array => {
   if (frame.method !== "notifications/resources/updated") return frame.bytes
   const uris = rename === undefined ? [] : Rewrite.notificationEdits(frame, rename)
   const edits = [...uris, ...Translate.withoutSubscription(frame)].sort((a, b) => a.span.start - b.span.start)
-  return Json.join(Json.splice(frame.bytes, edits))
+  return Pieces.join(Json.splice(frame.bytes, edits))
 }

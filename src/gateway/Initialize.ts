@@ -8,6 +8,7 @@ import { type Outcome, whoOf } from "../domain/AuditRecord.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import { BadParams, outcome } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { negotiate } from "../domain/Protocol.ts"
 import { Catalog, type Endpoint } from "../fleet/Catalog.ts"
@@ -69,7 +70,7 @@ export const make = Effect.gen(function* () {
       serverInfo: SELF,
       ...(instructions === undefined ? {} : { instructions })
     }
-    return { session, answer: Json.join(Answers.result(request.id, [Json.encode(result)])) } satisfies Begun
+    return { session, answer: Pieces.join(Answers.result(request.id, [Json.encode(result)])) } satisfies Begun
   })
 
   /** Begins a session and opens its connections meanwhile. */

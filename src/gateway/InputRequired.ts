@@ -4,6 +4,7 @@ import * as Struct from "effect/Struct"
 import { createHash } from "node:crypto"
 import type { Request } from "../domain/ClientMessage.ts"
 import * as Json from "../domain/Json.ts"
+import type * as Pieces from "../domain/Pieces.ts"
 import * as Translate from "../domain/Translate.ts"
 import type { Answer } from "../upstream/Rpc.ts"
 import * as Answers from "./Answers.ts"
@@ -15,7 +16,7 @@ export const resultOf = (
   id: Uint8Array,
   requests: Iterable<readonly [key: string, value: Uint8Array]>,
   requestState: string
-): Json.Pieces => {
+): Pieces.Pieces => {
   const pieces: Array<Uint8Array> = [Json.utf8('{"resultType":"input_required","inputRequests":{')]
   let first = true
   for (const [key, value] of requests) {
@@ -27,7 +28,7 @@ export const resultOf = (
 }
 
 /** The questions of a legacy server. */
-export const result = (id: Uint8Array, questions: ReadonlyMap<string, Question>, requestState: string): Json.Pieces =>
+export const result = (id: Uint8Array, questions: ReadonlyMap<string, Question>, requestState: string): Pieces.Pieces =>
   resultOf(
     id,
     [...questions].map(([key, { frame }]) => [key, Translate.questionToInputRequest(frame)] as const),

@@ -13,6 +13,7 @@ import type { Holding } from "../domain/ByteBudget.ts"
 import { BadParams, LimitReached } from "../domain/Errors.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import * as Lane from "../domain/Lane.ts"
 import * as ListenFilter from "../domain/ListenFilter.ts"
 import { META } from "../domain/Protocol.ts"
@@ -75,7 +76,7 @@ export class Listens extends Context.Service<
 >()("mcp-proxy/gateway/Listens") {}
 
 const notification = (id: Uint8Array, method: string, params: string): Uint8Array =>
-  Json.join([
+  Pieces.join([
     Json.utf8(`{"jsonrpc":"2.0","method":"${method}","params":{${params}"_meta":{"${META.subscriptionId}":`),
     id,
     Json.utf8("}}}")
@@ -153,7 +154,7 @@ const make = Effect.gen(function* () {
 
   const finish = ({ id, stream }: Listen): void => {
     const body = [Json.utf8(`{"resultType":"complete","_meta":{"${META.subscriptionId}":`), id, Json.utf8("}}")]
-    stream.append(Json.join(Answers.result(id, body)))
+    stream.append(Pieces.join(Answers.result(id, body)))
     stream.finish()
   }
 

@@ -8,6 +8,7 @@ import type { Request } from "../domain/ClientMessage.ts"
 import * as Cursor from "../domain/Cursor.ts"
 import { BadParams } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import type { Entry } from "../domain/View.ts"
 import type { Hint } from "../domain/Caching.ts"
 import { rememberingOf } from "../domain/Remembering.ts"
@@ -30,7 +31,7 @@ const ending = ({ cacheScope, ttlMs }: Hint): string =>
 /** Encodes entries one behind the other, each as it is shown; whole lists once, for they are asked for far more often than they change. */
 const encoder = (show: (entry: Uint8Array) => Uint8Array) => {
   const part = (entries: ReadonlyArray<Entry>): Uint8Array =>
-    Json.join(entries.flatMap(({ bytes }, index) => (index === 0 ? [show(bytes)] : [COMMA, show(bytes)])))
+    Pieces.join(entries.flatMap(({ bytes }, index) => (index === 0 ? [show(bytes)] : [COMMA, show(bytes)])))
   return { part, whole: rememberingOf(part) }
 }
 
@@ -43,7 +44,7 @@ const encodePage = (
   entries: Uint8Array,
   next: string | undefined,
   hint: Hint | undefined
-): Json.Pieces => {
+): Pieces.Pieces => {
   const more = [
     ...(next === undefined ? [] : [`"nextCursor":${JSON.stringify(next)}`]),
     ...(hint === undefined ? [] : [ending(hint)])

@@ -9,7 +9,7 @@ import type { Request } from "../domain/ClientMessage.ts"
 import type { Envelope } from "../domain/Envelope.ts"
 import type { Headers } from "../domain/Era.ts"
 import type * as Frame from "../domain/Frame.ts"
-import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import type { LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import type { Span } from "../observability/Tracing.ts"
@@ -165,7 +165,7 @@ export class ModernExchange implements Exchange {
     const message = conclusion.under(waiting.id)
     waiting.channel.answer(message, conclusion.status)
     this.onTold(this)
-    return Json.lengthOf(message)
+    return Pieces.lengthOf(message)
   }
 
   /** The end, for when the client comes back; where there is no room for it, the word of that. */

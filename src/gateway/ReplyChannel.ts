@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { Holding } from "../domain/ByteBudget.ts"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import type { Owner } from "../domain/Owner.ts"
 import { isModernRevision, type Revision } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
@@ -14,7 +15,7 @@ import type { StreamName } from "./EventIds.ts"
 
 /** The whole JSON body, or the stream to read. */
 export type Reply =
-  | { readonly _tag: "Json"; readonly body: Json.Pieces; readonly status: number }
+  | { readonly _tag: "Json"; readonly body: Pieces.Pieces; readonly status: number }
   | { readonly _tag: "Stream"; readonly log: EventLog }
 
 const OPEN = Json.utf8("[")
@@ -34,7 +35,7 @@ export class ReplyChannel {
   private readonly prefersStream: boolean
   private readonly isBatch: boolean
   private readonly opened = Deferred.makeUnsafe<Reply>()
-  private readonly answers: Array<Json.Pieces> = []
+  private readonly answers: Array<Pieces.Pieces> = []
   /** The answers of a batch that wait for the others. */
   private readonly waiting: Holding
   private outstanding: number
@@ -80,7 +81,7 @@ export class ReplyChannel {
     if (this.outstanding === 0 || this.whyNoStream !== undefined) return undefined
     if (this.log === undefined) {
       this.log = this.logs.open(this.name, this.owner, !isModernRevision(this.revision))
-      for (const answer of this.answers) this.log.append(Json.join(answer))
+      for (const answer of this.answers) this.log.append(Pieces.join(answer))
       this.waiting.release()
       Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Stream", log: this.log }))
     }
@@ -100,11 +101,11 @@ export class ReplyChannel {
   }
 
   /** One whole JSON-RPC response, and its HTTP status where it goes alone. With the last one the reply is complete. */
-  answer(message: Json.Pieces, status = 200): void {
+  answer(message: Pieces.Pieces, status = 200): void {
     if (this.outstanding === 0) return
     if (this.prefersStream) this.stream()
     this.outstanding--
-    if (this.log !== undefined) this.log.append(Json.join(message), (bytes) => this.dropped(message, bytes))
+    if (this.log !== undefined) this.log.append(Pieces.join(message), (bytes) => this.dropped(message, bytes))
     else this.answers.push(this.isBatch ? this.kept(message) : message)
     if (this.outstanding > 0) return
     if (this.log === undefined) {
@@ -116,21 +117,21 @@ export class ReplyChannel {
   }
 
   /** An answer that waits for the others of its batch; where there is no room for it, the word of that. */
-  private kept(message: Json.Pieces): Json.Pieces {
-    const length = Json.lengthOf(message)
+  private kept(message: Pieces.Pieces): Pieces.Pieces {
+    const length = Pieces.lengthOf(message)
     return this.waiting.add(length) ? message : [this.dropped(message, length)]
   }
 
-  private dropped(message: Json.Pieces, bytes: number): Uint8Array {
-    const frame = Frame.read(Json.join(message))
+  private dropped(message: Pieces.Pieces, bytes: number): Uint8Array {
+    const frame = Frame.read(Pieces.join(message))
     const id = Frame.isFrame(frame) ? Frame.rawId(frame) : Json.utf8("null")
     return Answers.dropped(id, this.logs.buffers, bytes)
   }
 
-  private body(): Json.Pieces {
+  private body(): Pieces.Pieces {
     const [only = []] = this.answers
     if (!this.isBatch) return only
     const pieces = this.answers.flatMap((answer, index) => (index === 0 ? answer : [COMMA, ...answer]))
-    return Json.gather([OPEN, ...pieces, CLOSE])
+    return Pieces.gather([OPEN, ...pieces, CLOSE])
   }
 }

@@ -6,6 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { BadAnswer, NotAnswered, type ProxyError } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import * as Translate from "../domain/Translate.ts"
 import type { Answer, CallHandlers } from "../upstream/Rpc.ts"
 import type { Answered } from "../upstream/Upstream.ts"
@@ -34,7 +35,7 @@ const gather = (server: string, answers: ReadonlyArray<readonly [key: string, an
     Json.utf8(`${index === 0 ? "" : ","}${JSON.stringify(key)}:`),
     body
   ])
-  return Effect.succeed(Json.join([Json.utf8("{"), ...members, Json.utf8("}")]))
+  return Effect.succeed(Pieces.join([Json.utf8("{"), ...members, Json.utf8("}")]))
 }
 
 /** Does the server ask in place of answering? */

@@ -5,6 +5,7 @@ import type { Request } from "../domain/ClientMessage.ts"
 import type { Headers } from "../domain/Era.ts"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import { isSince, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
 import type { Span } from "../observability/Tracing.ts"
@@ -44,7 +45,7 @@ const askClient = (
       progress: toServer,
       token: token === undefined ? undefined : question.bytes.subarray(token.start, token.end)
     })
-    if (!channel.emit(Json.join(Json.splice(question.bytes, edits)))) {
+    if (!channel.emit(Pieces.join(Json.splice(question.bytes, edits)))) {
       session.questions.delete(id)
       const why = channel.whyNoStream ?? "its call is over"
       return Effect.succeed(unanswerable(`The client cannot be asked: ${why}`))
@@ -119,6 +120,6 @@ export class SessionExchange implements Exchange {
     const message = under(this.request.id)
     this.session.calls.delete(this.request.requestId)
     this.channel.answer(message)
-    return Json.lengthOf(message)
+    return Pieces.lengthOf(message)
   }
 }

@@ -15,6 +15,7 @@ import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import { logger } from "../observability/Logging.ts"
 import { incomingOf, type McpRequest } from "./McpRequest.ts"
 import { piecesOf } from "./Responses.ts"
@@ -51,7 +52,7 @@ class DirectRequest implements McpRequest {
 const failed = HttpServerResponse.empty({ status: 500 })
 
 /** Some of a stream. Node makes one write of it, for it comes in one turn. False: it is to drain before there is more. */
-const writeSome = (outgoing: ServerResponse, pieces: Json.Pieces): boolean => {
+const writeSome = (outgoing: ServerResponse, pieces: Pieces.Pieces): boolean => {
   let goesOn = true
   for (const piece of pieces) goesOn = outgoing.write(piece)
   return goesOn
@@ -61,13 +62,13 @@ const writeSome = (outgoing: ServerResponse, pieces: Json.Pieces): boolean => {
 const latin1 = (bytes: Uint8Array): string => Json.asBuffer(bytes).toString("latin1")
 
 /** A whole answer in one write. */
-const writeWhole = (outgoing: ServerResponse, pieces: Json.Pieces): void => {
-  if (Json.lengthOf(pieces) <= SMALL) {
+const writeWhole = (outgoing: ServerResponse, pieces: Pieces.Pieces): void => {
+  if (Pieces.lengthOf(pieces) <= SMALL) {
     outgoing.end(pieces.map(latin1).join(""), "latin1")
     return
   }
   outgoing.cork()
-  const [first, ...others] = Json.gather(pieces)
+  const [first, ...others] = Pieces.gather(pieces)
   // Text is written as one with the head.
   if (first !== undefined && first.length <= SMALL) outgoing.write(latin1(first), "latin1")
   else if (first !== undefined) outgoing.write(first)
@@ -82,7 +83,7 @@ const writeStream = (outgoing: ServerResponse, body: Stream.Stream<Uint8Array, u
   outgoing.on("drain", () => drained.openUnsafe())
   return body.pipe(
     Stream.runForEachArray((pieces) => {
-      if (writeSome(outgoing, Json.gather(pieces))) return Effect.void
+      if (writeSome(outgoing, Pieces.gather(pieces))) return Effect.void
       drained.closeUnsafe()
       return drained.await
     }),

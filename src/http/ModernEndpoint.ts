@@ -10,7 +10,7 @@ import type * as ClientMessage from "../domain/ClientMessage.ts"
 import type { Envelope } from "../domain/Envelope.ts"
 import type { Headers } from "../domain/Era.ts"
 import { type BadParams, LimitReached } from "../domain/Errors.ts"
-import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { CODE, LATEST_MODERN, MAY_ASK } from "../domain/Protocol.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
@@ -177,7 +177,7 @@ export const make = Effect.gen(function* () {
           const { status, under } = Conclusions.proxyError("modern", error)
           return Effect.as(
             record(requester, request, Exit.fail(error)),
-            message(Json.join(under(request.id)), { status })
+            message(Pieces.join(under(request.id)), { status })
           )
         })
       )

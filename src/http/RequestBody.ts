@@ -4,7 +4,7 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
 import type { IncomingMessage } from "node:http"
 import { Holding } from "../domain/ByteBudget.ts"
-import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import { CODE } from "../domain/Protocol.ts"
 import * as Bounds from "../upstream/Bounds.ts"
 import { incomingOf, type McpRequest } from "./McpRequest.ts"
@@ -32,7 +32,7 @@ const fromSocket = (
     }
     const onEnd = (): void => {
       leave()
-      resume(Effect.succeed(Json.join(pieces)))
+      resume(Effect.succeed(Pieces.join(pieces)))
     }
     const onBroken = (): void => {
       leave()
@@ -65,7 +65,7 @@ export const make = Effect.gen(function* () {
         const refused = take(piece)
         return refused === undefined ? Effect.void : stop(refused)
       }),
-      Effect.map(() => Json.join(pieces))
+      Effect.map(() => Pieces.join(pieces))
     )
   }
 

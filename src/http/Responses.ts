@@ -7,6 +7,7 @@ import * as Challenge from "../auth/Challenge.ts"
 import type { Refused } from "../auth/Gatekeeper.ts"
 import { LimitReached, verdict } from "../domain/Errors.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import { CODE } from "../domain/Protocol.ts"
 import * as Answers from "../gateway/Answers.ts"
 
@@ -21,14 +22,14 @@ export const message = (
 ): HttpServerResponse.HttpServerResponse => HttpServerResponse.uint8Array(body, { contentType: JSON_TYPE, ...options })
 
 /** The pieces of bodies that have several: who writes an answer by itself need not go by their streams. */
-const pieces = new WeakMap<HttpBody.HttpBody, Json.Pieces>()
+const pieces = new WeakMap<HttpBody.HttpBody, Pieces.Pieces>()
 
 /** The body in pieces, where it was given so. */
-export const piecesOf = (body: HttpBody.HttpBody): Json.Pieces | undefined => pieces.get(body)
+export const piecesOf = (body: HttpBody.HttpBody): Pieces.Pieces | undefined => pieces.get(body)
 
 /** A JSON-RPC message that was not copied together as the body. */
-export const inPieces = (body: Json.Pieces, status: number): HttpServerResponse.HttpServerResponse => {
-  const contentLength = Json.lengthOf(body)
+export const inPieces = (body: Pieces.Pieces, status: number): HttpServerResponse.HttpServerResponse => {
+  const contentLength = Pieces.lengthOf(body)
   const response = HttpServerResponse.stream(Stream.fromIterable(body), {
     status,
     contentType: JSON_TYPE,

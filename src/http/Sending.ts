@@ -1,7 +1,7 @@
 /** Answers on their way: what a client has not read yet is held in this process, and counts. */
 import * as Effect from "effect/Effect"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import * as Answers from "../gateway/Answers.ts"
 import * as Bounds from "../upstream/Bounds.ts"
 import { type McpRequest, outgoingOf } from "./McpRequest.ts"
@@ -16,10 +16,10 @@ export const make = Effect.gen(function* () {
 
   return (
     request: McpRequest,
-    body: Json.Pieces,
+    body: Pieces.Pieces,
     { id = NO_ID, status }: { readonly id?: Uint8Array; readonly status: number }
   ): HttpServerResponse.HttpServerResponse => {
-    const length = Json.lengthOf(body)
+    const length = Pieces.lengthOf(body)
     const response = length > SMALL ? outgoingOf(request) : undefined
     if (response?.destroyed === false) {
       if (!buffers.take(length)) return message(Answers.dropped(id, buffers, length))

@@ -5,6 +5,7 @@ import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Holding } from "../domain/ByteBudget.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import * as EventIds from "../gateway/EventIds.ts"
 import type { Delivery } from "../gateway/EventLog.ts"
 
@@ -33,7 +34,7 @@ const event = (prefix: string | undefined, sequence: number, message: Uint8Array
 const encode = (prefix: string | undefined, delivery: Delivery): Arr.NonEmptyReadonlyArray<Uint8Array> => {
   if (delivery._tag === "Alive") return [COMMENT]
   if (delivery._tag === "ComeBack") return [Json.utf8(`retry: ${delivery.retryMillis ?? RETRY_MILLIS}\n\n`)]
-  const [first = NOTHING, ...more] = Json.gather(
+  const [first = NOTHING, ...more] = Pieces.gather(
     delivery.events.flatMap(({ message, sequence }) => event(prefix, sequence, message))
   )
   return [first, ...more]

@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type * as Undici from "undici"
 import type { ByteBudget } from "../domain/ByteBudget.ts"
-import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import { Buffers, MaxMessage } from "./Bounds.ts"
 import { inherited } from "./ChildEnvironment.ts"
 import { type AnswerRefused, ConnectionLost, MessageRefused, type TransportError } from "./Transport.ts"
@@ -14,7 +14,7 @@ export interface HttpRequest {
   readonly method: "GET" | "POST" | "DELETE"
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: Json.Pieces
+  readonly body?: Pieces.Pieces
 }
 
 export interface ResponseHead {
@@ -57,7 +57,7 @@ const dispatch = (
         path: `${request.url.pathname}${request.url.search}`,
         method: request.method,
         headers: request.headers,
-        body: request.body === undefined ? null : Json.join(request.body)
+        body: request.body === undefined ? null : Pieces.join(request.body)
       },
       {
         onRequestStart: (started) => {

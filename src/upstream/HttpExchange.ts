@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { Holding } from "../domain/ByteBudget.ts"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import * as RetryAfter from "../domain/RetryAfter.ts"
 import { seconds } from "../domain/UpstreamStatus.ts"
 import * as Bounds from "./Bounds.ts"
@@ -71,7 +72,7 @@ export const run = (
     const chunks: Array<Uint8Array> = []
     let length = 0
     const { buffers, maxMessage } = agent
-    const sent = Json.lengthOf(request.body ?? [])
+    const sent = Pieces.lengthOf(request.body ?? [])
     const held = new Holding(buffers)
     if (!held.add(sent)) return Effect.fail(new MessageRefused({ reason: Bounds.noRoom(buffers) }))
     const noRoom = () => new AnswerRefused({ reason: Bounds.noRoom(buffers) })
@@ -115,7 +116,7 @@ export const run = (
       )
     )
     const outcome = Effect.map(exchanged, () => {
-      const body = Json.join(chunks)
+      const body = Pieces.join(chunks)
       const messages = isJson && body.length > 0 ? messagesOf(body, status) : []
       const taken = messages.filter((message) => listener.message(message) !== false)
       return {

@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Frame from "../domain/Frame.ts"
-import type * as Json from "../domain/Json.ts"
+import type * as Pieces from "../domain/Pieces.ts"
 import { HEADER, type ModernRevision } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
 import { HttpAgent } from "./HttpAgent.ts"
@@ -26,7 +26,7 @@ const said = ({ reason, retryAfterMillis }: MessageRefused) => ({
 export const discover = (
   remote: Remote,
   revision: ModernRevision,
-  message: Json.Pieces
+  message: Pieces.Pieces
 ): Effect.Effect<Negotiation.Outcome, TransportError, HttpAgent> =>
   Effect.gen(function* () {
     const agent = yield* HttpAgent

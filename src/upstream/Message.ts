@@ -2,13 +2,14 @@
 import * as Predicate from "effect/Predicate"
 import type * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
+import type * as Pieces from "../domain/Pieces.ts"
 
 type Params = Readonly<Record<string, unknown>>
 
 /** One request of our own. */
 export const encodeRequest =
   (method: string, params?: Params) =>
-  (id: number): Json.Pieces => [
+  (id: number): Pieces.Pieces => [
     Json.encode({ jsonrpc: "2.0", id, method, ...(params === undefined ? {} : { params }) })
   ]
 

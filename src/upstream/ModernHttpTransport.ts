@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import { HEADER, isModernError, type ModernRevision } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
 import * as Attached from "./Attached.ts"
@@ -23,7 +24,7 @@ export const postHeaders = (remote: Remote, revision: ModernRevision): Record<st
 const claimed = (body: Uint8Array, request: number): ReadonlyArray<Uint8Array> => {
   const frame = Frame.read(body)
   if (!Frame.isFrame(frame) || frame.error === undefined || frame.id !== null) return []
-  return isModernError(Frame.errorCode(frame)) ? [Json.join(Frame.withId(frame, Json.encode(request)))] : []
+  return isModernError(Frame.errorCode(frame)) ? [Pieces.join(Frame.withId(frame, Json.encode(request)))] : []
 }
 
 /** Each request is an exchange of its own: nothing is opened, ended or taken up again. */
@@ -36,7 +37,7 @@ export const open =
       const own = postHeaders(remote, revision)
       const exchanges = yield* FiberMap.make<number>()
 
-      const converse = (body: Json.Pieces, request: number, headers: Readonly<Record<string, string>> | undefined) =>
+      const converse = (body: Pieces.Pieces, request: number, headers: Readonly<Record<string, string>> | undefined) =>
         HttpExchange.run(
           agent,
           { method: "POST", url, headers: { ...own, ...headers }, body },

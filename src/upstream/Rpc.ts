@@ -8,6 +8,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import { CODE, isModernRevision, META } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
 import * as Attached from "./Attached.ts"
@@ -74,20 +75,20 @@ export type RpcError = TransportError | Silent
 export interface Rpc {
   /** Sends the request that `encode` makes of our id, and waits for its answer. Interruption tells the server to cancel. */
   readonly request: (
-    encode: (id: number) => Json.Pieces,
+    encode: (id: number) => Pieces.Pieces,
     handlers?: CallHandlers,
     headers?: MessageHeaders
   ) => Effect.Effect<Frame.Frame, RpcError>
   /** The same for what is no call: the first words to a server, and pings. They may take as long as they do, and are never cancelled. */
   readonly initialize: (
-    encode: (id: number) => Json.Pieces,
+    encode: (id: number) => Pieces.Pieces,
     headers?: MessageHeaders
   ) => Effect.Effect<Frame.Frame, RpcError>
   /** From now on a server that is silent is pinged, and one that hangs is lost. */
   readonly watchOver: (vigil: Vigil.Vigil) => void
   /** A request whose answer is its end, and what is said under its id until then. Interruption cancels it. */
   readonly listen: (
-    encode: (id: number) => Json.Pieces,
+    encode: (id: number) => Pieces.Pieces,
     heard: (frame: Frame.Frame) => void,
     headers?: MessageHeaders
   ) => Effect.Effect<Frame.Frame, RpcError>
@@ -133,7 +134,7 @@ const TELLING_MILLIS = 10_000
 /** How many ids of cancelled requests are remembered, so that their late answers are not taken for faults. */
 const REMEMBERED = 256
 
-const encodeMessage = (message: object): Json.Pieces => [Json.encode({ jsonrpc: "2.0", ...message })]
+const encodeMessage = (message: object): Pieces.Pieces => [Json.encode({ jsonrpc: "2.0", ...message })]
 
 /** The request to listen to which a notification belongs (2026-07-28, basic/patterns/subscriptions). */
 const subscriptionOf = (frame: Frame.Frame): number | undefined => {
@@ -141,8 +142,8 @@ const subscriptionOf = (frame: Frame.Frame): number | undefined => {
   return typeof id === "number" ? id : undefined
 }
 
-const answerTo = (question: Frame.Frame, answer: Answer): Json.Pieces =>
-  Json.gather([
+const answerTo = (question: Frame.Frame, answer: Answer): Pieces.Pieces =>
+  Pieces.gather([
     Json.utf8('{"jsonrpc":"2.0","id":'),
     Frame.rawId(question),
     Json.utf8(`,"${answer.outcome}":`),
@@ -336,7 +337,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
     })
     yield* Attached.fork(Effect.repeat(sweep, Schedule.spaced(TICK_MILLIS)), lose)
 
-    const ask = (encode: (id: number) => Json.Pieces, asked: Asked) =>
+    const ask = (encode: (id: number) => Pieces.Pieces, asked: Asked) =>
       Effect.suspend(() => {
         if (ended !== undefined) return Effect.fail(lostWith(ended, true))
         const id = ++lastId

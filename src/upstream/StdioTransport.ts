@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import { Holding } from "../domain/ByteBudget.ts"
-import * as Json from "../domain/Json.ts"
+import * as Pieces from "../domain/Pieces.ts"
 import { type Line, LineSplitter } from "../domain/Lines.ts"
 import { display, reveal, type ServerConfig, type Stdio } from "../domain/ServerConfig.ts"
 import { logger } from "../observability/Logging.ts"
@@ -107,11 +107,11 @@ export const open =
       yield* reaper.guard(child.pid)
 
       /** Requests by their ids, all else as it is. */
-      const outbox: Array<Json.Pieces | number> = []
+      const outbox: Array<Pieces.Pieces | number> = []
       const hasMail = Latch.makeUnsafe(false)
       let isClosed = false
       /** The requests that the process cannot have seen yet. */
-      const unwritten = new Map<number, Json.Pieces>()
+      const unwritten = new Map<number, Pieces.Pieces>()
       const [queued, partial] = [new Holding(buffers), new Holding(buffers)]
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
@@ -119,7 +119,7 @@ export const open =
           partial.release()
         })
       )
-      const takeOut = (request: number): Json.Pieces | undefined => {
+      const takeOut = (request: number): Pieces.Pieces | undefined => {
         const message = unwritten.get(request)
         unwritten.delete(request)
         return message
@@ -170,7 +170,7 @@ export const open =
         writing = 0
         for (const entry of outbox) {
           const message = typeof entry === "number" ? unwritten.get(entry) : entry
-          const length = message === undefined ? 0 : Json.lengthOf(message)
+          const length = message === undefined ? 0 : Pieces.lengthOf(message)
           if (writing > 0 && writing + length > MAX_BATCH) break
           taken++
           // A request that nobody waits for any more.
@@ -216,7 +216,7 @@ export const open =
         forgettingCancels: false,
         send: (message, request) =>
           Effect.suspend((): Effect.Effect<void, TransportError> => {
-            const length = Json.lengthOf(message)
+            const length = Pieces.lengthOf(message)
             if (queued.bytes > 0 && queued.bytes + length > maxOutbox) {
               const reason = `it does not read its input; ${queued.bytes} bytes are waiting for it already`
               return Effect.fail(new MessageRefused({ reason }))
@@ -232,7 +232,7 @@ export const open =
             hasMail.openUnsafe()
             return Effect.void
           }),
-        forget: (request) => Effect.sync(() => queued.remove(Json.lengthOf(takeOut(request) ?? []))),
+        forget: (request) => Effect.sync(() => queued.remove(Pieces.lengthOf(takeOut(request) ?? []))),
         unsent: (request) => unwritten.has(request),
         agreed: () => Effect.void,
         lost: Deferred.await(lost)

@@ -2,7 +2,7 @@
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { Pieces } from "../domain/Json.ts"
+import type { Pieces } from "../domain/Pieces.ts"
 import { ENDINGS, type Evidence } from "../domain/UpstreamFailure.ts"
 
 /** By what, beside the words, the class of a failure is decided (`domain/UpstreamFailure`). */

@@ -13,7 +13,7 @@ import type {
   UpstreamRefused
 } from "../domain/Errors.ts"
 import type * as Frame from "../domain/Frame.ts"
-import type { Pieces } from "../domain/Json.ts"
+import type { Pieces } from "../domain/Pieces.ts"
 import type { Lane } from "../domain/Lane.ts"
 import type { Capabilities, Era, LogLevel } from "../domain/Protocol.ts"
 import type { ServerConfig } from "../domain/ServerConfig.ts"

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Json from "../../src/domain/Json.ts"
+import * as Pieces from "../../src/domain/Pieces.ts"
 import { space, spelled, stringText, valueText } from "../support/jsonText.ts"
 import { parse as parseStrictly } from "../support/strictJson.ts"
 
@@ -134,7 +135,7 @@ describe("replacing parts of a text", () => {
           bytes,
           spans.map((span) => ({ span, by }))
         )
-        assert.deepStrictEqual([...Json.join(pieces)], expected)
+        assert.deepStrictEqual([...Pieces.join(pieces)], expected)
       })
     )
   })
@@ -160,24 +161,6 @@ describe("replacing parts of a text", () => {
       fc.property(both, ([value, text]) => {
         const bytes = Json.utf8(text)
         assert.strictEqual(Json.parse(bytes, whole(bytes)), value)
-      })
-    )
-  })
-
-  it("pieces that are gathered are the same text: what is small beside each other is one, and nothing large is copied", () => {
-    const piece = fc.integer({ min: 0, max: 9000 }).map((length) => new Uint8Array(length).fill(length & 255))
-    fc.assert(
-      fc.property(fc.array(piece, { minLength: 1, maxLength: 12 }), (pieces) => {
-        const gathered = Json.gather(pieces)
-        assert.isTrue(Buffer.concat(gathered).equals(Buffer.concat(pieces)))
-        const large = pieces.filter(({ length }) => length > 4000)
-        assert.deepStrictEqual(
-          large.filter((one) => !gathered.includes(one)),
-          []
-        )
-        for (const [index, { length }] of gathered.entries()) {
-          assert.isTrue(index === 0 || length + (gathered[index - 1]?.length ?? 0) > 4000, `${index}`)
-        }
       })
     )
   })

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Frame from "../../src/domain/Frame.ts"
 import * as Json from "../../src/domain/Json.ts"
+import * as Pieces from "../../src/domain/Pieces.ts"
 import * as LegacyShapes from "../../src/domain/LegacyShapes.ts"
 import * as Translate from "../../src/domain/Translate.ts"
 
@@ -78,7 +79,7 @@ describe("structured content", () => {
     const result = { resultType: "complete", structuredContent: value, content: [] }
     const frame = Frame.read(Json.encode({ jsonrpc: "2.0", id: 1, result }))
     if (!Frame.isFrame(frame)) throw new Error(frame.malformed)
-    const edited = Json.join(Json.splice(frame.bytes, Translate.toLegacy(frame, "tools/call", isWrapped)))
+    const edited = Pieces.join(Json.splice(frame.bytes, Translate.toLegacy(frame, "tools/call", isWrapped)))
     return JSON.parse(Buffer.from(edited).toString()).result
   }
 

@@ -5,6 +5,7 @@ import * as Envelope from "../../src/domain/Envelope.ts"
 import * as Era from "../../src/domain/Era.ts"
 import * as Frame from "../../src/domain/Frame.ts"
 import * as Json from "../../src/domain/Json.ts"
+import * as Pieces from "../../src/domain/Pieces.ts"
 import * as LegacyShapes from "../../src/domain/LegacyShapes.ts"
 import * as ListenFilter from "../../src/domain/ListenFilter.ts"
 import * as ParamHeaders from "../../src/domain/ParamHeaders.ts"
@@ -52,7 +53,7 @@ const edited = (frame: Frame.Frame, edits: ReadonlyArray<Json.Edit>, what: strin
     must(span.start >= end && span.end >= span.start && span.end <= frame.bytes.length, `${what}: edits overlap`)
     end = span.end
   }
-  const value = parsed(Json.join(Json.splice(frame.bytes, edits)))
+  const value = parsed(Pieces.join(Json.splice(frame.bytes, edits)))
   must(value !== undefined, `${what}: what was JSON is none any more`)
   return value
 }
@@ -68,7 +69,7 @@ export const targets: ReadonlyArray<Target> = [
       const value = parsed(input)
       if (value === undefined) return must(body._tag === "Refusal", "what is no JSON was taken for a message")
       if (body._tag !== "Request" && body._tag !== "Notification") return
-      const sent = Json.join(ClientMessage.encode(body, body._tag === "Request" ? 1 : undefined, {}))
+      const sent = Pieces.join(ClientMessage.encode(body, body._tag === "Request" ? 1 : undefined, {}))
       must(!sent.includes(0x0a) && !sent.includes(0x0d), "it is sent on in several lines")
       const again = parsed(sent)
       must(isObject(again) && isObject(value) && again["method"] === value["method"], "another method is sent on")

@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import type * as Frame from "../../src/domain/Frame.ts"
 import * as Json from "../../src/domain/Json.ts"
+import type * as Pieces from "../../src/domain/Pieces.ts"
 import { SessionKey } from "../../src/domain/ServerId.ts"
 import * as Rpc from "../../src/upstream/Rpc.ts"
 import { memoryTransport } from "./memoryTransport.ts"
@@ -16,7 +17,7 @@ export const text = (frame: Frame.Frame): string => Buffer.from(frame.bytes).toS
 
 export const encode =
   (method: string) =>
-  (id: number): Json.Pieces => [Json.encode({ jsonrpc: "2.0", id, method })]
+  (id: number): Pieces.Pieces => [Json.encode({ jsonrpc: "2.0", id, method })]
 
 export const result = (id: unknown, value: unknown = {}): Record<string, unknown> => ({
   jsonrpc: "2.0",

@@ -1,0 +1,24 @@
+/** Texts in pieces: the same text, in as few pieces as pays. */
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import * as Pieces from "../../src/domain/Pieces.ts"
+
+describe("a text in pieces", () => {
+  it("pieces that are gathered are the same text: what is small beside each other is one, and nothing large is copied", () => {
+    const piece = fc.integer({ min: 0, max: 9000 }).map((length) => new Uint8Array(length).fill(length & 255))
+    fc.assert(
+      fc.property(fc.array(piece, { minLength: 1, maxLength: 12 }), (pieces) => {
+        const gathered = Pieces.gather(pieces)
+        assert.isTrue(Buffer.concat(gathered).equals(Buffer.concat(pieces)))
+        const large = pieces.filter(({ length }) => length > 4000)
+        assert.deepStrictEqual(
+          large.filter((one) => !gathered.includes(one)),
+          []
+        )
+        for (const [index, { length }] of gathered.entries()) {
+          assert.isTrue(index === 0 || length + (gathered[index - 1]?.length ?? 0) > 4000, `${index}`)
+        }
+      })
+    )
+  })
+})
