@@ -19,10 +19,10 @@ export interface Target {
  * for a server that does not answer.
  */
 export const confirmed = <A extends Pick<Outcome, "remarks">, E, R>(attempt: Effect.Effect<A, E, R>) =>
-  Effect.flatMap(attempt, (first) =>
-    first.remarks.length === 0
-      ? Effect.succeed(first)
-      : Effect.andThen(Console.log(["Once more:", ...first.remarks].join("\n  ")), attempt)
+  Effect.filterOrElse(
+    attempt,
+    ({ remarks }) => remarks.length === 0,
+    ({ remarks }) => Effect.andThen(Console.log(["Once more:", ...remarks].join("\n  ")), attempt)
   )
 
 /** Runs a suite against one target; compares with the direct run, if this is not it. */
