@@ -14,7 +14,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
-import { rolldown } from "rolldown"
+import { type Plugin, rolldown } from "rolldown"
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8"))
 
@@ -60,23 +60,24 @@ const BUILTIN = /^import (?:\* as ([\w$]+)|\{([^}]*)\}|([\w$]+)) from ("node:[^"
  * Whoever imports one of Node's own modules has all that it exports evaluated: with `node:http`, an HTTP client that is not
  * used here; with `node:crypto`, Web Cryptography. Fetched, they are what is used of them.
  */
-const withBuiltinsFetched = (text: string): string =>
-  text.replace(BUILTIN, (_, namespace?: string, names?: string, whole?: string, id = "") => {
-    const taken = names === undefined ? (namespace ?? whole) : `{${names.replaceAll(" as ", ": ")}}`
-    return `const ${taken} = process.getBuiltinModule(${id});`
+const builtinsFetched = {
+  name: "builtins fetched",
+  // Each line stays where it is, so the map does too.
+  renderChunk: (text: string) => ({
+    code: text.replace(BUILTIN, (_, namespace?: string, names?: string, whole?: string, id = "") => {
+      const taken = names === undefined ? (namespace ?? whole) : `{${names.replaceAll(" as ", ": ")}}`
+      return `const ${taken} = process.getBuiltinModule(${id});`
+    }),
+    map: null
   })
+} satisfies Plugin
 
 interface Options {
   readonly external?: ReadonlyArray<RegExp>
-  readonly plugins?: ReadonlyArray<typeof programApart>
-  readonly fetchBuiltins?: boolean
+  readonly plugins?: ReadonlyArray<Plugin>
 }
 
-const bundle = async (
-  input: string,
-  file: string,
-  { external = [], fetchBuiltins = false, plugins = [] }: Options = {}
-): Promise<void> => {
+const bundle = async (input: string, file: string, { external = [], plugins = [] }: Options = {}): Promise<void> => {
   const build = await rolldown({
     input,
     platform: "node",
@@ -98,8 +99,8 @@ const bundle = async (
     comments: { legal: true, annotation: false, jsdoc: false }
   })
   await build.close()
-  const text = fetchBuiltins ? withBuiltinsFetched(readFileSync(file, "utf8")) : readFileSync(file, "utf8")
   // Tagged templates are left as they are, for tags may ask how they were spelled; ours, the only ones, do not.
+  const text = readFileSync(file, "utf8")
   writeFileSync(
     file,
     text.replace(/[\u0080-\u{10ffff}]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
@@ -111,7 +112,7 @@ mkdirSync("dist", { recursive: true })
 const aside = mkdtempSync("dist/.build-")
 try {
   await bundle("src/main.ts", join(aside, "main.js"), { plugins: [programApart] })
-  await bundle("src/cli/program.ts", join(aside, "program.js"), { fetchBuiltins: true })
+  await bundle("src/cli/program.ts", join(aside, "program.js"), { plugins: [builtinsFetched] })
   await bundle("src/index.ts", join(aside, "index.js"), { external: [/^effect(\/|$)/u] })
   chmodSync(join(aside, "main.js"), 0o755)
   for (const name of readdirSync(aside)) renameSync(join(aside, name), join("dist", name))

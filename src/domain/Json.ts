@@ -153,12 +153,15 @@ const isAt = (bytes: Uint8Array, start: number, text: string): boolean => {
   return true
 }
 
+/** How many keys are remembered; a power of two. */
+const SLOTS = 256
+
 /** Keys that came last: messages have the same few, and making texts of them costs more than finding the members does. */
-const familiar: Array<string> = Array.from({ length: 256 }, () => "")
+const familiar: Array<string> = Array.from({ length: SLOTS }, () => "")
 
 /** Where one is looked for. */
 const slotOf = (bytes: Uint8Array, start: number, length: number): number =>
-  (31 * length + 7 * (bytes[start] ?? 0) + (bytes[start + length - 1] ?? 0)) & 255
+  (31 * length + 7 * (bytes[start] ?? 0) + (bytes[start + length - 1] ?? 0)) & (SLOTS - 1)
 
 /** The text of a key, or undefined where it is none. */
 const keyAt = (bytes: Uint8Array, span: Span): string | undefined => {

@@ -225,19 +225,17 @@ const make = Effect.gen(function* () {
       const waitedFor = whole(endpoint).servers.filter(
         (server) => !isKnown(server, caller, patience) && isUsable(permissions, server)
       )
-      if (waitedFor.length > 0) {
-        yield* Effect.forEach(
-          waitedFor,
-          // A caller that gets no connection of its own is shown what the shared one knows.
-          (server) =>
-            fleet.borrow(server, caller).pipe(
-              Effect.tap((upstream) => settle([upstream], patience)),
-              Effect.tap((upstream) => Effect.timeoutOption(upstream.freshen, MAX_FRESHEN)),
-              Effect.catch(() => Effect.void)
-            ),
-          { concurrency: "unbounded", discard: true }
-        ).pipe(Effect.scoped)
-      }
+      yield* Effect.forEach(
+        waitedFor,
+        // A caller that gets no connection of its own is shown what the shared one knows.
+        (server) =>
+          fleet.borrow(server, caller).pipe(
+            Effect.tap((upstream) => settle([upstream], patience)),
+            Effect.tap((upstream) => Effect.timeoutOption(upstream.freshen, MAX_FRESHEN)),
+            Effect.catch(() => Effect.void)
+          ),
+        { concurrency: "unbounded", discard: true }
+      ).pipe(Effect.scoped)
       const view = known(endpoint, caller)
       yield* warn(view)
       return view

@@ -58,21 +58,15 @@ const writeSome = (outgoing: ServerResponse, pieces: Pieces.Pieces): boolean => 
   return goesOn
 }
 
-/** Bytes as they are: each is one character of Latin-1. */
-const latin1 = (bytes: Uint8Array): string => Json.asBuffer(bytes).toString("latin1")
-
 /** A whole answer in one write. */
 const writeWhole = (outgoing: ServerResponse, pieces: Pieces.Pieces): void => {
   if (Pieces.lengthOf(pieces) <= SMALL) {
-    outgoing.end(pieces.map(latin1).join(""), "latin1")
+    // Bytes as they are: each is one character of Latin-1.
+    outgoing.end(pieces.map((piece) => Json.asBuffer(piece).toString("latin1")).join(""), "latin1")
     return
   }
   outgoing.cork()
-  const [first, ...others] = Pieces.gather(pieces)
-  // Text is written as one with the head.
-  if (first !== undefined && first.length <= SMALL) outgoing.write(latin1(first), "latin1")
-  else if (first !== undefined) outgoing.write(first)
-  for (const piece of others) outgoing.write(piece)
+  writeSome(outgoing, pieces)
   outgoing.end()
   outgoing.uncork()
 }

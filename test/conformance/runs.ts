@@ -26,7 +26,7 @@ export const confirmed = <A extends Pick<Outcome, "remarks">, E, R>(attempt: Eff
   )
 
 /** Runs a suite against one target; compares with the direct run, if this is not it. */
-const checkOnce = Effect.fnUntraced(function* (suite: Suite, listed: Listed, target: Target, reference?: Results) {
+const check = Effect.fnUntraced(function* (suite: Suite, listed: Listed, target: Target, reference?: Results) {
   const { code, output, results } = yield* run(suite, listed, target.address)
   const counts = (scenario: string): boolean => target.except?.has(scenario) !== true
   const remaining = { scored: listed.scored.filter(counts), unscored: listed.unscored.filter(counts) }
@@ -40,9 +40,7 @@ const checkOnce = Effect.fnUntraced(function* (suite: Suite, listed: Listed, tar
   // Its own verdict counts too, where it knows something that its checks do not say.
   const all = wrong.length === 0 && code !== 0 ? [`exit code ${code}\n${output}`] : wrong
   return { results, tally: tallied, remarks: all.map((remark) => `${title}: ${remark}`) }
-})
-
-const check = (...run: Parameters<typeof checkOnce>) => confirmed(checkOnce(...run))
+}, confirmed)
 
 /** What has to pass of one suite and is no part of the other, which is run in its place. */
 export const missing = Effect.fnUntraced(function* (suite: Suite, other: Suite) {

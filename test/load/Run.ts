@@ -1,6 +1,7 @@
 /** A load run: a modest principal alone, and then everybody at once. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { type Answer, Connection, header } from "../../bench/load/Connection.ts"
@@ -74,7 +75,8 @@ const start = ({ appetites, entry, env }: Options) =>
     env: {
       MCP_HOST: HOST,
       MCP_AUTH_PROVIDER: "demo",
-      GOOGLE_JWT_KEY: "5e".repeat(32),
+      // Drawn at random, or the start would stretch it, in memory that is weighed here.
+      GOOGLE_JWT_KEY: randomBytes(32).toString("hex"),
       MCP_API_KEYS: appetites.map(({ principal }) => `${keyOf(principal)}:${principal}`).join(","),
       // What is asked here is who is served when; a bound on their rate would keep them from asking.
       MCP_RATE_LIMIT: "0",
