@@ -98,7 +98,7 @@ const make = (url: PublicUrl) =>
       }
       const machine = hasKeys ? machines.verify(Redacted.make(bearer)) : Option.none()
       if (Option.isSome(machine)) return Effect.succeed(admitted(resource, machine.value))
-      return Effect.map(tokens.verify(bearer), (verified) => {
+      return Effect.mapEager(tokens.verify(bearer), (verified) => {
         if (Result.isFailure(verified)) {
           return refuse(resource, { _tag: "InvalidToken", reason: INVALID[verified.failure] })
         }
@@ -112,9 +112,8 @@ const make = (url: PublicUrl) =>
     }
 
     /** Whoever comes without a token is on the way to sign in; whoever comes with a bad one is of interest. */
-    const record = (verdict: Result.Result<Principal, Refused>, server: string | undefined): Effect.Effect<void> => {
-      if (Result.isSuccess(verdict) || verdict.failure.challenge._tag === "Missing") return Effect.void
-      const { challenge, principal, status } = verdict.failure
+    const record = ({ challenge, principal, status }: Refused, server: string | undefined): Effect.Effect<void> => {
+      if (challenge._tag === "Missing") return Effect.void
       const event: AuditEvent = {
         kind: "refusal",
         outcome: "denied",
@@ -128,7 +127,10 @@ const make = (url: PublicUrl) =>
     }
 
     return Gatekeeper.of({
-      admit: (authorization, server) => Effect.tap(judge(authorization, server), (verdict) => record(verdict, server))
+      admit: (authorization, server) =>
+        Effect.flatMapEager(judge(authorization, server), (verdict): ReturnType<typeof judge> =>
+          Result.isSuccess(verdict) ? Effect.succeed(verdict) : Effect.as(record(verdict.failure, server), verdict)
+        )
     })
   })
 

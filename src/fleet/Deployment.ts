@@ -75,7 +75,8 @@ export interface Surroundings {
 export interface Use {
   /** The caller's connection, opened if need be. */
   readonly connection: (caller: Lane.Caller) => Effect.Effect<Upstream["Service"], LimitReached>
-  readonly end: Effect.Effect<void>
+  /** Ends it, once. */
+  readonly end: () => void
 }
 
 export interface Deployment {
@@ -121,6 +122,7 @@ export const start = (
 ): Effect.Effect<Deployment, never, Platform | EraVerdicts | Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope)
+    const clock = yield* Clock.Clock
     // The lanes of a remote server lead to the same; each local process is one of its own.
     const common = new Restraint(config.breaker)
     const connections = yield* LayerMap.make((key: LaneKey) =>
@@ -178,7 +180,7 @@ export const start = (
         const found = open.get(key.id)
         if (found !== undefined) return enter(found)
         yield* makeRoom(owner)
-        const lastUsed = yield* Clock.currentTimeMillis
+        const lastUsed = clock.currentTimeMillisUnsafe()
         const pin = yield* Scope.fork(scope)
         const upstream = yield* Scope.provide(connect(key), pin)
         const lane: OpenLane = { key, owner, pin, upstream, inUse: 0, lastUsed }
@@ -217,13 +219,13 @@ export const start = (
             return lane.upstream
           })
         },
-        end: Effect.map(Clock.currentTimeMillis, (now) => {
+        end: () => {
           if (lane !== undefined) {
             lane.inUse--
-            lane.lastUsed = now
+            lane.lastUsed = clock.currentTimeMillisUnsafe()
           }
           if (--uses === 0) unused.openUnsafe()
-        })
+        }
       }
     }
 

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -23,6 +23,7 @@ import type { EraVerdicts } from "../upstream/EraVerdicts.ts"
 import type { LaneEvent, Upstream } from "../upstream/Upstream.ts"
 import * as Changeover from "./Changeover.ts"
 import * as Deployment from "./Deployment.ts"
+import type { Use } from "./Deployment.ts"
 import * as FleetMetrics from "./FleetMetrics.ts"
 
 export class Fleet extends Context.Service<
@@ -42,9 +43,14 @@ export class Fleet extends Context.Service<
     /** The caller's connection if it is open already. */
     readonly peek: (server: ServerId, caller: Lane.Caller) => Upstream["Service"] | undefined
     /**
-     * The caller's connection, opened if need be. It does not close while the scope lives, but by force: when it has been
-     * replaced for longer than calls are given.
+     * Begins a use of a server, at once. Its connections do not close until it ends, but by force: when they have been
+     * replaced for longer than calls are given. Undefined where calls have to wait until it is open to them, or there is no
+     * such server.
      */
+    readonly begin: (server: ServerId) => Use | undefined
+    /** Waits until a server is open to calls. */
+    readonly opened: (server: ServerId) => Effect.Effect<void, UpstreamDown>
+    /** The caller's connection, opened if need be, in use for as long as the scope lives. */
     readonly borrow: (
       server: ServerId,
       caller: Lane.Caller
@@ -124,25 +130,19 @@ export const layer = (initial: GatewayConfig): Layer.Layer<Fleet, never, Platfor
               )
         })
 
-      /**
-       * Looks at the slot and begins in one step, so that it cannot be closed in between. `Effect.acquireRelease` would copy
-       * the whole context for the release, at every call.
-       */
-      const begin = (server: ServerId, scope: Scope.Scope): Effect.Effect<Deployment.Use, UpstreamDown, Scope.Scope> =>
-        Effect.suspend(() => {
-          const slot = slots.get(server)
-          if (slot?.isOpen !== true) return Effect.interruptible(use(server))
-          const begun = slot.deployment.begin()
-          return Effect.as(Scope.addFinalizer(scope, begun.end), begun)
-        })
+      const begin = (server: ServerId): Use | undefined => {
+        const slot = slots.get(server)
+        return slot?.isOpen === true ? slot.deployment.begin() : undefined
+      }
 
-      /** Begins a use of the deployment of the moment. */
-      const use = (server: ServerId): Effect.Effect<Deployment.Use, UpstreamDown, Scope.Scope> =>
-        Effect.flatMap(Effect.scope, (scope) =>
-          Effect.suspend(() =>
-            slots.get(server)?.isOpen === true
-              ? Effect.uninterruptible(begin(server, scope))
-              : Effect.andThen(opened(server), use(server))
+      /** A use as long as the scope lives. */
+      const use = (server: ServerId): Effect.Effect<Use, UpstreamDown, Scope.Scope> =>
+        Effect.acquireRelease(
+          Effect.sync(() => begin(server)),
+          (begun) => Effect.sync(() => begun?.end())
+        ).pipe(
+          Effect.flatMap((begun) =>
+            begun === undefined ? Effect.andThen(opened(server), use(server)) : Effect.succeed(begun)
           )
         )
 
@@ -175,6 +175,8 @@ export const layer = (initial: GatewayConfig): Layer.Layer<Fleet, never, Platfor
         }, applying.withPermits(1)),
         shared: (server) => slots.get(server)?.deployment.shared,
         peek: (server, caller) => slots.get(server)?.deployment.peek(caller),
+        begin,
+        opened: (server) => Effect.asVoid(opened(server)),
         borrow: (server, caller) => Effect.flatMap(use(server), ({ connection }) => connection(caller)),
         attend: (server, caller, use) =>
           Effect.gen(function* () {

@@ -9,6 +9,7 @@ import { type Era, isAtLeast, isLogLevel, type LogLevel } from "../domain/Protoc
 import * as Rewrite from "../domain/Rewrite.ts"
 import * as Translate from "../domain/Translate.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import type { Use } from "../fleet/Deployment.ts"
 import type { Span } from "../observability/Tracing.ts"
 import type { CallHandlers } from "../upstream/Rpc.ts"
 import type { Admission } from "./Limits.ts"
@@ -41,8 +42,9 @@ export interface Exchange {
   answer: Frame.Frame | undefined
   /** What it is traced by; undefined where tracing is off. */
   span: Span | undefined
-  /** Its place among the calls that are under way, once it has one. */
+  /** Its place among the calls that are under way, and its use of the server's connection, once it has them. */
   admission: Admission | undefined
+  use: Use | undefined
   /** What the server has to say meanwhile. `toServer` takes notifications for the server. */
   readonly handlers: (rename: Rename, toServer: (message: Uint8Array) => void) => CallHandlers
   /** So many seconds it has been unanswered: the client is to hear at least that we live. */

@@ -12,6 +12,7 @@ import type * as Frame from "../domain/Frame.ts"
 import * as Pieces from "../domain/Pieces.ts"
 import type { LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import type { Use } from "../fleet/Deployment.ts"
 import type { Span } from "../observability/Tracing.ts"
 import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
 import * as Answers from "./Answers.ts"
@@ -51,6 +52,7 @@ export class ModernExchange implements Exchange {
   answer: Frame.Frame | undefined
   span: Span | undefined
   admission: Admission | undefined
+  use: Use | undefined
   /** The request that waits for the call at present; none while the client is to answer questions. */
   waiting: Waiting | undefined
   readonly questions = new Map<string, Question>()

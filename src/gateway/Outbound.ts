@@ -70,10 +70,7 @@ export const outgoing = (
   return {
     method: request.method,
     target,
-    // Only when it is asked for: large ones are not parsed before.
-    get arguments() {
-      return request.params?.values["arguments"]
-    },
+    arguments: () => request.params?.values["arguments"],
     headers: trace,
     encode: (id, era) => {
       const answers = exchange.era === "modern" && era === "legacy" ? WITHOUT_ANSWERS : undefined

@@ -4,12 +4,10 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
 import { Audit } from "../access/Audit.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import type { Headers } from "../domain/Era.ts"
@@ -29,6 +27,7 @@ import { CODE } from "../domain/Protocol.ts"
 import * as ResourceUri from "../domain/ResourceUri.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import { TransientMap } from "../domain/TransientMap.ts"
 import type { Entry } from "../domain/View.ts"
 import * as Translate from "../domain/Translate.ts"
 import { Catalog } from "../fleet/Catalog.ts"
@@ -57,6 +56,7 @@ import type { Session } from "./Session.ts"
 import * as SessionState from "./SessionState.ts"
 import type { Sessions } from "./Sessions.ts"
 import * as Tasks from "./Tasks.ts"
+import { Underway } from "./Underway.ts"
 import * as Watching from "./Watching.ts"
 
 const log = logger("gateway")
@@ -104,9 +104,9 @@ const make = Effect.gen(function* () {
   const router = yield* Router.make
   const tasks = yield* Tasks.make
   const state = yield* SessionState.make(router)
-  const calls = yield* FiberSet.make()
-  const fork = yield* FiberSet.runtime(calls)()
+  const calls = yield* Underway.make
   const context = yield* Effect.context<never>()
+  const runFork = Effect.runForkWith(context)
   const clock = yield* Clock.Clock
 
   const renamer = ({ endpoint }: Exchange["requester"], server: ServerId): Rename =>
@@ -130,8 +130,15 @@ const make = Effect.gen(function* () {
     return admission.place.isWaiting ? limits.turn(admission, config) : Effect.void
   }
 
-  const borrow = Effect.fnUntraced(function* ({ logLevel, requester, session }: Exchange, server: ServerId) {
-    const upstream = yield* fleet.borrow(server, requester.caller)
+  const borrow = Effect.fnUntracedEager(function* (
+    exchange: Exchange,
+    server: ServerId
+  ): Effect.fn.Return<Upstream["Service"], ProxyError> {
+    const { logLevel, requester, session } = exchange
+    for (exchange.use = fleet.begin(server); exchange.use === undefined; exchange.use = fleet.begin(server)) {
+      yield* fleet.opened(server)
+    }
+    const upstream = yield* exchange.use.connection(requester.caller)
     if (session !== undefined) yield* state.prepare(session, upstream)
     else if (logLevel !== undefined) yield* upstream.setLogLevel(logLevel)
     return upstream
@@ -158,10 +165,10 @@ const make = Effect.gen(function* () {
   })
 
   /** Sends a request to its server, and gives back the answer under the client's names. */
-  const forward = Effect.fnUntraced(function* (
+  const forward = Effect.fnUntracedEager(function* (
     exchange: Exchange,
     { overrides, server, tool, unknown }: Router.Route
-  ): Effect.fn.Return<Conclusion, ProxyError, Scope.Scope> {
+  ): Effect.fn.Return<Conclusion, ProxyError> {
     const { headers, request, requester, session } = exchange
     exchange.server = server
     exchange.tool = tool?.original
@@ -178,7 +185,7 @@ const make = Effect.gen(function* () {
     if (exchange.era === "modern" && request.params?.values["requestState"] !== undefined) {
       yield* requireModern(upstream)
     }
-    const handlers = exchange.handlers(rename, (message) => void fork(upstream.notify(message)))
+    const handlers = exchange.handlers(rename, (message) => calls.add(runFork(upstream.notify(message))))
     const call = (more: Readonly<Record<string, unknown>>) =>
       CallSpan.asking(exchange, upstream, overrides["name"], (span) =>
         upstream.call(Outbound.outgoing(exchange, { ...overrides, ...more }, span?.context), handlers)
@@ -215,7 +222,7 @@ const make = Effect.gen(function* () {
   })
 
   /** A tool that has headers mirror its arguments is called with those headers (transports/streamable-http). */
-  const requireMirrored = Effect.fnUntraced(function* (headers: Headers, tool: Entry, { params }: Request) {
+  const requireMirrored = Effect.fnUntracedEager(function* (headers: Headers, tool: Entry, { params }: Request) {
     const declared = ParamHeaders.ofTool(tool)
     // Most tools have none, and large arguments are not parsed for nothing.
     if (typeof declared === "string" || declared.length === 0) return
@@ -229,26 +236,24 @@ const make = Effect.gen(function* () {
     return yield* new BadParams({ reason: "requestState: it was not given out here, or not for this server" })
   })
 
-  const handle = Effect.fnUntraced(function* (
-    exchange: Exchange
-  ): Effect.fn.Return<Conclusion, ProxyError, Scope.Scope> {
+  const handle = (exchange: Exchange): Effect.Effect<Conclusion, ProxyError> => {
     const { request, requester, session } = exchange
     const { method } = request
     const kind = Lists.kindOf(method)
-    if (kind !== undefined) return Conclusions.result(yield* lists.answer(exchange, kind))
-    if ((ONLY.get(method) ?? exchange.era) !== exchange.era) return yield* new UnknownMethod({ method })
-    if (method === "ping") return Conclusions.result(DONE)
-    if (method === "server/discover") return Conclusions.result(yield* discover(requester))
+    if (kind !== undefined) return Effect.map(lists.answer(exchange, kind), Conclusions.result)
+    if ((ONLY.get(method) ?? exchange.era) !== exchange.era) return Effect.fail(new UnknownMethod({ method }))
+    if (method === "ping") return Effect.succeed(Conclusions.result(DONE))
+    if (method === "server/discover") return Effect.map(discover(requester), Conclusions.result)
     if (method === "logging/setLevel" && session !== undefined) {
-      return Conclusions.result(yield* state.setLogLevel(session, request))
+      return Effect.map(state.setLogLevel(session, request), Conclusions.result)
     }
-    if (Tasks.concerns(method) && exchange.era === "modern") {
-      return yield* forward(exchange, yield* tasks.route(requester, request))
-    }
-    const route = router.route(requester, request, () => lists.patience(requester))
-    if (route === undefined) return yield* new UnknownMethod({ method })
-    return yield* forward(exchange, yield* route)
-  })
+    const route =
+      Tasks.concerns(method) && exchange.era === "modern"
+        ? tasks.route(requester, request)
+        : router.route(requester, request, () => lists.patience(requester))
+    if (route === undefined) return Effect.fail(new UnknownMethod({ method }))
+    return Effect.flatMapEager(route, (found) => forward(exchange, found))
+  }
 
   const conclusionOf = (
     { era, request }: Exchange,
@@ -262,7 +267,8 @@ const make = Effect.gen(function* () {
   }
 
   // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
-  const unanswered = new Map<Exchange, number>()
+  const unanswered = new TransientMap<number, { readonly exchange: Exchange; seconds: number }>()
+  let lastNumber = 0
   const metrics = yield* CallMetrics.make(() => unanswered.size)
 
   /** Counts a request, and puts into the audit trail how it went; and into the log, for who looks closely, why it failed. */
@@ -291,12 +297,14 @@ const make = Effect.gen(function* () {
   /** Tells the client, the metrics and the trail how a call ended. */
   const conclude = (
     exchange: Exchange,
+    number: number,
     started: number,
     exit: Exit.Exit<Conclusion, ProxyError>
   ): Effect.Effect<void> => {
+    exchange.use?.end()
     exchange.admission?.leave()
     const tell = (conclusion: Conclusion): Effect.Effect<void> => {
-      unanswered.delete(exchange)
+      unanswered.take(number)
       return record(exchange, started, exit, exchange.ended(conclusion))
     }
     return Exit.isSuccess(exit) ? tell(exit.value) : Effect.flatMap(conclusionOf(exchange, exit), tell)
@@ -313,27 +321,28 @@ const make = Effect.gen(function* () {
   }
 
   const reassure = Effect.sync(() => {
-    for (const [exchange, seconds] of unanswered) {
-      exchange.reassure(seconds)
-      unanswered.set(exchange, seconds + 1)
-    }
+    for (const [, waiting] of unanswered) waiting.exchange.reassure(waiting.seconds++)
   })
   yield* Vital.fork("The watch over unanswered calls", Effect.repeat(reassure, Schedule.spaced("1 second")))
 
   return Proxy.of({
-    idle: FiberSet.awaitEmpty(calls),
-    abort: FiberSet.clear(calls),
+    idle: calls.idle,
+    abort: calls.interrupt,
     accept: (exchange) =>
       Effect.sync(() => {
         const started = clock.currentTimeMillisUnsafe()
-        unanswered.set(exchange, 0)
+        const number = ++lastNumber
+        unanswered.set(number, { exchange, seconds: 0 })
         if (tracer !== undefined && CallRecord.isRecorded(exchange.request)) {
           exchange.span = CallSpan.begin(tracer, exchange)
         }
-        const call = Effect.onExit(Effect.scoped(handle(exchange)), (exit) => conclude(exchange, started, exit))
+        const call = Effect.onExit(
+          Effect.suspend(() => handle(exchange)),
+          (exit) => conclude(exchange, number, started, exit)
+        )
         // The client has been told, and so has the trail.
         const fiber = Effect.runForkWith(contextOf(exchange))(Effect.ignore(call))
-        FiberSet.addUnsafe(calls, fiber)
+        calls.add(fiber)
         if (fiber.pollUnsafe() === undefined) exchange.begun(() => fiber.interruptUnsafe())
       })
   })

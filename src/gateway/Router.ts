@@ -151,7 +151,7 @@ export const make = Effect.gen(function* () {
     return Effect.fail(exists ? new UnknownResource({ uri, denied: true }) : unknown)
   }
 
-  const byReference = Effect.fnUntraced(function* (
+  const byReference = Effect.fnUntracedEager(function* (
     requester: Requester,
     request: Request,
     patience: () => Duration.Duration
@@ -169,7 +169,7 @@ export const make = Effect.gen(function* () {
     return yield* new BadParams({ reason })
   })
 
-  const named = Effect.fnUntraced(function* (
+  const named = Effect.fnUntracedEager(function* (
     requester: Requester,
     kind: "tool" | "prompt",
     request: Request,
@@ -198,12 +198,11 @@ export const make = Effect.gen(function* () {
       case "resources/subscribe":
       case "resources/unsubscribe":
         return stringParam(request, "uri").pipe(
-          Effect.flatMap((uri) =>
-            Effect.tap(byUri(requester, uri), ({ server, uri: own }) =>
-              Effect.sync(() => (own.startsWith("ui://") ? readPage(requester, server) : undefined))
-            )
-          ),
-          Effect.map(({ server, unknown, uri }) => ({ server, unknown, overrides: { uri } }))
+          Effect.flatMapEager((uri) => byUri(requester, uri)),
+          Effect.mapEager(({ server, unknown, uri }) => {
+            if (uri.startsWith("ui://")) readPage(requester, server)
+            return { server, unknown, overrides: { uri } }
+          })
         )
       case "completion/complete":
         return byReference(requester, request, patience)

@@ -8,6 +8,7 @@ import { type Owner, ownerOf } from "../domain/Owner.ts"
 import type { LogLevel } from "../domain/Protocol.ts"
 import type { RequestId } from "../domain/Frame.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
+import { TransientMap } from "../domain/TransientMap.ts"
 import type { Entry } from "../domain/View.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
 import type { Answer } from "../upstream/Rpc.ts"
@@ -43,7 +44,7 @@ export class Session implements Requester {
   readonly client: ClientName
   /** What the client asked to be told: the public URIs that it watches. */
   readonly watched = new Set<string>()
-  readonly calls = new Map<RequestId, Cancellable>()
+  readonly calls = new TransientMap<RequestId, Cancellable>()
   readonly questions = new Map<string, OpenQuestion>()
   /** Each list as it was last shown to this client, until it is told that the list changed. */
   readonly shown = new Map<Kind, ReadonlyArray<Entry>>()
@@ -115,7 +116,7 @@ export class Session implements Requester {
 
   /** It is let go from memory: calls are cancelled, streams end, and what was not told yet is not told. */
   dismiss(): void {
-    for (const call of this.calls.values()) call.cancel()
+    for (const [, call] of this.calls) call.cancel()
     for (const stream of this.standing) stream.finish()
     this.untold.clear()
     this.untoldBytes.release()

@@ -8,6 +8,7 @@ import * as Json from "../domain/Json.ts"
 import * as Pieces from "../domain/Pieces.ts"
 import { isSince, type LogLevel } from "../domain/Protocol.ts"
 import type { ServerId } from "../domain/ServerId.ts"
+import type { Use } from "../fleet/Deployment.ts"
 import type { Span } from "../observability/Tracing.ts"
 import { type Answer, type CallHandlers, unanswerable } from "../upstream/Rpc.ts"
 import type { Admission } from "./Limits.ts"
@@ -73,6 +74,7 @@ export class SessionExchange implements Exchange {
   answer: Frame.Frame | undefined
   span: Span | undefined
   admission: Admission | undefined
+  use: Use | undefined
   readonly channel: ReplyChannel
 
   constructor(session: Session, request: Request, channel: ReplyChannel, headers: Headers) {
@@ -118,7 +120,7 @@ export class SessionExchange implements Exchange {
 
   ended({ under }: Conclusion): number {
     const message = under(this.request.id)
-    this.session.calls.delete(this.request.requestId)
+    this.session.calls.take(this.request.requestId)
     this.channel.answer(message)
     return Pieces.lengthOf(message)
   }

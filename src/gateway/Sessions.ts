@@ -319,18 +319,17 @@ export class Sessions extends Context.Service<
           hold(session)
           return session
         }),
-        find: (id, principal, endpoint) =>
-          Effect.suspend(() => {
-            const known = sessions.get(id)
-            if (known !== undefined) return use(known, principal, endpoint)
-            return Effect.flatMap(
-              revive(id, principal),
-              Option.match({
-                onNone: () => Effect.succeedNone,
-                onSome: (revived) => use(revived, principal, endpoint)
-              })
-            )
-          }),
+        find: (id, principal, endpoint) => {
+          const known = sessions.get(id)
+          if (known !== undefined) return use(known, principal, endpoint)
+          return Effect.flatMap(
+            revive(id, principal),
+            Option.match({
+              onNone: () => Effect.succeedNone,
+              onSome: (revived) => use(revived, principal, endpoint)
+            })
+          )
+        },
         end,
         revived,
         save,

@@ -7,7 +7,6 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
 import type { Headers } from "effect/http/Headers"
@@ -16,6 +15,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import * as Json from "../domain/Json.ts"
 import * as Pieces from "../domain/Pieces.ts"
+import { Underway } from "../gateway/Underway.ts"
 import { logger } from "../observability/Logging.ts"
 import { incomingOf, type McpRequest } from "./McpRequest.ts"
 import { piecesOf } from "./Responses.ts"
@@ -109,6 +109,7 @@ export const make = Effect.fnUntraced(function* (
   handle: (request: McpRequest) => Effect.Effect<HttpServerResponse.HttpServerResponse>
 ) {
   const scope = yield* Effect.scope
+  const requests = yield* Underway.make
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
   const answers = new WeakMap<IncomingMessage, HttpServerResponse.HttpServerResponse>()
   const platform = yield* NodeHttpServer.makeHandler(
@@ -144,7 +145,8 @@ export const make = Effect.fnUntraced(function* (
     const answered = Effect.flatMap(handle(new DirectRequest(incoming, outgoing)), (response) =>
       answer(incoming, outgoing, response)
     )
-    const fiber = Fiber.runIn(runFork(answered), scope)
+    const fiber = runFork(answered)
+    requests.add(fiber)
     const settle = (exit: Exit.Exit<void>): void => {
       if (Exit.isFailure(exit)) fail(incoming, outgoing, exit.cause)
     }

@@ -60,11 +60,11 @@ export const make = Effect.gen(function* () {
     limited(429, limit, { retryAfter: RETRY_AFTER, ...(id === undefined ? {} : { id }) })
 
   /** The header must name a revision that we speak; without it the session's own is understood. */
-  const checkRevision = (request: McpRequest): Effect.Effect<void, Response> => {
+  const misnamed = (request: McpRequest): Response | undefined => {
     const revision = request.headers[HEADER.protocolVersion]
-    if (revision === undefined || isLegacyRevision(revision)) return Effect.void
+    if (revision === undefined || isLegacyRevision(revision)) return undefined
     const text = `Bad Request: Unsupported protocol version ${JSON.stringify(revision)} (supported versions: ${LEGACY_REVISIONS.join(", ")})`
-    return stop(refuse(400, CODE.badSession, text))
+    return refuse(400, CODE.badSession, text)
   }
 
   const findSession = (
@@ -72,15 +72,18 @@ export const make = Effect.gen(function* () {
     principal: Principal,
     endpoint: Endpoint
   ): Effect.Effect<Session, Response> => {
+    const refused = misnamed(request)
+    if (refused !== undefined) return stop(refused)
     const id = request.headers[HEADER.sessionId]
     if (id === undefined) return stop(refuse(400, CODE.badSession, "Bad Request: Mcp-Session-Id header is required"))
-    return Effect.matchEffect(sessions.find(id, principal, endpoint), {
-      onFailure: (error) => stop(full(error)),
-      onSuccess: Option.match({
-        onNone: () => stop(refuse(404, CODE.sessionNotFound, "Session not found")),
-        onSome: (session) => Effect.succeed(session)
-      })
-    })
+    return sessions.find(id, principal, endpoint).pipe(
+      Effect.mapErrorEager(full),
+      Effect.flatMapEager((session) =>
+        Option.isSome(session)
+          ? Effect.succeed(session.value)
+          : stop(refuse(404, CODE.sessionNotFound, "Session not found"))
+      )
+    )
   }
 
   /** The revision to answer a request by: the one that its header names, where that is older than the session's. */
@@ -128,68 +131,90 @@ export const make = Effect.gen(function* () {
   const take = (session: Session, received: ClientMessage.Notification | ClientMessage.Response) =>
     received._tag === "Notification" ? notices.notified(session, received) : notices.answered(session, received)
 
-  const reply = Effect.fnUntraced(function* (request: McpRequest, channel: ReplyChannel, id: Uint8Array) {
-    const decided = yield* channel.reply
-    if (decided._tag === "Json") return send(request, decided.body, { id, status: 200 })
-    const delivery = yield* deliver(decided.log, 0, channel.revision)
-    return delivery === undefined ? HttpServerResponse.empty({ status: 500 }) : Sse.response(delivery)
-  })
+  const reply = (request: McpRequest, channel: ReplyChannel, id: Uint8Array): Effect.Effect<Response> =>
+    Effect.flatMap(channel.reply, (decided) =>
+      decided._tag === "Json"
+        ? Effect.succeed(send(request, decided.body, { id, status: 200 }))
+        : Effect.map(deliver(decided.log, 0, channel.revision), (delivery) =>
+            delivery === undefined ? HttpServerResponse.empty({ status: 500 }) : Sse.response(delivery)
+          )
+    )
 
-  const post = Effect.fnUntraced(function* (
+  const open = (
     request: McpRequest,
-    principal: Principal,
-    endpoint: Endpoint,
-    body: Exclude<ClientMessage.Body, ClientMessage.Refusal>,
+    session: Session,
+    accept: Accept.Accepted,
+    id: string | null,
+    batchOf?: number
+  ): ReplyChannel => {
+    const channel = new ReplyChannel({
+      logs: streams,
+      session: session.key,
+      owner: session.owner,
+      request: id,
+      revision: revisionOf(request, session),
+      acceptsStream: accept.stream,
+      prefersStream: accept.prefersStream,
+      ...(batchOf === undefined ? {} : { batchOf })
+    })
+    // Whoever takes nothing but a stream gets the room that there is for one before the call is made.
+    if (!accept.json) channel.stream()
+    return channel
+  }
+
+  const acceptCall = (
+    http: McpRequest,
+    session: Session,
+    channel: ReplyChannel,
+    request: ClientMessage.Request
+  ): Effect.Effect<void> => proxy.accept(new SessionExchange(session, request, channel, http.headers))
+
+  const batch = Effect.fnUntraced(function* (
+    request: McpRequest,
+    session: Session,
+    { messages }: Extract<ClientMessage.Body, { readonly _tag: "Batch" }>,
     accept: Accept.Accepted
-  ): Effect.fn.Return<Response, Response> {
-    if (body._tag === "Request" && body.method === "initialize") {
-      return yield* onInitialize(request, principal, endpoint, body)
-    }
-    yield* checkRevision(request)
-    const session = yield* findSession(request, principal, endpoint)
-    const noStream = accept.json ? undefined : streams.full(session.owner)
-    if (noStream !== undefined) return limited(429, noStream, { retryAfter: RETRY_AFTER })
-    const open = (id: string | null, batchOf?: number) => {
-      const channel = new ReplyChannel({
-        logs: streams,
-        session: session.key,
-        owner: session.owner,
-        request: id,
-        revision: revisionOf(request, session),
-        acceptsStream: accept.stream,
-        prefersStream: accept.prefersStream,
-        ...(batchOf === undefined ? {} : { batchOf })
-      })
-      // Whoever takes nothing but a stream gets the room that there is for one before the call is made.
-      if (!accept.json) channel.stream()
-      return channel
-    }
-    if (body._tag === "Request") {
-      const channel = open(JSON.stringify(body.requestId))
-      yield* proxy.accept(new SessionExchange(session, body, channel, request.headers))
-      return yield* reply(request, channel, body.id)
-    }
-    if (body._tag !== "Batch") {
-      yield* take(session, body)
-      return accepted
-    }
+  ) {
     if (session.caller.revision !== "2025-03-26") {
       const text = `Revision ${session.caller.revision} knows no batches; send one message at a time`
       return refuse(400, CODE.invalidRequest, text)
     }
-    if (body.messages.some((one) => one._tag === "Request" && one.method === "initialize")) {
+    if (messages.some((one) => one._tag === "Request" && one.method === "initialize")) {
       return refuse(400, CODE.invalidRequest, "initialize must not be part of a batch")
     }
-    const answerable = body.messages.filter((one) => one._tag === "Request" || one._tag === "Refusal")
-    const channel = open(null, answerable.length)
-    for (const one of body.messages) {
-      if (one._tag === "Request") yield* proxy.accept(new SessionExchange(session, one, channel, request.headers))
+    const answerable = messages.filter((one) => one._tag === "Request" || one._tag === "Refusal")
+    const channel = open(request, session, accept, null, answerable.length)
+    for (const one of messages) {
+      if (one._tag === "Request") yield* acceptCall(request, session, channel, one)
       else if (one._tag === "Refusal")
         channel.answer([Answers.failure(one.id, { code: one.code, message: one.reason })])
       else yield* take(session, one)
     }
     return answerable.length === 0 ? accepted : yield* reply(request, channel, NO_ID)
   })
+
+  const post = (
+    request: McpRequest,
+    principal: Principal,
+    endpoint: Endpoint,
+    body: Exclude<ClientMessage.Body, ClientMessage.Refusal>,
+    accept: Accept.Accepted
+  ): Effect.Effect<Response, Response> => {
+    if (body._tag === "Request" && body.method === "initialize") {
+      return onInitialize(request, principal, endpoint, body)
+    }
+    return Effect.flatMapEager(
+      findSession(request, principal, endpoint),
+      (session): Effect.Effect<Response, Response> => {
+        const noStream = accept.json ? undefined : streams.full(session.owner)
+        if (noStream !== undefined) return stop(limited(429, noStream, { retryAfter: RETRY_AFTER }))
+        if (body._tag === "Batch") return batch(request, session, body, accept)
+        if (body._tag !== "Request") return Effect.as(take(session, body), accepted)
+        const channel = open(request, session, accept, JSON.stringify(body.requestId))
+        return Effect.flatMap(acceptCall(request, session, channel, body), () => reply(request, channel, body.id))
+      }
+    )
+  }
 
   /** A stream with nothing but the word that an answer cannot be had any more. */
   const unknownOutcome = (requestId: string, reason: string): Response => {
@@ -261,7 +286,6 @@ export const make = Effect.gen(function* () {
     if (!Accept.read(request.headers["accept"]).stream) {
       return refuse(406, CODE.badSession, "Not Acceptable: Client must accept text/event-stream")
     }
-    yield* checkRevision(request)
     const session = yield* findSession(request, principal, endpoint)
     const noStream = streams.full(session.owner)
     if (noStream !== undefined) return limited(429, noStream, { retryAfter: RETRY_AFTER })
@@ -274,7 +298,6 @@ export const make = Effect.gen(function* () {
     principal: Principal,
     endpoint: Endpoint
   ): Effect.fn.Return<Response, Response> {
-    yield* checkRevision(request)
     const session = yield* findSession(request, principal, endpoint)
     return yield* sessions.end(session).pipe(
       Effect.andThen(Effect.sync(() => streams.endOf(session.key))),

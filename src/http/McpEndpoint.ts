@@ -60,30 +60,38 @@ export const make = Effect.gen(function* () {
     )
   )
 
-  const post = Effect.fnUntraced(function* (
+  const received = (
     request: McpRequest,
     principal: Principal,
-    endpoint: Endpoint
-  ): Effect.fn.Return<Response, Response> {
-    if (draining.isOver()) {
-      const headers = { "retry-after": "5", connection: "close" }
-      return refuse(503, CODE.badSession, "The proxy is shutting down", { headers })
-    }
-    const accept = yield* readAccept(request)
-    const body = ClientMessage.read(yield* readBody(request))
-    if (body._tag === "Refusal") return refuse(400, body.code, body.reason, { id: body.id })
+    endpoint: Endpoint,
+    accept: Accept.Accepted,
+    bytes: Uint8Array
+  ): Effect.Effect<Response, Response> => {
+    const body = ClientMessage.read(bytes)
+    if (body._tag === "Refusal") return stop(refuse(400, body.code, body.reason, { id: body.id }))
     const classified = Era.classify(request.headers, body)
-    if (classified._tag === "Legacy") return yield* legacy.post(request, principal, endpoint, body, accept)
+    if (classified._tag === "Legacy") return legacy.post(request, principal, endpoint, body, accept)
     if (classified._tag === "Refused") {
       const { code, data, message: text, status } = classified
       const id = body._tag === "Request" ? body.id : NO_ID
-      return message(Answers.failure(id, { code, message: text, ...(data === undefined ? {} : { data }) }), { status })
+      const failure = Answers.failure(id, { code, message: text, ...(data === undefined ? {} : { data }) })
+      return stop(message(failure, { status }))
     }
     // No notification of a client's means anything over HTTP (2026-07-28, transports/streamable-http).
     return body._tag === "Request" && classified.envelope !== undefined
-      ? yield* modern.post(request, principal, endpoint, body, classified.envelope, accept)
-      : accepted
-  })
+      ? modern.post(request, principal, endpoint, body, classified.envelope, accept)
+      : Effect.succeed(accepted)
+  }
+
+  const post = (request: McpRequest, principal: Principal, endpoint: Endpoint): Effect.Effect<Response, Response> => {
+    if (draining.isOver()) {
+      const headers = { "retry-after": "5", connection: "close" }
+      return stop(refuse(503, CODE.badSession, "The proxy is shutting down", { headers }))
+    }
+    return Effect.flatMapEager(readAccept(request), (accept) =>
+      Effect.flatMap(readBody(request), (bytes) => received(request, principal, endpoint, accept, bytes))
+    )
+  }
 
   const serve = (request: McpRequest, principal: Principal, endpoint: Endpoint): Effect.Effect<Response, Response> => {
     if (request.method === "POST") return post(request, principal, endpoint)
@@ -97,5 +105,5 @@ export const make = Effect.gen(function* () {
 
   /** Serves one request to an endpoint that exists, for a caller who may. */
   return (request: McpRequest, principal: Principal, endpoint: Endpoint): Effect.Effect<Response> =>
-    exceeded(request, principal) ?? Effect.catch(serve(request, principal, endpoint), Effect.succeed)
+    exceeded(request, principal) ?? Effect.catchEager(serve(request, principal, endpoint), Effect.succeed)
 })

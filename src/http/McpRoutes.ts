@@ -46,12 +46,12 @@ export const layer = ({ trustedProxies = [] }: McpOptions) =>
         request.method === "OPTIONS"
           ? Effect.succeed(Cors.preflight(request))
           : gatekeeper.admit(request.headers["authorization"], server).pipe(
-              Effect.flatMap((verdict) => {
+              Effect.flatMapEager((verdict) => {
                 if (Result.isFailure(verdict)) return Effect.succeed(unadmitted(verdict.failure))
                 const refused = guard(request)
                 return refused === undefined ? handle(verdict.success) : Effect.succeed(refused)
               }),
-              Effect.map((response) => Cors.allow(request, response))
+              Effect.mapEager((response) => Cors.allow(request, response))
             )
 
       const all = (request: McpRequest) => admitted(request, undefined, (principal) => serve(request, principal, ALL))

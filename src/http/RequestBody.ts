@@ -15,13 +15,18 @@ const RETRY_AFTER = 1
 
 const unreadable = refuse(400, CODE.parseError, "The body did not arrive whole")
 
+/** A body as it comes: what there is of it is held until it is whole, or given up. */
+interface Arriving {
+  /** Takes a piece; or says how to answer a request of which it is not taken. */
+  readonly take: (piece: Uint8Array) => HttpServerResponse.HttpServerResponse | undefined
+  readonly whole: () => Uint8Array
+  readonly release: () => void
+}
+
 /** The body of a request of Node's, without a stream around its own: every request pays for it. */
-const fromSocket = (
-  incoming: IncomingMessage,
-  take: (piece: Uint8Array) => HttpServerResponse.HttpServerResponse | undefined,
-  pieces: ReadonlyArray<Uint8Array>
-) =>
+const fromSocket = (incoming: IncomingMessage, begin: () => Arriving) =>
   Effect.callback<Uint8Array, HttpServerResponse.HttpServerResponse>((resume) => {
+    const { release, take, whole } = begin()
     const onData = (piece: Uint8Array): void => {
       const refused = take(piece)
       if (refused === undefined) return
@@ -32,7 +37,7 @@ const fromSocket = (
     }
     const onEnd = (): void => {
       leave()
-      resume(Effect.succeed(Pieces.join(pieces)))
+      resume(Effect.succeed(whole()))
     }
     const onBroken = (): void => {
       leave()
@@ -40,9 +45,25 @@ const fromSocket = (
     }
     const leave = (): void => {
       incoming.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken)
+      release()
     }
     incoming.on("end", onEnd).on("error", onBroken).on("close", onBroken).on("data", onData)
     return Effect.sync(leave)
+  })
+
+/** The body of any other. */
+const fromStream = (stream: McpRequest["stream"], begin: () => Arriving) =>
+  Effect.suspend(() => {
+    const { release, take, whole } = begin()
+    return stream.pipe(
+      Stream.mapError(() => unreadable),
+      Stream.runForEach((piece) => {
+        const refused = take(piece)
+        return refused === undefined ? Effect.void : stop(refused)
+      }),
+      Effect.map(whole),
+      Effect.ensuring(Effect.sync(release))
+    )
   })
 
 /** Gives what reads a body whole, or fails with how to answer a request whose body is not to be had. */
@@ -52,38 +73,25 @@ export const make = Effect.gen(function* () {
   const tooLarge = refuse(413, CODE.invalidRequest, Bounds.tooLarge("The body", maxMessage))
   const full = limited(503, `The body is not taken: ${Bounds.noRoom(buffers)}`, { retryAfter: RETRY_AFTER })
 
-  const whole = (
-    request: McpRequest,
-    take: (piece: Uint8Array) => HttpServerResponse.HttpServerResponse | undefined,
-    pieces: ReadonlyArray<Uint8Array>
-  ): Effect.Effect<Uint8Array, HttpServerResponse.HttpServerResponse> => {
-    const incoming = incomingOf(request)
-    if (incoming !== undefined) return fromSocket(incoming, take, pieces)
-    return request.stream.pipe(
-      Stream.mapError(() => unreadable),
-      Stream.runForEach((piece) => {
-        const refused = take(piece)
-        return refused === undefined ? Effect.void : stop(refused)
-      }),
-      Effect.map(() => Pieces.join(pieces))
-    )
-  }
-
-  /** It is taken as it comes, piece by piece: nothing is held for what a client has only announced. */
-  return (request: McpRequest): Effect.Effect<Uint8Array, HttpServerResponse.HttpServerResponse> =>
-    Effect.suspend(() => {
-      if (Number(request.headers["content-length"] ?? 0) > maxMessage) return stop(tooLarge)
-      const held = new Holding(buffers)
-      const pieces: Array<Uint8Array> = []
-      const take = (piece: Uint8Array) => {
+  const begin = (): Arriving => {
+    const held = new Holding(buffers)
+    const pieces: Array<Uint8Array> = []
+    return {
+      take: (piece) => {
         if (held.bytes + piece.length > maxMessage) return tooLarge
         if (!held.add(piece.length)) return full
         pieces.push(piece)
         return undefined
-      }
-      return Effect.ensuring(
-        whole(request, take, pieces),
-        Effect.sync(() => held.release())
-      )
-    })
+      },
+      whole: () => Pieces.join(pieces),
+      release: () => held.release()
+    }
+  }
+
+  /** It is taken as it comes, piece by piece: nothing is held for what a client has only announced. */
+  return (request: McpRequest): Effect.Effect<Uint8Array, HttpServerResponse.HttpServerResponse> => {
+    if (Number(request.headers["content-length"] ?? 0) > maxMessage) return stop(tooLarge)
+    const incoming = incomingOf(request)
+    return incoming === undefined ? fromStream(request.stream, begin) : fromSocket(incoming, begin)
+  }
 })

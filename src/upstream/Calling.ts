@@ -68,7 +68,7 @@ export interface Calling<L extends Line> {
   readonly tools: () => ReadonlyArray<Catalogue.Item>
   readonly refreshTools: Effect.Effect<void>
   /** The connection to use now. Waits for a start under way. */
-  readonly connected: Effect.Effect<L, UpstreamDown>
+  readonly connected: () => Effect.Effect<L, UpstreamDown>
   /** The one after this, whose session has ended. */
   readonly renewed: (gone: L) => Effect.Effect<L, UpstreamDown>
   /** This one where it stands, else the one after it; waits through restarts. */
@@ -95,24 +95,25 @@ export const make = <L extends Line>(options: Calling<L>) => {
       retryAfterMillis: what.until - now
     })
 
-  const request = (outgoing: Outgoing, { headersFor, peer, rpc }: L, handlers: CallHandlers, ticket: number) =>
-    Effect.suspend(() => {
-      const wanted = headersFor(outgoing, tools())
-      const headers = outgoing.headers === undefined ? wanted : { ...outgoing.headers, ...wanted }
-      return rpc.request((id) => outgoing.encode(id, peer.era), handlers, headers)
-    }).pipe(
-      Effect.map((frame): Answered => {
+  const request = (outgoing: Outgoing, { headersFor, peer, rpc }: L, handlers: CallHandlers, ticket: number) => {
+    const wanted = headersFor(outgoing, tools())
+    const headers = outgoing.headers === undefined ? wanted : { ...outgoing.headers, ...wanted }
+    return Effect.map(
+      rpc.request((id) => outgoing.encode(id, peer.era), handlers, headers),
+      (frame): Answered => {
         restraint.succeeded(ticket)
         refusals.answered()
         return { frame, era: peer.era }
-      })
+      }
     )
+  }
 
   const send = (outgoing: Outgoing, line: L, handlers: CallHandlers, ticket: number) =>
     line.peer.era === "legacy"
       ? request(outgoing, line, handlers, ticket)
       : ModernCall.make({
-          attempt: request(outgoing, line, handlers, ticket),
+          // What tools want as headers may be another the second time.
+          attempt: Effect.suspend(() => request(outgoing, line, handlers, ticket)),
           refreshTools,
           isTool: outgoing.method === "tools/call"
         })
@@ -193,7 +194,7 @@ export const make = <L extends Line>(options: Calling<L>) => {
     next: Effect.Effect<L, UpstreamError>,
     tries: Tries
   ): Effect.Effect<Answered, UpstreamError> =>
-    Effect.flatMap(next, (line) => {
+    Effect.flatMapEager(next, (line) => {
       const attempt = (ticket: number) =>
         Effect.catch(send(outgoing, line, handlers, ticket), (error) =>
           failed(error, ticket, line, outgoing, handlers, tries)
@@ -211,5 +212,6 @@ export const make = <L extends Line>(options: Calling<L>) => {
       })
     })
 
-  return (outgoing: Outgoing, handlers: CallHandlers) => go(outgoing, handlers, connected, FIRST)
+  return (outgoing: Outgoing, handlers: CallHandlers) =>
+    Effect.suspend(() => go(outgoing, handlers, connected(), FIRST))
 }

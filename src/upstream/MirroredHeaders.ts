@@ -18,7 +18,7 @@ const ofArguments = (request: Mirrored, tools: ReadonlyArray<Catalogue.Item>) =>
   const declared = tool === undefined ? [] : ParamHeaders.ofTool(tool)
   return typeof declared === "string" || declared.length === 0
     ? []
-    : ParamHeaders.headersFor(declared, request.arguments)
+    : ParamHeaders.headersFor(declared, request.arguments?.())
 }
 
 type Mirrored = Pick<Outgoing, "method" | "target" | "arguments">

@@ -11,6 +11,7 @@ import * as Json from "../domain/Json.ts"
 import * as Pieces from "../domain/Pieces.ts"
 import { CODE, isModernRevision, META } from "../domain/Protocol.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
+import { TransientMap } from "../domain/TransientMap.ts"
 import * as Attached from "./Attached.ts"
 import {
   ConnectionLost,
@@ -157,7 +158,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
     const scope = yield* Effect.scope
     const longestSilence = Duration.toMillis(callTimeout)
     const longest = Duration.toMillis(maxCallTime)
-    const pending = new Map<number, Pending>()
+    const pending = new TransientMap<number, Pending>()
     const cancelled = new Set<number>()
     const expired = yield* Deferred.make<void>()
     const lost = yield* Deferred.make<never, ConnectionLost>()
@@ -175,15 +176,14 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
     let look: Vigil.Look | undefined
 
     const settle = (id: number, exit: Exit.Exit<Frame.Frame, RpcError>): boolean => {
-      const call = pending.get(id)
+      const call = pending.take(id)
       if (call === undefined) return false
-      pending.delete(id)
       Deferred.doneUnsafe(call.done, exit)
       return true
     }
 
     const forget = (id: number): void => {
-      pending.delete(id)
+      pending.take(id)
       cancelled.add(id)
       const [oldest] = cancelled
       if (cancelled.size > REMEMBERED && oldest !== undefined) cancelled.delete(oldest)
@@ -278,7 +278,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
     const end = (error: ConnectionLost): void => {
       ended ??= error
       isLost = true
-      for (const id of pending.keys()) settle(id, Exit.fail(lostWith(ended, transport.unsent(id))))
+      for (const [id] of pending) settle(id, Exit.fail(lostWith(ended, transport.unsent(id))))
       Deferred.doneUnsafe(lost, Exit.fail(ended))
     }
     const expire = Effect.asVoid(Deferred.succeed(expired, undefined))
@@ -312,7 +312,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
       tick++
       // Whoever waits for a person's answer is not silent, and takes no time over it.
       if (asking > 0) {
-        for (const call of pending.values()) {
+        for (const [, call] of pending) {
           call.heardAt = tick
           call.madeAt++
         }
@@ -347,7 +347,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
         return Effect.andThen(transport.send(message, id, asked.headers), Deferred.await(done)).pipe(
           Effect.onExit((exit) => {
             if (Exit.isSuccess(exit) || !pending.has(id)) return Effect.void
-            if (!Exit.hasInterrupts(exit)) return Effect.sync(() => void pending.delete(id))
+            if (!Exit.hasInterrupts(exit)) return Effect.sync(() => void pending.take(id))
             if (asked.isPatient && asked.heard === undefined) {
               forget(id)
               return transport.forget(id)
@@ -365,7 +365,7 @@ export const open = <R>(openTransport: Open<R>, unrelated: Unrelated, { callTime
       },
       listen: (encode, heard, headers) => ask(encode, { heard, headers, isPatient: true }),
       notify: (message) => Effect.tapErrorTag(transport.send([message]), "SessionExpired", () => expire),
-      calls: () => [...pending.values()].flatMap(({ handlers }) => handlers ?? []),
+      calls: () => [...pending].flatMap(([, { handlers }]) => handlers ?? []),
       agreed: (revision) => {
         isModern = isModernRevision(revision)
         return transport.agreed(revision)

@@ -15,6 +15,7 @@ import { Holding } from "../domain/ByteBudget.ts"
 import * as Pieces from "../domain/Pieces.ts"
 import { type Line, LineSplitter } from "../domain/Lines.ts"
 import { display, reveal, type ServerConfig, type Stdio } from "../domain/ServerConfig.ts"
+import { TransientMap } from "../domain/TransientMap.ts"
 import { logger } from "../observability/Logging.ts"
 import * as Attached from "./Attached.ts"
 import * as Bounds from "./Bounds.ts"
@@ -111,7 +112,7 @@ export const open =
       const hasMail = Latch.makeUnsafe(false)
       let isClosed = false
       /** The requests that the process cannot have seen yet. */
-      const unwritten = new Map<number, Pieces.Pieces>()
+      const unwritten = new TransientMap<number, Pieces.Pieces>()
       const [queued, partial] = [new Holding(buffers), new Holding(buffers)]
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
@@ -119,11 +120,6 @@ export const open =
           partial.release()
         })
       )
-      const takeOut = (request: number): Pieces.Pieces | undefined => {
-        const message = unwritten.get(request)
-        unwritten.delete(request)
-        return message
-      }
       const lost = yield* Deferred.make<never, ConnectionLost>()
       const lose = (why: ConnectionLost) => Deferred.fail(lost, why)
       const loseFor = (reason: string) => lose(new ConnectionLost({ reason, unsent: false }))
@@ -175,7 +171,7 @@ export const open =
           taken++
           // A request that nobody waits for any more.
           if (message === undefined) continue
-          if (typeof entry === "number") unwritten.delete(entry)
+          if (typeof entry === "number") unwritten.take(entry)
           writing += length
           pieces.push(...message, LINE_FEED)
         }
@@ -232,7 +228,7 @@ export const open =
             hasMail.openUnsafe()
             return Effect.void
           }),
-        forget: (request) => Effect.sync(() => queued.remove(Pieces.lengthOf(takeOut(request) ?? []))),
+        forget: (request) => Effect.sync(() => queued.remove(Pieces.lengthOf(unwritten.take(request) ?? []))),
         unsent: (request) => unwritten.has(request),
         agreed: () => Effect.void,
         lost: Deferred.await(lost)

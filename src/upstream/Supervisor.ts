@@ -343,8 +343,10 @@ export const layer = ({
         )
       })
 
-      // Nothing is to be retried where there is one.
-      const connected = Effect.suspend(() => (live() === undefined ? Effect.andThen(retry, ready) : ready))
+      const connected = (): Effect.Effect<Live, UpstreamDown> => {
+        const now = live()
+        return now === undefined ? Effect.andThen(retry, ready) : Effect.succeed(now)
+      }
       const isAnother = ({ status }: UpstreamState, gone: Live) =>
         status._tag === "Ready" && current !== undefined && current !== gone
       const isOver = ({ status }: UpstreamState) => status._tag === "Failed" || status._tag === "Stopped"
@@ -364,7 +366,7 @@ export const layer = ({
           gone.rpc.isLost()
             ? Effect.andThen(
                 until((now) => isOver(now) || isAnother(now, gone)),
-                connected
+                Effect.suspend(connected)
               )
             : ready,
         held: (text) => log.warning(`${server} is ${text}`, { server }),

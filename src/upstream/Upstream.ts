@@ -38,8 +38,8 @@ export interface Outgoing {
   readonly method: string
   /** What the header Mcp-Name mirrors: the server's own name of the tool or prompt, its own URI, its own task id. */
   readonly target?: string | undefined
-  /** Arguments of a tool as parsed, from which a modern server's Mcp-Param headers are made. */
-  readonly arguments?: unknown
+  /** Arguments of a tool, parsed when they are asked for: a modern server's Mcp-Param headers are made from them. */
+  readonly arguments?: () => unknown
   /** Headers that go with it where the transport has any. */
   readonly headers?: MessageHeaders | undefined
   /** The whole message under our id. A modern server's has to bear the envelope in `_meta`. */

@@ -62,7 +62,7 @@ export const supervise = Effect.fnUntraced(function* (
 const outgoing = (name: string, given: object = {}): Outgoing => ({
   method: "tools/call",
   target: name,
-  arguments: given,
+  arguments: () => given,
   encode: (id, era) => [
     Json.encode({
       jsonrpc: "2.0",

@@ -22,7 +22,7 @@ const BY_HAND: Readonly<Record<string, { readonly forks: number; readonly becaus
   "fleet/Deployment.ts": { forks: 3, because: "each closes a connection, or tells it of a session's end, once" },
   "gateway/Initialize.ts": { forks: 1, because: "it asks once for what there is" },
   "gateway/Listens.ts": { forks: 2, because: "each is one stream's, and ends with it" },
-  "gateway/Proxy.ts": { forks: 1, because: "each is one call, says how it ended, and ends" },
+  "gateway/Proxy.ts": { forks: 2, because: "each is one call and says how it ended, or tells a server once" },
   "gateway/Restoring.ts": { forks: 1, because: "each restores a session once" },
   "gateway/ViewChanges.ts": { forks: 1, because: "it tells a server once" },
   "http/DirectPath.ts": { forks: 1, because: "each answers a request, or says what it died of, and ends" },

@@ -78,6 +78,18 @@ export class Oversight {
     )
   }
 
+  /** A connection is borrowed. Gives what says that it is given back. */
+  private lent(server: string, caller: Caller, upstream: Connection): () => void {
+    const { borrowers } = this.watch(upstream)
+    if (statusOf(upstream)._tag === "Stopped") {
+      this.violate("nothing closed is borrowed", `${server} was closed when it was borrowed`)
+    }
+    // Each borrow counts by itself.
+    const borrower = { ...caller }
+    borrowers.add(borrower)
+    return () => void borrowers.delete(borrower)
+  }
+
   over(fleet: Fleet["Service"]): Fleet["Service"] {
     const noted = (upstream: Connection | undefined): Connection | undefined => {
       if (upstream !== undefined) this.watch(upstream)
@@ -90,19 +102,25 @@ export class Oversight {
       borrow: (server, caller) =>
         Effect.tap(fleet.borrow(server, caller), (upstream) =>
           Effect.acquireRelease(
-            Effect.sync(() => {
-              const { borrowers } = this.watch(upstream)
-              if (statusOf(upstream)._tag === "Stopped") {
-                this.violate("nothing closed is borrowed", `${server} was closed when it was borrowed`)
-              }
-              // Each borrow counts by itself.
-              const borrower = { ...caller }
-              borrowers.add(borrower)
-              return () => borrowers.delete(borrower)
-            }),
+            Effect.sync(() => this.lent(server, caller, upstream)),
             (giveBack) => Effect.sync(giveBack)
           )
-        )
+        ),
+      begin: (server) => {
+        const use = fleet.begin(server)
+        if (use === undefined) return undefined
+        const given: Array<() => void> = []
+        return {
+          connection: (caller) =>
+            Effect.tap(use.connection(caller), (upstream) =>
+              Effect.sync(() => void given.push(this.lent(server, caller, upstream)))
+            ),
+          end: () => {
+            for (const giveBack of given) giveBack()
+            use.end()
+          }
+        }
+      }
     }
   }
 }

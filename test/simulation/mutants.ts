@@ -51,9 +51,19 @@ const doubleAnswer: Mutant = {
 }
 
 /** What holds a connection for a call ends before the call does. */
-const earlyScopeClose: Mutant = {
-  name: "early scope close",
-  fleet: (fleet) => ({ ...fleet, borrow: (server, caller) => Effect.scoped(fleet.borrow(server, caller)) })
+const earlyEnd: Mutant = {
+  name: "early end of a use",
+  fleet: (fleet) => ({
+    ...fleet,
+    begin: (server) => {
+      const use = fleet.begin(server)
+      if (use === undefined) return undefined
+      return {
+        connection: (caller) => Effect.tap(use.connection(caller), () => Effect.sync(use.end)),
+        end: () => {}
+      }
+    }
+  })
 }
 
 /** That a client wants a call no more is heard by nobody. */
@@ -65,4 +75,4 @@ const lostCancel: Mutant = {
   })
 }
 
-export const MUTANTS: ReadonlyArray<Mutant> = [doubleAnswer, earlyScopeClose, lostCancel]
+export const MUTANTS: ReadonlyArray<Mutant> = [doubleAnswer, earlyEnd, lostCancel]

@@ -193,6 +193,8 @@ export const memoryFleet = (servers: Readonly<Record<string, MemoryServer>>, nam
         events,
         shared: (server) => upstreams.get(server),
         peek: (server) => upstreams.get(server),
+        begin: (server) => ({ connection: () => Effect.succeed(upstreams.get(server)!), end: () => {} }),
+        opened: () => Effect.void,
         borrow: (server) => Effect.succeed(upstreams.get(server)!),
         attend: (server, _, use) => Effect.scoped(Effect.andThen(use(upstreams.get(server)!), Effect.never)) as never,
         hold: () => Effect.void,

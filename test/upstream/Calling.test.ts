@@ -67,7 +67,7 @@ const make = Effect.fnUntraced(function* (more: Partial<ServerConfig> = {}) {
     restraint,
     tools: () => tools,
     refreshTools: Effect.void,
-    connected: Effect.suspend(() => Effect.succeed(latest())),
+    connected: () => Effect.succeed(latest()),
     renewed: after,
     returned: (gone) => (gone.rpc.isLost() ? after(gone) : Effect.succeed(gone)),
     held: (text) => Effect.sync(() => void announced.push(text)),

@@ -30,7 +30,7 @@ describe("the headers of a request", () => {
 
   it("say what the tool's schema wants said of the arguments, and nothing of what is absent", () => {
     const given = { region: "us", limit: 42, dry: false, where: { zone: " padded " }, query: "SELECT" }
-    assert.deepStrictEqual(MirroredHeaders.of({ method: "tools/call", target: "sql", arguments: given }, [sql]), {
+    assert.deepStrictEqual(MirroredHeaders.of({ method: "tools/call", target: "sql", arguments: () => given }, [sql]), {
       "mcp-method": "tools/call",
       "mcp-name": "sql",
       "mcp-param-region": "us",
@@ -40,7 +40,7 @@ describe("the headers of a request", () => {
     })
     for (const absent of [undefined, {}, { region: null, where: "x" }, "text"]) {
       assert.deepStrictEqual(
-        Object.keys(MirroredHeaders.of({ method: "tools/call", target: "sql", arguments: absent }, [sql])),
+        Object.keys(MirroredHeaders.of({ method: "tools/call", target: "sql", arguments: () => absent }, [sql])),
         ["mcp-method", "mcp-name"]
       )
     }

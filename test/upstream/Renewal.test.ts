@@ -56,7 +56,7 @@ const connected = Effect.fnUntraced(function* (prepare: (server: ForgetfulHttp) 
     const encode = (request: number) => [
       Json.encode({ jsonrpc: "2.0", id: request, method: "tools/call", params: { name, arguments: { n } } })
     ]
-    const outgoing = { method: "tools/call", target: name, arguments: { n }, encode }
+    const outgoing = { method: "tools/call", target: name, arguments: () => ({ n }), encode }
     return Effect.map(upstream.call(outgoing, quiet(SessionKey.make("s"))), ({ frame }) => {
       const answer = JSON.parse(Buffer.from(frame.bytes).toString()) as {
         readonly result?: { readonly content: ReadonlyArray<{ readonly text: string }> }
