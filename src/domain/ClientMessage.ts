@@ -8,6 +8,7 @@
 import * as Predicate from "effect/Predicate"
 import { isUtf8 } from "node:buffer"
 import * as Json from "./Json.ts"
+import { Params } from "./Params.ts"
 import * as Pieces from "./Pieces.ts"
 import { STRICT } from "./JsonGrammar.ts"
 import * as Frame from "./Frame.ts"
@@ -19,12 +20,6 @@ export interface Refusal {
   readonly reason: string
   /** The id to answer under, `null` where none could be read. */
   readonly id: Uint8Array
-}
-
-/** The parameters of a request: what was parsed, and each member's bytes in the client's order. */
-export interface Params {
-  readonly values: Readonly<Record<string, unknown>>
-  readonly members: ReadonlyArray<{ readonly key: string; readonly bytes: Uint8Array }>
 }
 
 export interface Request {
@@ -98,7 +93,7 @@ const refusal = (code: Refusal["code"], reason: string, id: Uint8Array = NULL): 
 const readParams = (
   bytes: Uint8Array,
   all: ReadonlyArray<Json.Member>,
-  values: Record<string, unknown>
+  values: Readonly<Record<string, unknown>> | undefined
 ): Params | string => {
   const ambiguity = JUDGED.ambiguity(all)
   if (ambiguity !== undefined) return `Ambiguous params: ${ambiguity}`
@@ -106,17 +101,19 @@ const readParams = (
     ({ key, value }) => JUDGED.has(key) && !CARRIED.has(key) && Json.depth(bytes, value) > MAX_DEPTH
   )
   if (deep !== undefined) return `params.${deep.key} is nested more than ${MAX_DEPTH} deep`
-  return {
-    values,
-    members: all.map(({ key, value }) => ({ key, bytes: bytes.subarray(value.start, value.end) }))
-  }
+  const members = all.map(({ key, value }) => ({ key, bytes: bytes.subarray(value.start, value.end) }))
+  return new Params(members, values)
 }
 
-/** `value` is the object as `JSON.parse` has it. */
+/** The members whose values are asked for, whatever the message is. */
+const HEAD = new Set(["jsonrpc", "id", "method"])
+
+/** `value` is the object as `JSON.parse` has it, or where `isParsed` is false only as far as `HEAD` goes. */
 const readObject = (
   bytes: Uint8Array,
   object: Json.ObjectAt,
-  value: Readonly<Record<string, unknown>>
+  value: Readonly<Record<string, unknown>>,
+  isParsed: boolean
 ): ClientMessage | Refusal => {
   const { inner, members: all } = object
   const ids = all.filter(({ key }) => key === "id")
@@ -138,9 +135,9 @@ const readObject = (
     const paramsSpan = Json.lookup(all, "params")?.value
     let params: Params | undefined
     if (paramsSpan !== undefined) {
-      if (!Predicate.isReadonlyObject(value["params"]))
-        return refusal(-32600, `The member "params" must be an object`, id)
-      const read = readParams(bytes, inner?.members ?? [], value["params"])
+      if (inner?.start !== paramsSpan.start) return refusal(-32600, `The member "params" must be an object`, id)
+      const values = value["params"] as Readonly<Record<string, unknown>>
+      const read = readParams(bytes, inner.members, isParsed ? values : undefined)
       if (typeof read === "string") return refusal(-32600, read, id)
       params = read
     }
@@ -166,23 +163,16 @@ const readOne = (bytes: Uint8Array, { start }: Json.Span, value: unknown): Clien
   const object = Predicate.isReadonlyObject(value) ? Json.objectAt(bytes, start, INNER) : undefined
   return !Predicate.isReadonlyObject(value) || object === undefined
     ? refusal(-32600, "A message must be a JSON object")
-    : readObject(bytes, object, value)
+    : readObject(bytes, object, value, true)
 }
 
 /** From here on a message is not parsed as a whole. */
 const LARGE = 2 * 1024
 
-/** The members of an object as `JSON.parse` would have them, each parsed when it is asked for. */
-const valuesOf = (bytes: Uint8Array, { inner, members }: Json.ObjectAt): Record<string, unknown> => {
+/** What is asked of every message, parsed; of all else, only that it is there. */
+const headOf = (bytes: Uint8Array, { members }: Json.ObjectAt): Readonly<Record<string, unknown>> => {
   const values: Record<string, unknown> = {}
-  for (const { key, value } of members) {
-    const get = (): unknown => {
-      const made = key === "params" && inner !== undefined ? valuesOf(bytes, inner) : Json.parse(bytes, value)
-      Object.defineProperty(values, key, { value: made, enumerable: true, configurable: true })
-      return made
-    }
-    Object.defineProperty(values, key, { get, enumerable: true, configurable: true })
-  }
+  for (const { key, value } of members) values[key] = HEAD.has(key) ? Json.parse(bytes, value) : undefined
   return values
 }
 
@@ -191,7 +181,7 @@ const readLarge = (bytes: Uint8Array, { start }: Json.Span): ClientMessage | Ref
   const object = Json.objectAt(bytes, start, INNER, STRICT)
   return object === undefined || Json.skipSpace(bytes, object.end) < bytes.length
     ? undefined
-    : readObject(bytes, object, valuesOf(bytes, object))
+    : readObject(bytes, object, headOf(bytes, object), false)
 }
 
 /** Reads the body of a POST. Of one that is larger than `large` nothing is parsed that nobody asks for; else it is the same. */
@@ -240,7 +230,7 @@ const encodeParams = (
   for (const { bytes, key } of params.members) {
     if (Object.hasOwn(overrides, key)) {
       if (overrides[key] !== undefined) put(key, json(overrides[key]))
-    } else put(key, JUDGED.has(key) && !CARRIED.has(key) ? json(params.values[key]) : Json.singleLine(bytes))
+    } else put(key, JUDGED.has(key) && !CARRIED.has(key) ? json(params.get(key)) : Json.singleLine(bytes))
   }
   for (const [key, value] of Object.entries(overrides)) {
     if (value !== undefined && !params.members.some((member) => member.key === key)) put(key, json(value))
@@ -249,7 +239,7 @@ const encodeParams = (
   return parts
 }
 
-const NO_PARAMS: Params = { values: {}, members: [] }
+const NO_PARAMS = new Params([])
 
 /**
  * The request or notification as a server is to see it, on one line, and where it is large in pieces: our id, the method,

@@ -53,7 +53,7 @@ const isModernName = (revision: string | undefined): boolean =>
   revision !== undefined && /^\d{4}-\d\d-\d\d$/u.test(revision) && revision >= MODERN_REVISIONS[0]
 
 const metaOf = ({ params }: Single): Readonly<Record<string, unknown>> | undefined => {
-  const meta = params?.values["_meta"]
+  const meta = params?.get("_meta")
   return Predicate.isReadonlyObject(meta) ? meta : undefined
 }
 
@@ -109,7 +109,7 @@ const missing = (headers: Headers, { method, params }: ClientMessage.Request): R
     if (headers[name] === undefined) return mismatch(`the header ${shown} is missing`)
   }
   const member = Object.hasOwn(NAMED, method) ? NAMED[method] : undefined
-  const value = member === undefined ? undefined : params?.values[member]
+  const value = member === undefined ? undefined : params?.get(member)
   if (member === undefined) return undefined
   const given = headers[HEADER.name]
   if (given === undefined) return typeof value === "string" ? mismatch("the header Mcp-Name is missing") : undefined

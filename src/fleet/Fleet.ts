@@ -136,15 +136,16 @@ export const layer = (initial: GatewayConfig): Layer.Layer<Fleet, never, Platfor
       }
 
       /** A use as long as the scope lives. */
-      const use = (server: ServerId): Effect.Effect<Use, UpstreamDown, Scope.Scope> =>
-        Effect.acquireRelease(
-          Effect.sync(() => begin(server)),
-          (begun) => Effect.sync(() => begun?.end())
-        ).pipe(
-          Effect.flatMap((begun) =>
-            begun === undefined ? Effect.andThen(opened(server), use(server)) : Effect.succeed(begun)
+      const use = Effect.fnUntraced(function* (server: ServerId): Effect.fn.Return<Use, UpstreamDown, Scope.Scope> {
+        for (;;) {
+          const begun = yield* Effect.acquireRelease(
+            Effect.sync(() => begin(server)),
+            (taken) => Effect.sync(() => taken?.end())
           )
-        )
+          if (begun !== undefined) return begun
+          yield* opened(server)
+        }
+      })
 
       const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.forEach([...changeover.alive], (deployment) => deployment.sweep(now), { discard: true })

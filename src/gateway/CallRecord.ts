@@ -51,10 +51,9 @@ const TARGETS = ["name", "uri"]
 
 /** A tool, a prompt, or the URI of a resource, as the client calls it. */
 const targetOf = ({ params }: Request): string | undefined => {
-  const values = params?.values ?? {}
-  const direct = TARGETS.map((key) => values[key]).find(Predicate.isString)
+  const direct = TARGETS.map((key) => params?.get(key)).find(Predicate.isString)
   if (direct !== undefined) return direct
-  const { ref } = values
+  const ref = params?.get("ref")
   return Predicate.isReadonlyObject(ref) ? TARGETS.map((key) => ref[key]).find(Predicate.isString) : undefined
 }
 
@@ -63,7 +62,7 @@ const MAX_LOOKED_AT = 65_536
 
 const argumentsOf = ({ params }: Request): unknown => {
   const size = params?.members.find(({ key }) => key === "arguments")?.bytes.length ?? 0
-  return size > MAX_LOOKED_AT ? `… ${size} bytes` : params?.values["arguments"]
+  return size > MAX_LOOKED_AT ? `… ${size} bytes` : params?.get("arguments")
 }
 
 /** The bytes of its parameters. */

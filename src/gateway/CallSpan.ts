@@ -55,7 +55,7 @@ const conclude = (span: Span, outcome: Outcome, code: number | undefined): void 
  * request, which may carry several messages or be a retry, only where there is no other, and else a link.
  */
 export const begin = (tracer: Tracer, { headers, request }: Exchange): Span => {
-  const meta = request.params?.values["_meta"]
+  const meta = request.params?.get("_meta")
   const own = Predicate.isReadonlyObject(meta) ? contextIn(meta) : undefined
   const carried = contextIn(headers)
   return new Span(tracer, request.method, "server", own ?? carried, own === undefined ? undefined : carried)
@@ -67,7 +67,7 @@ export const end = (span: Span, exchange: Exchange, { code, outcome }: CallRecor
     const { request, requester, server } = exchange
     const { attributes } = span
     // A name that no server has may be anything.
-    describe(span, request.method, server === undefined ? undefined : request.params?.values["name"])
+    describe(span, request.method, server === undefined ? undefined : request.params?.get("name"))
     attributes["jsonrpc.request.id"] = String(request.requestId).slice(0, MAX_REQUEST_ID)
     attributes["mcp.protocol.version"] = exchange.era === "modern" ? LATEST_MODERN : requester.caller.revision
     attributes["network.transport"] = "tcp"

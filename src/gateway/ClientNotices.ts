@@ -19,11 +19,11 @@ export const make = Effect.gen(function* () {
   const notified = (session: Session, notice: ClientMessage.Notification): Effect.Effect<void> => {
     switch (notice.method) {
       case "notifications/cancelled": {
-        const id = notice.params?.values["requestId"]
+        const id = notice.params?.get("requestId")
         return Effect.sync(() => (isRequestId(id) ? session.calls.get(id)?.cancel() : undefined))
       }
       case "notifications/progress": {
-        const question = session.questions.get(String(notice.params?.values["progressToken"]))
+        const question = session.questions.get(String(notice.params?.get("progressToken")))
         return Effect.sync(() => {
           if (question?.token === undefined) return
           const progressToken: unknown = JSON.parse(Buffer.from(question.token).toString())

@@ -74,7 +74,7 @@ export const isWanted = (notification: Frame.Frame, threshold: LogLevel | undefi
 
 /** Progress under the token that the client gave; undefined where it gave none. */
 export const progressFor = ({ params }: Request, frame: Frame.Frame): Uint8Array | undefined => {
-  const token = tokenOf(params?.values["_meta"])
+  const token = tokenOf(params?.get("_meta"))
   const span = Frame.at(frame, "progressToken")
   return token === undefined || span === undefined
     ? undefined

@@ -44,15 +44,17 @@ export const make = Effect.gen(function* () {
   const { listWait } = yield* Behaviour
 
   const begin = Effect.fnUntraced(function* (principal: Principal, endpoint: Endpoint, request: Request) {
-    const values = request.params?.values ?? {}
-    const { capabilities = {}, clientInfo, protocolVersion } = values
+    const { params } = request
+    const protocolVersion = params?.get("protocolVersion")
+    const given = params?.get("capabilities")
+    const capabilities = given === undefined ? {} : given
     if (typeof protocolVersion !== "string") {
       return yield* new BadParams({ reason: "initialize needs params.protocolVersion, a string" })
     }
     if (!Predicate.isReadonlyObject(capabilities)) {
       return yield* new BadParams({ reason: "initialize needs params.capabilities, an object" })
     }
-    const client = clientName(clientInfo)
+    const client = clientName(params?.get("clientInfo"))
     const revision = negotiate(protocolVersion)
     const session = yield* sessions.begin({ principal, endpoint, revision, client, capabilities })
     const offered = yield* catalog.capabilities(endpoint, session.caller, listWait)
@@ -87,7 +89,7 @@ export const make = Effect.gen(function* () {
         kind: "call",
         time: started,
         principal: whoOf(principal),
-        client: { ...clientName(request.params?.values["clientInfo"]), id: principal.clientId },
+        client: { ...clientName(request.params?.get("clientInfo")), id: principal.clientId },
         server: endpoint._tag === "All" ? undefined : endpoint.server,
         method: request.method,
         millis: ended - started,

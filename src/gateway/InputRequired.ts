@@ -1,6 +1,5 @@
 /** Results that ask instead of answering, and what comes back for them (2026-07-28, basic/patterns/mrtr). */
 import * as Predicate from "effect/Predicate"
-import * as Struct from "effect/Struct"
 import { createHash } from "node:crypto"
 import type { Request } from "../domain/ClientMessage.ts"
 import * as Json from "../domain/Json.ts"
@@ -47,7 +46,7 @@ const sorted = (value: unknown): unknown => {
 
 /** What makes a retry the same request as the first: endpoint, method, name or URI, and arguments, however written. */
 export const digest = ({ endpoint }: Requester, { method, params }: Request): string => {
-  const { arguments: given, name, uri } = params?.values ?? {}
+  const [name, uri, given] = ["name", "uri", "arguments"].map((key) => params?.get(key))
   return createHash("sha256")
     .update(JSON.stringify([endpoint, method, name, uri, sorted(given)]))
     .digest("base64url")
@@ -66,7 +65,7 @@ export const answers = (request: Request): ReadonlyMap<string, Uint8Array> => ne
 
 /** Does it bring the word that something was not done? */
 export const declined = ({ params }: Request): boolean => {
-  const responses = params?.values["inputResponses"]
+  const responses = params?.get("inputResponses")
   if (!Predicate.isReadonlyObject(responses)) return false
   return Object.values(responses).some((one) => Predicate.isReadonlyObject(one) && one["action"] !== "accept")
 }
@@ -75,9 +74,7 @@ export const declined = ({ params }: Request): boolean => {
 export const withoutAnswers = (request: Request): Request => {
   const { params } = request
   if (params === undefined) return request
-  const values = Struct.omit(params.values, ["inputResponses", "requestState"])
-  const members = params.members.filter(({ key }) => key !== "inputResponses" && key !== "requestState")
-  return { ...request, params: { values, members } }
+  return { ...request, params: params.without("inputResponses", "requestState") }
 }
 
 /** What a server is told whose question nobody will answer. */

@@ -184,7 +184,7 @@ const make = Effect.gen(function* () {
       end(() => true)
     },
     open: Effect.fnUntraced(function* (requester, request, log, onItsWay) {
-      const asked = ListenFilter.read(request.params?.values["notifications"])
+      const asked = ListenFilter.read(request.params?.get("notifications"))
       if (typeof asked === "string") return yield* new BadParams({ reason: asked })
       const own = [...listens].filter((one) => one.requester.key === requester.key).length
       if (own >= MAX_OPEN) return yield* new LimitReached({ limit: `${MAX_OPEN} streams of changes are open already` })

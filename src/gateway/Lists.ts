@@ -69,7 +69,7 @@ export const make = (listWait: Duration.Duration, pageSize: () => number) =>
     }
 
     const start = (request: Request, entries: ReadonlyArray<Entry>): Effect.Effect<number, BadParams> => {
-      const cursor = request.params?.values["cursor"]
+      const cursor = request.params?.get("cursor")
       if (cursor === undefined || cursor === null) return Effect.succeed(0)
       return Option.match(Cursor.decode(cursor), {
         onNone: () => Effect.fail(new BadParams({ reason: "Invalid cursor" })),

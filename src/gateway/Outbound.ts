@@ -23,7 +23,7 @@ const capabilitiesOf = (capabilities: Capabilities): Capabilities => {
 /** The `_meta` for a server of that era; undefined for none. */
 const metaFor = (exchange: Exchange, id: number, era: Era): unknown => {
   const { logLevel, request, requester } = exchange
-  const given = request.params?.values["_meta"]
+  const given = request.params?.get("_meta")
   const meta = Predicate.isReadonlyObject(given) ? given : {}
   const own = tokenOf(meta) === undefined ? meta : { ...meta, progressToken: id }
   if (exchange.era === era) return given === undefined ? undefined : own
@@ -70,7 +70,7 @@ export const outgoing = (
   return {
     method: request.method,
     target,
-    arguments: () => request.params?.values["arguments"],
+    arguments: () => request.params?.get("arguments"),
     headers: trace,
     encode: (id, era) => {
       const answers = exchange.era === "modern" && era === "legacy" ? WITHOUT_ANSWERS : undefined

@@ -245,7 +245,7 @@ const make = Effect.gen(function* () {
       )
     }),
     resume: Effect.fnUntraced(function* (requester, request, channel) {
-      const text = request.params?.values["requestState"]
+      const text = request.params?.get("requestState")
       if (typeof text !== "string") return { _tag: "Fresh" }
       const opened = yield* seal.open(text)
       if (Option.isNone(opened)) return { _tag: "Fresh" }

@@ -151,7 +151,7 @@ const make = Effect.gen(function* () {
     upstream: Upstream["Service"],
     own: string
   ): Effect.fn.Return<Conclusion | undefined, ProxyError> {
-    const uri = String(exchange.request.params?.values["uri"])
+    const uri = String(exchange.request.params?.get("uri"))
     const isModern = (yield* Watching.eraOf(upstream)) === "modern"
     if (exchange.request.method === "resources/subscribe") {
       if (!isModern) return undefined
@@ -182,7 +182,7 @@ const make = Effect.gen(function* () {
       const done = yield* subscription(session, exchange, upstream, own)
       if (done !== undefined) return done
     }
-    if (exchange.era === "modern" && request.params?.values["requestState"] !== undefined) {
+    if (exchange.era === "modern" && request.params?.get("requestState") !== undefined) {
       yield* requireModern(upstream)
     }
     const handlers = exchange.handlers(rename, (message) => calls.add(runFork(upstream.notify(message))))
@@ -197,7 +197,7 @@ const make = Effect.gen(function* () {
     if (unknown !== undefined && saysUnknown(answered.frame)) return yield* unknown
     if (isSubscription && request.method === "resources/subscribe" && answered.frame.error === undefined) {
       upstream.watch(own, session.key)
-      yield* state.watched(session, String(request.params?.values["uri"]))
+      yield* state.watched(session, String(request.params?.get("uri")))
     }
     if (answered.era === "modern" && exchange.era === "modern" && Tasks.mayName(request.method, answered.frame)) {
       const edits = yield* tasks.edits(requester, request, server, answered.frame)
@@ -226,7 +226,7 @@ const make = Effect.gen(function* () {
     const declared = ParamHeaders.ofTool(tool)
     // Most tools have none, and large arguments are not parsed for nothing.
     if (typeof declared === "string" || declared.length === 0) return
-    const reason = ParamHeaders.mismatch(declared, headers, params?.values["arguments"])
+    const reason = ParamHeaders.mismatch(declared, headers, params?.get("arguments"))
     if (reason !== undefined) return yield* new HeaderMismatch({ reason })
   })
 

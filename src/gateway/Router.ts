@@ -32,7 +32,7 @@ const LIST = { tool: "tools", prompt: "prompts" } as const
 const MAX_PAGES = 10_000
 
 const stringParam = (request: Request, name: string): Effect.Effect<string, BadParams> => {
-  const value = request.params?.values[name]
+  const value = request.params?.get(name)
   return typeof value === "string"
     ? Effect.succeed(value)
     : Effect.fail(new BadParams({ reason: `${request.method} needs params.${name}, a string` }))
@@ -156,7 +156,7 @@ export const make = Effect.gen(function* () {
     request: Request,
     patience: () => Duration.Duration
   ): Effect.fn.Return<Route, ProxyError> {
-    const ref = request.params?.values["ref"]
+    const ref = request.params?.get("ref")
     if (Predicate.isReadonlyObject(ref) && ref["type"] === "ref/prompt" && typeof ref["name"] === "string") {
       const entry = yield* byName(requester, "prompt", ref["name"], patience)
       return { server: entry.server, overrides: { ref: { ...ref, name: entry.original } } }

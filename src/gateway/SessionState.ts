@@ -54,7 +54,7 @@ export const make = Effect.fnUntraced(function* (router: Router) {
       session: Session,
       request: Request
     ): Effect.fn.Return<ReadonlyArray<Uint8Array>, ProxyError> {
-      const level = request.params?.values["level"]
+      const level = request.params?.get("level")
       if (!isLogLevel(level)) {
         return yield* new BadParams({ reason: `logging/setLevel needs params.level, one of MCP's log levels` })
       }

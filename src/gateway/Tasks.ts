@@ -63,7 +63,7 @@ export const make = Effect.gen(function* () {
       }
       if (!knowsTasks(requester))
         return yield* new MissingCapability({ needed: { extensions: { [EXTENSION.tasks]: {} } } })
-      const id = params?.values["taskId"]
+      const id = params?.get("taskId")
       if (typeof id !== "string") return yield* new BadParams({ reason: `${method} needs params.taskId, a string` })
       const found = yield* open(requester, id)
       if (Option.isNone(found)) return yield* new BadParams({ reason: "Unknown task" })
@@ -74,7 +74,7 @@ export const make = Effect.gen(function* () {
       const span = idIn(frame)
       const task = Json.tryParse(frame.bytes, span)
       if (span === undefined || typeof task !== "string") return []
-      const known = concerns(request.method) ? request.params?.values["taskId"] : undefined
+      const known = concerns(request.method) ? request.params?.get("taskId") : undefined
       const id = known ?? (yield* seal.seal({ server, task, subject: requester.caller.principal.subject }))
       return [{ span, by: Json.encode(id) }]
     })

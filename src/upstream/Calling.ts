@@ -67,8 +67,10 @@ export interface Calling<L extends Line> {
   readonly restraint: Restraint.Restraint
   readonly tools: () => ReadonlyArray<Catalogue.Item>
   readonly refreshTools: Effect.Effect<void>
+  /** The connection, where calls may go there as it is. */
+  readonly live: () => L | undefined
   /** The connection to use now. Waits for a start under way. */
-  readonly connected: () => Effect.Effect<L, UpstreamDown>
+  readonly connected: Effect.Effect<L, UpstreamDown>
   /** The one after this, whose session has ended. */
   readonly renewed: (gone: L) => Effect.Effect<L, UpstreamDown>
   /** This one where it stands, else the one after it; waits through restarts. */
@@ -81,7 +83,7 @@ export interface Calling<L extends Line> {
 
 /** The call of an `Upstream`. */
 export const make = <L extends Line>(options: Calling<L>) => {
-  const { config, connected, refreshTools, renewed, restraint, resumed, returned, tools } = options
+  const { config, connected, live, refreshTools, renewed, restraint, resumed, returned, tools } = options
   const server = config.id
   const refusals = new Restraint.Refusals(config.breaker)
 
@@ -213,5 +215,8 @@ export const make = <L extends Line>(options: Calling<L>) => {
     })
 
   return (outgoing: Outgoing, handlers: CallHandlers) =>
-    Effect.suspend(() => go(outgoing, handlers, connected(), FIRST))
+    Effect.suspend(() => {
+      const line = live()
+      return go(outgoing, handlers, line === undefined ? connected : Effect.succeed(line), FIRST)
+    })
 }

@@ -343,10 +343,7 @@ export const layer = ({
         )
       })
 
-      const connected = (): Effect.Effect<Live, UpstreamDown> => {
-        const now = live()
-        return now === undefined ? Effect.andThen(retry, ready) : Effect.succeed(now)
-      }
+      const connected = Effect.suspend(() => (live() === undefined ? Effect.andThen(retry, ready) : ready))
       const isAnother = ({ status }: UpstreamState, gone: Live) =>
         status._tag === "Ready" && current !== undefined && current !== gone
       const isOver = ({ status }: UpstreamState) => status._tag === "Failed" || status._tag === "Stopped"
@@ -355,6 +352,7 @@ export const layer = ({
         restraint,
         tools: () => SubscriptionRef.getUnsafe(state).catalogue.lists.tools,
         refreshTools: Effect.ignore(Effect.timeout(offers.refresh(["tools"]), config.callTimeout)),
+        live,
         connected,
         // Also where it takes more than one attempt to have it.
         renewed: (gone) =>
@@ -366,7 +364,7 @@ export const layer = ({
           gone.rpc.isLost()
             ? Effect.andThen(
                 until((now) => isOver(now) || isAnother(now, gone)),
-                Effect.suspend(connected)
+                connected
               )
             : ready,
         held: (text) => log.warning(`${server} is ${text}`, { server }),

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as ClientMessage from "../../src/domain/ClientMessage.ts"
+import { Params } from "../../src/domain/Params.ts"
 import * as Json from "../../src/domain/Json.ts"
 import { BODY_CLASSES, type BodyClass, clientBody } from "../support/clientBody.ts"
 import { Statistics } from "../support/jsonText.ts"
@@ -28,7 +29,12 @@ const encode = (
   Buffer.concat(ClientMessage.encode(message, message._tag === "Request" ? 7 : undefined, overrides)).toString()
 
 /** All of a message, whatever of it is parsed already. */
-const whole = (body: ClientMessage.Body): unknown => JSON.parse(JSON.stringify(body))
+const whole = (body: ClientMessage.Body): unknown =>
+  JSON.parse(
+    JSON.stringify(body, (_, value: unknown) =>
+      value instanceof Params ? value.members.map(({ bytes, key }) => [key, bytes, value.get(key)]) : value
+    )
+  )
 
 const CARELESS: ReadonlyArray<Careless> = ["first wins", "last wins"]
 
@@ -68,8 +74,8 @@ describe("whatever a body holds", () => {
         assert.strictEqual(message._tag === "Refusal", body.isAmbiguous, JSON.stringify(message))
         if (message._tag !== "Request" && message._tag !== "Notification") return
         assert.strictEqual(message.method, body.method)
-        assert.strictEqual(message.params?.values["name"], body.name)
-        assert.strictEqual(message.params?.values["uri"], body.uri)
+        assert.strictEqual(message.params?.get("name"), body.name)
+        assert.strictEqual(message.params?.get("uri"), body.uri)
         const line = encode(message)
         assert.notMatch(line, /[\r\n]/u)
         const sent = parse(line)
@@ -193,7 +199,7 @@ describe("what is emitted", () => {
 
   it("__proto__ is a parameter like any other", () => {
     const message = request('{"jsonrpc":"2.0","id":1,"method":"m","params":{"__proto__":{"name":"evil"},"x":1}}')
-    assert.isUndefined(message.params?.values["name"])
+    assert.isUndefined(message.params?.get("name"))
     assert.strictEqual(
       encode(message, { name: "good" }),
       '{"jsonrpc":"2.0","id":7,"method":"m","params":{"__proto__":{"name":"evil"},"x":1,"name":"good"}}'

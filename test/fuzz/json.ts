@@ -95,13 +95,13 @@ export const targets: ReadonlyArray<Target> = [
         must(said._tag !== "Refused" || said.status === 400, "it is refused otherwise")
       }
       if (body._tag !== "Request") return
-      Envelope.read(body.params?.values["_meta"])
-      const filter = ListenFilter.read(body.params?.values["notifications"])
+      Envelope.read(body.params?.get("_meta"))
+      const filter = ListenFilter.read(body.params?.get("notifications"))
       if (typeof filter !== "string") {
         const again = ListenFilter.read(ListenFilter.encode(filter))
         must(JSON.stringify(again) === JSON.stringify(filter), "a filter is written otherwise than it was read")
       }
-      ParamHeaders.declarations(body.params?.values)
+      ParamHeaders.declarations(body.params?.get("arguments"))
     }
   },
   {
