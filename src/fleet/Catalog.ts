@@ -105,7 +105,7 @@ const make = Effect.gen(function* () {
     return { scheme, servers: servers.filter((server) => isUsable(permissions, server)) }
   }
 
-  const warn = Effect.fnUntraced(function* (view: View.View) {
+  const warn = Effect.fnUntracedEager(function* (view: View.View) {
     for (const { hidden, kept, name } of view.collisions) {
       if (warned.has(name)) continue
       warned.add(name)
@@ -197,6 +197,20 @@ const make = Effect.gen(function* () {
       { concurrency: "unbounded", discard: true }
     ).pipe(Effect.timeoutOption(patience), Effect.asVoid)
 
+  /** Waits until these servers have said what they offer at present. */
+  const waitFor = (servers: ReadonlyArray<ServerId>, caller: Caller, patience: Duration.Duration) =>
+    Effect.forEach(
+      servers,
+      // A caller that gets no connection of its own is shown what the shared one knows.
+      (server) =>
+        fleet.borrow(server, caller).pipe(
+          Effect.tap((upstream) => settle([upstream], patience)),
+          Effect.tap((upstream) => Effect.timeoutOption(upstream.freshen, MAX_FRESHEN)),
+          Effect.catch(() => Effect.void)
+        ),
+      { concurrency: "unbounded", discard: true }
+    ).pipe(Effect.scoped)
+
   /** Is there nothing of this server to wait for? Lists are asked for often, and of many servers. */
   const isKnown = (server: ServerId, caller: Caller, patience: Duration.Duration): boolean => {
     const upstream = fleet.peek(server, caller)
@@ -220,22 +234,12 @@ const make = Effect.gen(function* () {
     mayUseAll: (principal, server) => isUnrestricted(policy.permissions(principal), server),
     allServers: (endpoint) => whole(endpoint).servers,
     known,
-    complete: Effect.fnUntraced(function* (endpoint, caller, patience) {
+    complete: Effect.fnUntracedEager(function* (endpoint, caller, patience) {
       const permissions = policy.permissions(caller.principal)
       const waitedFor = whole(endpoint).servers.filter(
         (server) => !isKnown(server, caller, patience) && isUsable(permissions, server)
       )
-      yield* Effect.forEach(
-        waitedFor,
-        // A caller that gets no connection of its own is shown what the shared one knows.
-        (server) =>
-          fleet.borrow(server, caller).pipe(
-            Effect.tap((upstream) => settle([upstream], patience)),
-            Effect.tap((upstream) => Effect.timeoutOption(upstream.freshen, MAX_FRESHEN)),
-            Effect.catch(() => Effect.void)
-          ),
-        { concurrency: "unbounded", discard: true }
-      ).pipe(Effect.scoped)
+      if (waitedFor.length > 0) yield* waitFor(waitedFor, caller, patience)
       const view = known(endpoint, caller)
       yield* warn(view)
       return view

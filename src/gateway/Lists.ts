@@ -83,7 +83,7 @@ export const make = (listWait: Duration.Duration, pageSize: () => number) =>
       })
     }
 
-    const answer = Effect.fnUntraced(function* (exchange: Exchange, kind: Catalogue.Kind) {
+    const answer = Effect.fnUntracedEager(function* (exchange: Exchange, kind: Catalogue.Kind) {
       const { era, request, requester, session } = exchange
       const { caller, endpoint } = requester
       const view = yield* catalog.complete(endpoint, caller, patience(requester))

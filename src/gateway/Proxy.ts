@@ -240,7 +240,7 @@ const make = Effect.gen(function* () {
     const { request, requester, session } = exchange
     const { method } = request
     const kind = Lists.kindOf(method)
-    if (kind !== undefined) return Effect.map(lists.answer(exchange, kind), Conclusions.result)
+    if (kind !== undefined) return Effect.mapEager(lists.answer(exchange, kind), Conclusions.result)
     if ((ONLY.get(method) ?? exchange.era) !== exchange.era) return Effect.fail(new UnknownMethod({ method }))
     if (method === "ping") return Effect.succeed(Conclusions.result(DONE))
     if (method === "server/discover") return Effect.map(discover(requester), Conclusions.result)
