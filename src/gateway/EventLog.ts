@@ -7,6 +7,7 @@ import type { ByteBudget, Holding } from "../domain/ByteBudget.ts"
 import type { Owner } from "../domain/Owner.ts"
 import type { Quota } from "../domain/Quota.ts"
 import type { StreamName } from "./EventIds.ts"
+import { whenOver } from "./WhenOver.ts"
 
 /** What is kept at most, of one stream and of all together, for those who come back; and for how long. */
 export const BOUNDS = {
@@ -206,13 +207,12 @@ export class EventLog {
       this.idleSince = undefined
       this.delivered = after
       this.changed.openUnsafe()
-      return Stream.unfold(after, (position) => this.next(reader, position)).pipe(
-        Stream.ensuring(
-          Effect.sync(() => {
-            this.leave(reader)
-            this.all.streams.remove(this.owner)
-          })
-        )
+      return whenOver(
+        Stream.unfold(after, (position) => this.next(reader, position)),
+        () => {
+          this.leave(reader)
+          this.all.streams.remove(this.owner)
+        }
       )
     })
   }

@@ -10,6 +10,7 @@ import type { ByteBudget } from "../domain/ByteBudget.ts"
 import type { Owner } from "../domain/Owner.ts"
 import type { SessionKey } from "../domain/ServerId.ts"
 import { Quota, type QuotaBounds } from "../domain/Quota.ts"
+import { TransientMap } from "../domain/TransientMap.ts"
 import { expose, type Sample } from "../observability/Metrics.ts"
 import * as Vital from "../observability/Vital.ts"
 import * as Setting from "../settings/Setting.ts"
@@ -48,8 +49,8 @@ const UNPACKED = 16
 
 /** All streams that are kept. */
 export class EventLogs {
-  private readonly logs = new Map<string, EventLog>()
-  /** Those of each session, oldest first. */
+  private readonly logs = new TransientMap<string, EventLog>()
+  /** Those of each session to which somebody may come back, oldest first. */
   private readonly bySession = new Map<SessionKey, Set<EventLog>>()
   /** Those that their readers have left since the last time that such streams were packed. */
   private justLeft: Array<EventLog> = []
@@ -96,7 +97,7 @@ export class EventLogs {
   /** How many of them somebody reads, and how many are kept for who may come back. */
   get counts(): ReadonlyArray<Sample> {
     let kept = 0
-    for (const log of this.logs.values()) if (log.idleSince !== undefined) kept++
+    for (const [, log] of this.logs) if (log.idleSince !== undefined) kept++
     return [
       [["read"], this.logs.size - kept],
       [["kept"], kept]
@@ -125,7 +126,7 @@ export class EventLogs {
 
   private furthestBehind(): EventLog | undefined {
     let [slowest, most] = [undefined as EventLog | undefined, BOUNDS.bytes]
-    for (const log of this.logs.values()) {
+    for (const [, log] of this.logs) {
       const { backlogBytes } = log
       if (backlogBytes > most) [slowest, most] = [log, backlogBytes]
     }
@@ -150,13 +151,17 @@ export class EventLogs {
     const log = new EventLog({ ...name, number: randomUUID() }, owner, isKept, this)
     this.logs.set(log.name.number, log)
     if (this.areStandingDismissed && log.isStanding) log.dismiss(undefined)
-    const siblings = this.bySession.get(name.session)
-    if (siblings === undefined) this.bySession.set(name.session, new Set([log]))
+    if (isKept) this.addSibling(log)
+    return log
+  }
+
+  private addSibling(log: EventLog): void {
+    const siblings = this.bySession.get(log.name.session)
+    if (siblings === undefined) this.bySession.set(log.name.session, new Set([log]))
     else {
       siblings.add(log)
       if (siblings.size > BOUNDS.streamsOfOne) this.dropOldest(siblings)
     }
-    return log
   }
 
   private dropOldest(siblings: Iterable<EventLog>): void {
@@ -175,7 +180,7 @@ export class EventLogs {
   }
 
   drop(log: EventLog): void {
-    this.logs.delete(log.name.number)
+    this.logs.take(log.name.number)
     const siblings = this.bySession.get(log.name.session)
     if (siblings?.delete(log) === true && siblings.size === 0) this.bySession.delete(log.name.session)
     log.clear()
@@ -183,24 +188,24 @@ export class EventLogs {
 
   /** Gives those who read a sign of life, unless there is something else to say. */
   beat(): void {
-    for (const log of this.logs.values()) log.beat()
+    for (const [, log] of this.logs) log.beat()
   }
 
   /** Standing streams end, those of the future too, with the word when to come back. */
   dismissStanding(): void {
     this.areStandingDismissed = true
-    for (const log of this.logs.values()) if (log.isStanding) log.dismiss(undefined)
+    for (const [, log] of this.logs) if (log.isStanding) log.dismiss(undefined)
   }
 
   /** All connections of readers end, and so do those that are made from now on. */
   close(): void {
     this.isClosed = true
-    for (const log of this.logs.values()) log.wake()
+    for (const [, log] of this.logs) log.wake()
   }
 
   /** Drops all of them: nobody can come back to this process's. */
   clear(): void {
-    for (const log of this.logs.values()) this.drop(log)
+    for (const [, log] of this.logs) this.drop(log)
   }
 
   /** Drops what nobody has read for too long; and, while there are too many or too much, what nobody has read for longest. */
@@ -221,8 +226,8 @@ export class EventLogs {
   }
 
   private unread(): ReadonlyArray<{ readonly log: EventLog; readonly since: number }> {
-    return [...this.logs.values()]
-      .flatMap((log) => (log.idleSince === undefined ? [] : [{ log, since: log.idleSince }]))
+    return [...this.logs]
+      .flatMap(([, log]) => (log.idleSince === undefined ? [] : [{ log, since: log.idleSince }]))
       .sort((a, b) => a.since - b.since)
   }
 }

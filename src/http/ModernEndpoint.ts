@@ -26,6 +26,7 @@ import { Proxy } from "../gateway/Proxy.ts"
 import { Buffers } from "../upstream/Bounds.ts"
 import { ReplyChannel } from "../gateway/ReplyChannel.ts"
 import type { Requester } from "../gateway/Requester.ts"
+import { whenOver } from "../gateway/WhenOver.ts"
 import type { Accepted } from "./Accept.ts"
 import { Draining } from "./Draining.ts"
 import { limited, message, refuse } from "./Responses.ts"
@@ -81,13 +82,10 @@ export const make = Effect.gen(function* () {
     if (decided._tag === "Json") return send(http, decided.body, { id, status: decided.status })
     const { log } = decided
     const onItsWay = new Holding(buffers)
-    const deliveries = Stream.ensuring(
-      log.read(0, onItsWay) ?? Stream.empty,
-      Effect.sync(() => {
-        abandoned()
-        streams.drop(log)
-      })
-    )
+    const deliveries = whenOver(log.read(0, onItsWay) ?? Stream.empty, () => {
+      abandoned()
+      streams.drop(log)
+    })
     return Sse.response({
       deliveries,
       onItsWay,
@@ -134,10 +132,7 @@ export const make = Effect.gen(function* () {
       return refuse(406, CODE.badSession, "subscriptions/listen is answered with an event stream")
     }
     const onItsWay = new Holding(buffers)
-    const deliveries = Stream.ensuring(
-      yield* listens.open(requester, request, log, onItsWay),
-      Effect.sync(() => streams.drop(log))
-    )
+    const deliveries = whenOver(yield* listens.open(requester, request, log, onItsWay), () => streams.drop(log))
     yield* record(requester, request, Exit.void)
     return Sse.response({ deliveries, onItsWay, prefix: undefined, primed: false })
   })

@@ -8,6 +8,7 @@ import * as Json from "../domain/Json.ts"
 import * as Pieces from "../domain/Pieces.ts"
 import * as EventIds from "../gateway/EventIds.ts"
 import type { Delivery } from "../gateway/EventLog.ts"
+import { whenOver } from "../gateway/WhenOver.ts"
 
 /** How soon a client whose stream broke is asked to come back, where its server has not said otherwise. */
 const RETRY_MILLIS = 2000
@@ -88,10 +89,7 @@ export const response = (options: {
 }): HttpServerResponse.HttpServerResponse => {
   const { deliveries, onItsWay, prefix, primed, silent = false } = options
   const first = primed && prefix !== undefined ? priming(prefix) : silent ? NOTHING : undefined
-  const body = Stream.ensuring(
-    encoded(deliveries, prefix, first),
-    // Not before: what is read is ahead by one of what is sent.
-    Effect.sync(() => onItsWay?.release())
-  )
+  // Not before: what is read is ahead by one of what is sent.
+  const body = whenOver(encoded(deliveries, prefix, first), () => onItsWay?.release())
   return HttpServerResponse.stream(body, { contentType: "text/event-stream", headers: HEADERS })
 }

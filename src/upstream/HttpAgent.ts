@@ -124,6 +124,7 @@ export class HttpAgent extends Context.Service<
       const scope = yield* Effect.scope
       const environment = yield* inherited
       const isProxied = PROXIES.some((name) => environment[name] !== undefined)
+      let known: Undici.Dispatcher | undefined
       // Imported with the first remote server: it needs a newer platform than this program's launcher.
       const dispatcher = yield* Effect.promise(() => import("undici")).pipe(
         Effect.flatMap(({ Agent, EnvHttpProxyAgent }) =>
@@ -136,6 +137,7 @@ export class HttpAgent extends Context.Service<
             (agent) => Effect.promise(() => agent.destroy())
           )
         ),
+        Effect.tap((made) => Effect.sync(() => (known = made))),
         Scope.provide(scope),
         Effect.uninterruptible,
         Effect.cached
@@ -143,7 +145,10 @@ export class HttpAgent extends Context.Service<
       return HttpAgent.of({
         maxMessage: yield* MaxMessage,
         buffers: yield* Buffers,
-        exchange: (request, sink) => Effect.flatMap(dispatcher, (agent) => follow(agent, request, sink, 0))
+        exchange: (request, sink) =>
+          known === undefined
+            ? Effect.flatMap(dispatcher, (agent) => follow(agent, request, sink, 0))
+            : follow(known, request, sink, 0)
       })
     })
   )

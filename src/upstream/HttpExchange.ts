@@ -108,14 +108,7 @@ export const run = (
         return undefined
       }
     }
-    // A stream that broke is like one that ended, if it can be taken up again.
-    const exchanged = agent.exchange(request, sink).pipe(
-      Effect.catchIf(
-        (error) => error._tag === "ConnectionLost" && lastEventId !== undefined,
-        () => Effect.void
-      )
-    )
-    const outcome = Effect.map(exchanged, () => {
+    const outcome = (): Outcome => {
       const body = Pieces.join(chunks)
       const messages = isJson && body.length > 0 ? messagesOf(body, status) : []
       const taken = messages.filter((message) => listener.message(message) !== false)
@@ -128,9 +121,15 @@ export const run = (
         excerpt: taken.length > 0 ? "" : excerptOf(body),
         body
       }
+    }
+    const exchanged = Effect.matchEffect(agent.exchange(request, sink), {
+      // A stream that broke is like one that ended, if it can be taken up again.
+      onFailure: (error) =>
+        error._tag === "ConnectionLost" && lastEventId !== undefined ? Effect.sync(outcome) : Effect.fail(error),
+      onSuccess: () => Effect.sync(outcome)
     })
     return Effect.ensuring(
-      outcome,
+      exchanged,
       Effect.sync(() => held.release())
     )
   })

@@ -166,11 +166,12 @@ export const open =
       /** Sends a request and sees to its answer. */
       const converse = (body: Pieces, request: number, more: MessageHeaders | undefined): Effect.Effect<void> =>
         post(body, request, more).pipe(
-          Effect.flatMap(check),
-          Effect.flatMap((outcome) => {
-            if (!receiver.isOpen(request)) return Effect.void
-            return outcome.streamed ? resume(request, outcome) : Effect.fail(unanswered)
-          }),
+          Effect.flatMap((outcome) =>
+            Effect.flatMapEager(check(outcome), () => {
+              if (!receiver.isOpen(request)) return Effect.void
+              return outcome.streamed ? resume(request, outcome) : Effect.fail(unanswered)
+            })
+          ),
           Effect.catch((error) => Effect.sync(() => receiver.failed(request, unreachable(error)))),
           (conversation) => Attached.guard(conversation, (why) => Effect.sync(() => receiver.failed(request, why)))
         )
