@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config"
  * the time. They come last: before them, of those that start processes two files run at once, and those that measure take
  * turns.
  */
-const MEASURING = ["chaos", "leak", "load"].map((name) => `test/integration/${name}.test.ts`)
+const MEASURING = ["chaos", "forgetting", "leak", "load"].map((name) => `test/integration/${name}.test.ts`)
 
 export default defineConfig({
   test: {

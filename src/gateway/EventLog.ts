@@ -7,7 +7,7 @@ import type { ByteBudget, Holding } from "../domain/ByteBudget.ts"
 import type { Owner } from "../domain/Owner.ts"
 import type { Quota } from "../domain/Quota.ts"
 import type { StreamName } from "./EventIds.ts"
-import { whenOver } from "./WhenOver.ts"
+import { around } from "./Around.ts"
 
 /** What is kept at most, of one stream and of all together, for those who come back; and for how long. */
 export const BOUNDS = {
@@ -199,22 +199,22 @@ export class EventLog {
   read(after: number, onItsWay?: Holding): Stream.Stream<Delivery> | undefined {
     const first = this.events[0]?.sequence ?? this.lastSequence + 1
     if (after < first - 1 || after > this.lastSequence) return undefined
-    return Stream.suspend(() => {
-      const reader: Reader = { onItsWay }
-      this.all.streams.add(this.owner)
-      this.activeReader = reader
-      this.wasRead = true
-      this.idleSince = undefined
-      this.delivered = after
-      this.changed.openUnsafe()
-      return whenOver(
-        Stream.unfold(after, (position) => this.next(reader, position)),
-        () => {
-          this.leave(reader)
-          this.all.streams.remove(this.owner)
-        }
-      )
-    })
+    const reader: Reader = { onItsWay }
+    return around(
+      Stream.unfold(after, (position) => this.next(reader, position)),
+      () => {
+        this.all.streams.add(this.owner)
+        this.activeReader = reader
+        this.wasRead = true
+        this.idleSince = undefined
+        this.delivered = after
+        this.changed.openUnsafe()
+      },
+      () => {
+        this.leave(reader)
+        this.all.streams.remove(this.owner)
+      }
+    )
   }
 
   private next(reader: Reader, position: number): Effect.Effect<readonly [Delivery, number] | undefined> {

@@ -8,7 +8,7 @@ import * as Json from "../domain/Json.ts"
 import * as Pieces from "../domain/Pieces.ts"
 import * as EventIds from "../gateway/EventIds.ts"
 import type { Delivery } from "../gateway/EventLog.ts"
-import { whenOver } from "../gateway/WhenOver.ts"
+import { whenOver } from "../gateway/Around.ts"
 
 /** How soon a client whose stream broke is asked to come back, where its server has not said otherwise. */
 const RETRY_MILLIS = 2000
