@@ -108,12 +108,11 @@ const readParams = (
 /** The members whose values are asked for, whatever the message is. */
 const HEAD = new Set(["jsonrpc", "id", "method"])
 
-/** `value` is the object as `JSON.parse` has it, or where `isParsed` is false only as far as `HEAD` goes. */
+/** `value` is the object as `JSON.parse` has it; of a large one only as far as `HEAD` goes, all else is undefined. */
 const readObject = (
   bytes: Uint8Array,
   object: Json.ObjectAt,
-  value: Readonly<Record<string, unknown>>,
-  isParsed: boolean
+  value: Readonly<Record<string, unknown>>
 ): ClientMessage | Refusal => {
   const { inner, members: all } = object
   const ids = all.filter(({ key }) => key === "id")
@@ -136,8 +135,7 @@ const readObject = (
     let params: Params | undefined
     if (paramsSpan !== undefined) {
       if (inner?.start !== paramsSpan.start) return refusal(-32600, `The member "params" must be an object`, id)
-      const values = value["params"] as Readonly<Record<string, unknown>>
-      const read = readParams(bytes, inner.members, isParsed ? values : undefined)
+      const read = readParams(bytes, inner.members, value["params"] as Readonly<Record<string, unknown>> | undefined)
       if (typeof read === "string") return refusal(-32600, read, id)
       params = read
     }
@@ -163,7 +161,7 @@ const readOne = (bytes: Uint8Array, { start }: Json.Span, value: unknown): Clien
   const object = Predicate.isReadonlyObject(value) ? Json.objectAt(bytes, start, INNER) : undefined
   return !Predicate.isReadonlyObject(value) || object === undefined
     ? refusal(-32600, "A message must be a JSON object")
-    : readObject(bytes, object, value, true)
+    : readObject(bytes, object, value)
 }
 
 /** From here on a message is not parsed as a whole. */
@@ -181,7 +179,7 @@ const readLarge = (bytes: Uint8Array, { start }: Json.Span): ClientMessage | Ref
   const object = Json.objectAt(bytes, start, INNER, STRICT)
   return object === undefined || Json.skipSpace(bytes, object.end) < bytes.length
     ? undefined
-    : readObject(bytes, object, headOf(bytes, object), false)
+    : readObject(bytes, object, headOf(bytes, object))
 }
 
 /** Reads the body of a POST. Of one that is larger than `large` nothing is parsed that nobody asks for; else it is the same. */

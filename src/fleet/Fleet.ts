@@ -23,7 +23,6 @@ import type { EraVerdicts } from "../upstream/EraVerdicts.ts"
 import type { LaneEvent, Upstream } from "../upstream/Upstream.ts"
 import * as Changeover from "./Changeover.ts"
 import * as Deployment from "./Deployment.ts"
-import type { Use } from "./Deployment.ts"
 import * as FleetMetrics from "./FleetMetrics.ts"
 
 export class Fleet extends Context.Service<
@@ -47,7 +46,7 @@ export class Fleet extends Context.Service<
      * replaced for longer than calls are given. Undefined where calls have to wait until it is open to them, or there is no
      * such server.
      */
-    readonly begin: (server: ServerId) => Use | undefined
+    readonly begin: (server: ServerId) => Deployment.Use | undefined
     /** Waits until a server is open to calls. */
     readonly opened: (server: ServerId) => Effect.Effect<void, UpstreamDown>
     /** The caller's connection, opened if need be, in use for as long as the scope lives. */
@@ -130,13 +129,15 @@ export const layer = (initial: GatewayConfig): Layer.Layer<Fleet, never, Platfor
               )
         })
 
-      const begin = (server: ServerId): Use | undefined => {
+      const begin = (server: ServerId): Deployment.Use | undefined => {
         const slot = slots.get(server)
         return slot?.isOpen === true ? slot.deployment.begin() : undefined
       }
 
       /** A use as long as the scope lives. */
-      const use = Effect.fnUntraced(function* (server: ServerId): Effect.fn.Return<Use, UpstreamDown, Scope.Scope> {
+      const use = Effect.fnUntraced(function* (
+        server: ServerId
+      ): Effect.fn.Return<Deployment.Use, UpstreamDown, Scope.Scope> {
         for (;;) {
           const begun = yield* Effect.acquireRelease(
             Effect.sync(() => begin(server)),

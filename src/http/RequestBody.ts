@@ -36,8 +36,9 @@ const fromSocket = (incoming: IncomingMessage, begin: () => Arriving) =>
       resume(stop(refused))
     }
     const onEnd = (): void => {
+      const body = whole()
       leave()
-      resume(Effect.succeed(whole()))
+      resume(Effect.succeed(body))
     }
     const onBroken = (): void => {
       leave()
