@@ -15,6 +15,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { type Plugin, rolldown } from "rolldown"
+import { parseAst } from "rolldown/parseAst"
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8"))
 
@@ -54,6 +55,12 @@ const programApart = {
   resolveId: (id: string) => (id.endsWith("/program.ts") ? { id: "./program.js", external: true } : undefined)
 }
 
+/** A part of a text, from where to where. */
+interface Span {
+  readonly start: number
+  readonly end: number
+}
+
 const BUILTIN = /^import (?:\* as ([\w$]+)|\{([^}]*)\}|([\w$]+)) from ("node:[^"]+");$/gmu
 
 /**
@@ -71,6 +78,40 @@ const builtinsFetched = {
     map: null
   })
 } satisfies Plugin
+
+/** Where the functions of a program are that are assigned to a member of an object as they are made. */
+const assignedFunctions = (tree: object): ReadonlyArray<Span> => {
+  const found: Array<Span> = []
+  const visit = (node: unknown): void => {
+    if (typeof node !== "object" || node === null) return
+    const { left, right, type } = node as { type?: string; left?: { type: string }; right?: Span & { type: string } }
+    if (type === "AssignmentExpression" && left?.type === "MemberExpression" && right !== undefined) {
+      if (/^(?:Arrow)?FunctionExpression$/u.test(right.type)) found.push(right)
+    }
+    Object.values(node).forEach(visit)
+  }
+  visit(tree)
+  return found
+}
+
+/**
+ * V8 takes a function that is assigned to a member where it is made for a method, of which there will be one, and makes it
+ * old at once; all that it closes over then outlives its use until a full collection. So it is made by an expression around it.
+ */
+const functionsYoung = (text: string): string => {
+  const edits = assignedFunctions(parseAst(text)).flatMap(({ end, start }) => [
+    { at: start, by: "(0, " },
+    { at: end, by: ")" }
+  ])
+  edits.sort((a, b) => a.at - b.at)
+  let code = ""
+  let done = 0
+  for (const { at, by } of edits) {
+    code += text.slice(done, at) + by
+    done = at
+  }
+  return code + text.slice(done)
+}
 
 interface Options {
   readonly external?: ReadonlyArray<RegExp>
@@ -100,11 +141,12 @@ const bundle = async (input: string, file: string, { external = [], plugins = []
   })
   await build.close()
   // Tagged templates are left as they are, for tags may ask how they were spelled; ours, the only ones, do not.
-  const text = readFileSync(file, "utf8")
-  writeFileSync(
-    file,
-    text.replace(/[\u0080-\u{10ffff}]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
+  const ascii = readFileSync(file, "utf8").replace(
+    /[\u0080-\u{10ffff}]/gu,
+    (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`
   )
+  // Here, for the bundler would take the expression for needless. Each line stays where it is, so the map does too.
+  writeFileSync(file, functionsYoung(ascii))
 }
 
 mkdirSync("dist", { recursive: true })
