@@ -1,6 +1,7 @@
 /** `npm run bench -- --profile CASE`: where the proxy's processor time goes while it is called. */
 import { readFileSync } from "node:fs"
 import { SourceMap, type SourceMapPayload } from "node:module"
+import { dirname, join } from "node:path"
 import type { Programs } from "./build.ts"
 import { scene } from "./cases/calls.ts"
 import { servers } from "./cases/lists.ts"
@@ -15,6 +16,8 @@ import { figure } from "./report/Tables.ts"
 import { BUNDLE, ours } from "./targets/ours.ts"
 import { close, lanes } from "./targets/Target.ts"
 
+/** Where the lines of the program came from, which the bundle merely starts. */
+const PROGRAM_MAP = join(dirname(BUNDLE), "program.js.map")
 const WARM_CALLS = 40_000
 const MILLIS = 8000
 const INTERVAL_MICROS = 250
@@ -85,7 +88,7 @@ export const profile = async (programs: Programs, wanted: string, say: (line: st
     const after = cpu(running.pid)
     const threads = byThread(running.pid, before, after)
     close(all)
-    const map = new SourceMap(JSON.parse(readFileSync(`${BUNDLE}.map`, "utf8")) as SourceMapPayload)
+    const map = new SourceMap(JSON.parse(readFileSync(PROGRAM_MAP, "utf8")) as SourceMapPayload)
     const spent = Profile.spent([taken as Profile.CpuProfile], (line, column) => {
       const entry = map.findEntry(line, column)
       return "originalSource" in entry ? entry.originalSource : undefined

@@ -6,6 +6,7 @@
  */
 
 import { isAscii } from "node:buffer"
+import { skipRest } from "./JsonString.ts"
 import type { Pieces } from "./Pieces.ts"
 
 /** Where a value stands in a text: byte offsets, the end exclusive. */
@@ -30,8 +31,8 @@ const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 
-/** How much of a string is walked byte by byte before the native search takes over. */
-const NEAR = 64
+/** Up to here a string is walked byte by byte; what ends one that is longer is found in other ways. */
+export const NEAR = 64
 
 /** A search that finds something nearer than this has cost more than walking there. */
 const FAR = 256
@@ -48,19 +49,18 @@ export const skipSpace = (bytes: Uint8Array, at: number): number => {
 
 /** The offset just past the string whose opening quote stands at `at`, or -1 where it never ends. */
 export const skipString = (bytes: Uint8Array, at: number): number => {
+  const near = Math.min(bytes.length, at + NEAR)
   let i = at + 1
-  let step = NEAR
+  while (i < near) {
+    const c = bytes[i]
+    if (c === QUOTE) return i + 1
+    i += c === BACKSLASH ? 2 : 1
+  }
   for (;;) {
-    const near = Math.min(bytes.length, i + step)
-    while (i < near) {
-      const c = bytes[i]
-      if (c === QUOTE) return i + 1
-      i += c === BACKSLASH ? 2 : 1
-    }
     const quote = bytes.indexOf(QUOTE, i)
     if (quote < 0) return -1
     // Where quotes are frequent, as in JSON within JSON, walking is cheaper.
-    if (quote - i < FAR) step *= 2
+    if (quote - i < FAR) return skipRest(bytes, i, false)
     let before = quote - 1
     while (before >= i && bytes[before] === BACKSLASH) before--
     if (((quote - 1 - before) & 1) === 0) return quote + 1

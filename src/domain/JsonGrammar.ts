@@ -3,7 +3,8 @@
  * of it: of a large message `JSON.parse` would make two copies in the heap, which cost more than all else that happens to
  * it. That the bytes are UTF-8 is for others to see.
  */
-import { type Grammar, skipSpace } from "./Json.ts"
+import { type Grammar, NEAR, skipSpace } from "./Json.ts"
+import { escape, skipRest } from "./JsonString.ts"
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -17,31 +18,14 @@ const MINUS = 0x2d
 const PLUS = 0x2b
 const POINT = 0x2e
 const ZERO = 0x30
-const LOWER_U = 0x75
 
 const isDigit = (c: number | undefined): boolean => c !== undefined && c >= 0x30 && c <= 0x39
 
-const isHex = (c: number | undefined): boolean =>
-  isDigit(c) || (c !== undefined && ((c >= 0x41 && c <= 0x46) || (c >= 0x61 && c <= 0x66)))
-
-/** What may follow a backslash, `u` excepted: 1 at its code. */
-const ESCAPES = new Uint8Array(256)
-for (const one of '"\\/bfnrt') ESCAPES[one.charCodeAt(0)] = 1
-
-/** The offset past the escape whose backslash stands at `at`, or -1. */
-const escape = (bytes: Uint8Array, at: number): number => {
-  const c = bytes[at + 1] ?? 0
-  if (ESCAPES[c] === 1) return at + 2
-  if (c !== LOWER_U) return -1
-  for (let i = at + 2; i < at + 6; i++) if (!isHex(bytes[i])) return -1
-  return at + 6
-}
-
 /** The offset past the string whose opening quote stands at `at`, or -1. */
 const string = (bytes: Uint8Array, at: number): number => {
-  const { length } = bytes
+  const near = Math.min(bytes.length, at + NEAR)
   let i = at + 1
-  while (i < length) {
+  while (i < near) {
     const c = bytes[i]!
     // Most of what is written is past the backslash, so that is asked first.
     if (c > BACKSLASH) i++
@@ -52,7 +36,7 @@ const string = (bytes: Uint8Array, at: number): number => {
     } else if (c < 0x20) return -1
     else i++
   }
-  return -1
+  return skipRest(bytes, i, true)
 }
 
 /** The offset past the digits that begin at `at`, or -1 where there are none. */

@@ -1,4 +1,5 @@
 /** Splitting a stream of bytes into lines, in time linear in its length, with a bound on what is held back. */
+import * as Pieces from "./Pieces.ts"
 
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
@@ -31,7 +32,7 @@ export class LineSplitter {
     this.limit = limit
   }
 
-  /** Takes a chunk; calls `emit` for each line that ends in it, empty ones excepted. */
+  /** Takes a chunk, for good; calls `emit` for each line that ends in it, empty ones excepted. */
   feed(chunk: Uint8Array, emit: (line: Line) => void): void {
     let from = 0
     for (;;) {
@@ -70,7 +71,7 @@ export class LineSplitter {
   }
 
   private abridge(): void {
-    const whole = Buffer.concat(this.held)
+    const whole = Pieces.assemble(this.held)
     this.head = Uint8Array.from(whole.subarray(0, KEPT))
     this.tail = Uint8Array.from(whole.subarray(-KEPT))
     this.held = []
@@ -86,9 +87,8 @@ export class LineSplitter {
       emit({ _tag: "TooLong", length, head, tail, wasGivenUp })
       return
     }
-    const first = held[0]
-    if (first === undefined) return
-    const whole = held.length === 1 ? first : Buffer.concat(held)
+    if (held.length === 0) return
+    const whole = Pieces.assemble(held)
     const bytes = whole[whole.length - 1] === CARRIAGE_RETURN ? whole.subarray(0, -1) : whole
     if (bytes.length > 0) emit({ _tag: "Line", bytes })
   }

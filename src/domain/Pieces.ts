@@ -16,6 +16,19 @@ export const join = (pieces: Pieces): Uint8Array => {
   return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
 }
 
+/**
+ * The same of what was read piece by piece and has come to its end. The memory of the pieces is given back at once, for nobody
+ * else has them: left to be collected, they would be half of what brings the next full collection nearer. The last may still
+ * be looked at by who gave it.
+ */
+export const assemble = (read: Pieces): Uint8Array => {
+  const whole = join(read)
+  for (const { buffer, byteLength } of read.slice(0, -1)) {
+    if (byteLength > SMALL && byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0)
+  }
+  return whole
+}
+
 /** Up to here a copy comes out of Node's pool; a larger one brings the next full collection nearer. */
 const SMALL = 4000
 

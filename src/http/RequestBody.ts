@@ -84,7 +84,7 @@ export const make = Effect.gen(function* () {
         pieces.push(piece)
         return undefined
       },
-      whole: () => Pieces.join(pieces),
+      whole: () => Pieces.assemble(pieces),
       release: () => held.release()
     }
   }

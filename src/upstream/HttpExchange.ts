@@ -109,7 +109,7 @@ export const run = (
       }
     }
     const outcome = (): Outcome => {
-      const body = Pieces.join(chunks)
+      const body = Pieces.assemble(chunks)
       const messages = isJson && body.length > 0 ? messagesOf(body, status) : []
       const taken = messages.filter((message) => listener.message(message) !== false)
       return {

@@ -21,4 +21,24 @@ describe("a text in pieces", () => {
       })
     )
   })
+
+  it("what was read piece by piece is one text, and the memory of large pieces is given back that nobody shares", () => {
+    const shared = new Uint8Array(20_000).fill(7)
+    const read = [
+      new Uint8Array(5000).fill(1),
+      shared.subarray(0, 10_000),
+      new Uint8Array(10).fill(2),
+      new Uint8Array(6000).fill(3)
+    ]
+    const expected = Buffer.concat(read)
+    assert.isTrue(expected.equals(Pieces.assemble(read)))
+    assert.deepStrictEqual(
+      read.map(({ length }) => length),
+      [0, 10_000, 10, 6000]
+    )
+    const only = new Uint8Array(5000)
+    assert.strictEqual(Pieces.assemble([only]), only)
+    assert.strictEqual(only.length, 5000)
+    assert.strictEqual(Pieces.assemble([]).length, 0)
+  })
 })
