@@ -57,7 +57,8 @@ export const work = (): void => {
       record TEXT NOT NULL
     );
     CREATE INDEX IF NOT EXISTS records_time ON records (time);
-    CREATE INDEX IF NOT EXISTS records_subject ON records (subject, time);
+    -- Earlier versions made one that no query can use.
+    DROP INDEX IF EXISTS records_subject;
     CREATE TABLE IF NOT EXISTS written (one INTEGER PRIMARY KEY CHECK (one = 1), run TEXT NOT NULL, batch INTEGER NOT NULL);
   `
   /** How many records one sweep deletes, so that new ones need not wait long. */

@@ -25,8 +25,8 @@ interface OwnerQueue {
   waiting: number
   /** Places in any state: without one, there is nothing to know of the owner. */
   places: number
-  /** Where calls of the owner's wait, the server whose turn with the owner is next first. */
-  readonly servers: Set<ServerQueue>
+  /** Where calls of the owner's wait, the server whose turn with the owner is next first; undefined as long as none has. */
+  servers: Set<ServerQueue> | undefined
 }
 
 interface ServerQueue {
@@ -191,7 +191,7 @@ export class FairQueue {
     const known = this.owners.get(of)
     if (known !== undefined) return known
     const bounds = of === undefined ? UNBOUNDED : this.perOwner
-    const made: OwnerQueue = { owner: of, bounds, running: 0, aside: 0, waiting: 0, places: 0, servers: new Set() }
+    const made: OwnerQueue = { owner: of, bounds, running: 0, aside: 0, waiting: 0, places: 0, servers: undefined }
     this.owners.set(of, made)
     return made
   }
@@ -206,6 +206,7 @@ export class FairQueue {
     const line = server.lines.get(owner)
     if (line === undefined) server.lines.set(owner, new Set([place]))
     else line.add(place)
+    owner.servers ??= new Set()
     owner.servers.add(server)
     this.inQueue++
     server.waiting++
@@ -218,7 +219,7 @@ export class FairQueue {
     line?.delete(place)
     if (line?.size === 0) {
       server.lines.delete(owner)
-      owner.servers.delete(server)
+      owner.servers?.delete(server)
     }
     this.inQueue--
     server.waiting--
@@ -232,7 +233,7 @@ export class FairQueue {
     if (this.inQueue === 0) return
     this.admit(server)
     // Calls of its owner's may have waited, elsewhere, for nothing but their owner's bound.
-    for (const other of owner.servers) {
+    for (const other of owner.servers ?? []) {
       if (owner.running >= owner.bounds.concurrent) return
       if (other !== server) this.admit(other)
     }
@@ -260,7 +261,7 @@ export class FairQueue {
     if (line.size === 0) return
     server.lines.delete(owner)
     server.lines.set(owner, line)
-    owner.servers.delete(server)
-    owner.servers.add(server)
+    owner.servers?.delete(server)
+    owner.servers?.add(server)
   }
 }

@@ -27,7 +27,7 @@ import { CODE } from "../domain/Protocol.ts"
 import * as ResourceUri from "../domain/ResourceUri.ts"
 import type { GatewayConfig, ServerConfig } from "../domain/ServerConfig.ts"
 import type { ServerId } from "../domain/ServerId.ts"
-import { TransientMap } from "../domain/TransientMap.ts"
+import { Slots } from "../domain/Slots.ts"
 import type { Entry } from "../domain/View.ts"
 import * as Translate from "../domain/Translate.ts"
 import { Catalog } from "../fleet/Catalog.ts"
@@ -267,8 +267,7 @@ const make = Effect.gen(function* () {
   }
 
   // A client that hears nothing at all may take us for dead; a stream, once open, says at least that we live.
-  const unanswered = new TransientMap<number, { readonly exchange: Exchange; seconds: number }>()
-  let lastNumber = 0
+  const unanswered = new Slots<{ readonly exchange: Exchange; seconds: number }>()
   const metrics = yield* CallMetrics.make(() => unanswered.size)
 
   /** Counts a request, and puts into the audit trail how it went; and into the log, for who looks closely, why it failed. */
@@ -297,14 +296,14 @@ const make = Effect.gen(function* () {
   /** Tells the client, the metrics and the trail how a call ended. */
   const conclude = (
     exchange: Exchange,
-    number: number,
+    slot: number,
     started: number,
     exit: Exit.Exit<Conclusion, ProxyError>
   ): Effect.Effect<void> => {
     exchange.use?.end()
     exchange.admission?.leave()
     const tell = (conclusion: Conclusion): Effect.Effect<void> => {
-      unanswered.take(number)
+      unanswered.take(slot)
       return record(exchange, started, exit, exchange.ended(conclusion))
     }
     return Exit.isSuccess(exit) ? tell(exit.value) : Effect.flatMap(conclusionOf(exchange, exit), tell)
@@ -321,7 +320,7 @@ const make = Effect.gen(function* () {
   }
 
   const reassure = Effect.sync(() => {
-    for (const [, waiting] of unanswered) waiting.exchange.reassure(waiting.seconds++)
+    for (const waiting of unanswered) waiting.exchange.reassure(waiting.seconds++)
   })
   yield* Vital.fork("The watch over unanswered calls", Effect.repeat(reassure, Schedule.spaced("1 second")))
 
@@ -331,14 +330,13 @@ const make = Effect.gen(function* () {
     accept: (exchange) =>
       Effect.sync(() => {
         const started = clock.currentTimeMillisUnsafe()
-        const number = ++lastNumber
-        unanswered.set(number, { exchange, seconds: 0 })
+        const slot = unanswered.put({ exchange, seconds: 0 })
         if (tracer !== undefined && CallRecord.isRecorded(exchange.request)) {
           exchange.span = CallSpan.begin(tracer, exchange)
         }
         const call = Effect.onExit(
           Effect.suspend(() => handle(exchange)),
-          (exit) => conclude(exchange, number, started, exit)
+          (exit) => conclude(exchange, slot, started, exit)
         )
         // The client has been told, and so has the trail.
         const fiber = Effect.runForkWith(contextOf(exchange))(Effect.ignore(call))

@@ -53,6 +53,8 @@ export class Session implements Requester {
   logLevel: LogLevel | undefined
   /** Epoch milliseconds. */
   lastUsed: number
+  /** Since when it stands where it does among all sessions. */
+  placedAt: number
   /** Until when the Store knows of its use. */
   savedAt: number
   /** Once it has ended nothing is kept of it any more but that. */
@@ -78,6 +80,7 @@ export class Session implements Requester {
     this.endpoint = endpoint
     this.client = client
     this.lastUsed = now
+    this.placedAt = now
     this.savedAt = now
     this.untoldBytes = new Holding(buffers)
   }

@@ -91,6 +91,9 @@ export const IDLE = Duration.hours(24)
 /** How stale the stored time of last use may be. */
 const TOUCH = Duration.minutes(15)
 
+/** The sessions stand in the order of their last use, but for so many milliseconds. */
+const PLACED = 1000
+
 /** A sealed id travels in a header of every request. */
 const MAX_ID_LENGTH = 6 * 1024
 
@@ -225,8 +228,10 @@ export class Sessions extends Context.Service<
       const touch = (session: Session): boolean => {
         const now = clock.currentTimeMillisUnsafe()
         session.lastUsed = now
-        // The map's order is that of last use.
-        if (sessions.delete(session.id)) sessions.set(session.id, session)
+        if (now - session.placedAt >= PLACED && sessions.delete(session.id)) {
+          session.placedAt = now
+          sessions.set(session.id, session)
+        }
         if (now - session.savedAt < Duration.toMillis(TOUCH)) return false
         session.savedAt = now
         return true

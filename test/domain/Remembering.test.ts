@@ -33,6 +33,13 @@ describe("a function that remembers", () => {
     assert.deepStrictEqual(asked, ["abcd", "abc", "abcd"])
   })
 
+  it("takes no text for another that ends alike", () => {
+    const { asked, length } = counted()
+    const [one, other] = [`a${"x".repeat(100)}`, `bb${"x".repeat(100)}`]
+    assert.deepStrictEqual([length(one), length(one), length(other), length(one)], [101, 101, 102, 101])
+    assert.deepStrictEqual(asked, [one, other, one])
+  })
+
   it("of an object is computed once for each, however alike they are", () => {
     const asked: Array<object> = []
     const size = rememberingOf((of: ReadonlyArray<number>) => {
