@@ -6,6 +6,7 @@ import * as Scope from "effect/Scope"
 import type * as Undici from "undici"
 import type { ByteBudget } from "../domain/ByteBudget.ts"
 import * as Pieces from "../domain/Pieces.ts"
+import { rememberingOf } from "../domain/Remembering.ts"
 import { Buffers, MaxMessage } from "./Bounds.ts"
 import { inherited } from "./ChildEnvironment.ts"
 import { type AnswerRefused, ConnectionLost, MessageRefused, type TransportError } from "./Transport.ts"
@@ -41,6 +42,9 @@ const describe = (error: Error, url: URL, started: boolean): ConnectionLost => {
   return new ConnectionLost({ reason, unsent: !started, ending: started ? "ended" : "unreachable" })
 }
 
+/** Where a request goes, as undici has it; of a URL it is read once. */
+const placeOf = rememberingOf(({ origin, pathname, search }: URL) => ({ origin, path: `${pathname}${search}` }))
+
 /** One request on the wire. A redirect is given to `redirected` instead of the sink. */
 const dispatch = (
   dispatcher: Undici.Dispatcher,
@@ -53,8 +57,7 @@ const dispatch = (
     let aborted = false
     dispatcher.dispatch(
       {
-        origin: request.url.origin,
-        path: `${request.url.pathname}${request.url.search}`,
+        ...placeOf(request.url),
         method: request.method,
         headers: request.headers,
         body: request.body === undefined ? null : Pieces.join(request.body)

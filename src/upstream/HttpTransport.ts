@@ -1,13 +1,13 @@
 /** A remote server over Streamable HTTP (2025-03-26 to 2025-11-25, basic/transports). */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberMap from "effect/FiberMap"
 import * as Redacted from "effect/Redacted"
 import * as Frame from "../domain/Frame.ts"
 import type { Pieces } from "../domain/Pieces.ts"
 import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
 import * as Attached from "./Attached.ts"
+import { Conversations } from "./Conversations.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import {
@@ -45,7 +45,7 @@ export const open =
       const agent = yield* HttpAgent
       const url = new URL(reveal(remote.url))
       const own = headersOf(remote)
-      const streams = yield* FiberMap.make<number | "standing">()
+      const streams = yield* Conversations.make<number | "standing">()
       let session: string | undefined
       let revision: string | undefined
 
@@ -209,13 +209,13 @@ export const open =
         send: (message, request, more) =>
           request === undefined
             ? post(message, undefined).pipe(Effect.flatMap(check), Effect.mapError(unreachable), Effect.asVoid)
-            : Effect.asVoid(FiberMap.run(streams, request, converse(message, request, more))),
-        forget: (request) => FiberMap.remove(streams, request),
+            : streams.begin(request, converse(message, request, more)),
+        forget: (request) => streams.end(request),
         unsent: () => false,
         agreed: (agreed) => {
           revision = agreed
           const attached = Attached.guard(standing, (why) => Effect.sync(() => receiver.unreachable(why)))
-          return Effect.asVoid(FiberMap.run(streams, "standing", attached))
+          return streams.begin("standing", attached)
         },
         lost: Effect.never
       }

@@ -1,12 +1,12 @@
 /** A remote server over Streamable HTTP without sessions (2026-07-28, basic/transports/streamable-http). */
 import * as Effect from "effect/Effect"
-import * as FiberMap from "effect/FiberMap"
 import * as Frame from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import * as Pieces from "../domain/Pieces.ts"
 import { HEADER, isModernError, type ModernRevision } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
 import * as Attached from "./Attached.ts"
+import { Conversations } from "./Conversations.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { headersOf } from "./HttpTransport.ts"
@@ -35,7 +35,7 @@ export const open =
       const agent = yield* HttpAgent
       const url = new URL(reveal(remote.url))
       const own = postHeaders(remote, revision)
-      const exchanges = yield* FiberMap.make<number>()
+      const exchanges = yield* Conversations.make<number>()
 
       const converse = (body: Pieces.Pieces, request: number, headers: Readonly<Record<string, string>> | undefined) =>
         HttpExchange.run(
@@ -65,10 +65,8 @@ export const open =
         forgettingCancels: true,
         // §Sending Messages: clients send no responses, and there are no notifications for them to send.
         send: (message, request, headers) =>
-          request === undefined
-            ? Effect.void
-            : Effect.asVoid(FiberMap.run(exchanges, request, converse(message, request, headers))),
-        forget: (request) => FiberMap.remove(exchanges, request),
+          request === undefined ? Effect.void : exchanges.begin(request, converse(message, request, headers)),
+        forget: (request) => exchanges.end(request),
         unsent: () => false,
         agreed: () => Effect.void,
         lost: Effect.never

@@ -4,11 +4,11 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberMap from "effect/FiberMap"
 import type { Pieces } from "../domain/Pieces.ts"
 import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
 import * as Attached from "./Attached.ts"
+import { Conversations } from "./Conversations.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { headersOf } from "./HttpTransport.ts"
@@ -34,7 +34,7 @@ export const open =
       const own = headersOf(remote)
       const lost = yield* Deferred.make<never, ConnectionLost>()
       const endpoint = yield* Deferred.make<URL, MessageRefused>()
-      const posts = yield* FiberMap.make<number>()
+      const posts = yield* Conversations.make<number>()
       let revision: string | undefined
 
       const listen = HttpExchange.run(
@@ -98,10 +98,8 @@ export const open =
       const transport: Transport = {
         forgettingCancels: false,
         send: (message, request, more) =>
-          request === undefined
-            ? post(message, more)
-            : Effect.asVoid(FiberMap.run(posts, request, handOver(message, request, more))),
-        forget: (request) => FiberMap.remove(posts, request),
+          request === undefined ? post(message, more) : posts.begin(request, handOver(message, request, more)),
+        forget: (request) => posts.end(request),
         unsent: () => false,
         agreed: (agreed) =>
           Effect.sync(() => {

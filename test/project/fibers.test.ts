@@ -17,7 +17,7 @@ const BY_HAND: Readonly<Record<string, { readonly forks: number; readonly becaus
     because: "it builds once; whoever waits for what is built hears of a defect"
   },
   "auth/server/Verdicts.ts": { forks: 1, because: "one event of the library's each" },
-  "cli/serve.ts": { forks: 1, because: "it says once what there is" },
+  "cli/serve.ts": { forks: 1, because: "it says once what there is, and gives memory back" },
   "fleet/Changeover.ts": { forks: 1, because: "each closes a deployment once" },
   "fleet/Deployment.ts": { forks: 3, because: "each closes a connection, or tells it of a session's end, once" },
   "gateway/Initialize.ts": { forks: 1, because: "it asks once for what there is" },
@@ -31,6 +31,7 @@ const BY_HAND: Readonly<Record<string, { readonly forks: number; readonly becaus
   "http/ModernEndpoint.ts": { forks: 1, because: "it ends streams once" },
   "keys/RootKey.ts": { forks: 1, because: "it stretches a key once; whoever waits for it hears of a defect" },
   "upstream/Approach.ts": { forks: 1, because: "it asks once; it is joined" },
+  "upstream/Conversations.ts": { forks: 1, because: "each is guarded by who begins it, or says how it ended" },
   "upstream/Listening.ts": { forks: 1, because: "one stream's; it is joined" },
   "upstream/Offers.ts": { forks: 1, because: "it fetches once" },
   "upstream/Reaper.ts": { forks: 1, because: "it is joined by the watch over the sidecar" },
