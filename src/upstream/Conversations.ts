@@ -10,9 +10,10 @@ export class Conversations<K extends string | number> {
 
   /** Begins one, in place of another under that key; nothing is begun once the scope has closed. */
   begin(key: K, conversation: Effect.Effect<void>): Effect.Effect<void> {
-    return Effect.suspend(() => {
+    return Effect.withFiber(({ context }) => {
       if (this.isClosed) return Effect.interrupt
-      return Effect.map(Effect.forkDetach(conversation, { startImmediately: true }), (fiber) => this.hold(key, fiber))
+      this.hold(key, Effect.runForkWith(context)(conversation))
+      return Effect.void
     })
   }
 

@@ -52,12 +52,14 @@ const dispatch = (
   sink: ResponseSink
 ): Effect.Effect<string | undefined, ConnectionLost | AnswerRefused> =>
   Effect.callback((resume) => {
+    const { origin, path } = placeOf(request.url)
     let controller: Undici.Dispatcher.DispatchController | undefined
     let location: string | undefined
     let aborted = false
     dispatcher.dispatch(
       {
-        ...placeOf(request.url),
+        origin,
+        path,
         method: request.method,
         headers: request.headers,
         body: request.body === undefined ? null : Pieces.join(request.body)
