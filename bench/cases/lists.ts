@@ -16,7 +16,7 @@ const COUNTS = [3, 10, 50]
 const TOOLS = 100
 const CONCURRENCY = 16
 const FRONT = { era: "legacy", answers: "json" } as const
-// As long as it gets cheaper, for the most part: calls that are as many as those before them (cases/calls) take about that.
+// About as long as lists get cheaper, as it is with calls (cases/calls).
 const EFFORT: Effort = { rounds: 7, millis: 400, warmMillis: 10_000 }
 
 /** So many servers, the last of which hangs; the others share the tools. */
