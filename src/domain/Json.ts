@@ -6,7 +6,7 @@
  */
 
 import { isAscii } from "node:buffer"
-import { skipRest } from "./JsonString.ts"
+import { skipString } from "./JsonString.ts"
 import type { Pieces } from "./Pieces.ts"
 
 /** Where a value stands in a text: byte offsets, the end exclusive. */
@@ -23,19 +23,12 @@ export interface Member {
 }
 
 const QUOTE = 0x22
-const BACKSLASH = 0x5c
 const COLON = 0x3a
 const COMMA = 0x2c
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
-
-/** Up to here a string is walked byte by byte; what ends one that is longer is found in other ways. */
-export const NEAR = 64
-
-/** A search that finds something nearer than this has cost more than walking there. */
-const FAR = 256
 
 /** The offset of the first byte at or after `at` that is not JSON white space. */
 export const skipSpace = (bytes: Uint8Array, at: number): number => {
@@ -44,27 +37,6 @@ export const skipSpace = (bytes: Uint8Array, at: number): number => {
     const c = bytes[i]
     if (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) i++
     else return i
-  }
-}
-
-/** The offset just past the string whose opening quote stands at `at`, or -1 where it never ends. */
-export const skipString = (bytes: Uint8Array, at: number): number => {
-  const near = Math.min(bytes.length, at + NEAR)
-  let i = at + 1
-  while (i < near) {
-    const c = bytes[i]
-    if (c === QUOTE) return i + 1
-    i += c === BACKSLASH ? 2 : 1
-  }
-  for (;;) {
-    const quote = bytes.indexOf(QUOTE, i)
-    if (quote < 0) return -1
-    // Where quotes are frequent, as in JSON within JSON, walking is cheaper.
-    if (quote - i < FAR) return skipRest(bytes, i, false)
-    let before = quote - 1
-    while (before >= i && bytes[before] === BACKSLASH) before--
-    if (((quote - 1 - before) & 1) === 0) return quote + 1
-    i = quote + 1
   }
 }
 
@@ -156,6 +128,9 @@ const isAt = (bytes: Uint8Array, start: number, text: string): boolean => {
 /** How many keys are remembered; a power of two. */
 const SLOTS = 256
 
+/** Longer ones are not. */
+const LONGEST = 64
+
 /** Keys that came last: messages have the same few, and making texts of them costs more than finding the members does. */
 const familiar: Array<string> = Array.from({ length: SLOTS }, () => "")
 
@@ -172,7 +147,7 @@ const keyAt = (bytes: Uint8Array, span: Span): string | undefined => {
   if (known?.length === length && isAt(bytes, start, known)) return known
   const key = decodeKey(bytes, span)
   // As many characters as bytes: it is ASCII, and nothing is escaped.
-  if (key?.length === length && length <= NEAR) familiar[slot] = key
+  if (key?.length === length && length <= LONGEST) familiar[slot] = key
   return key
 }
 

@@ -1,13 +1,12 @@
 /**
- * Where does what stands in a text end, and is it JSON (RFC 8259) up to there? It is read byte by byte and nothing is made
+ * Where does what stands in a text end, and is it JSON (RFC 8259) up to there? It is read where it stands and nothing is made
  * of it: of a large message `JSON.parse` would make two copies in the heap, which cost more than all else that happens to
  * it. That the bytes are UTF-8 is for others to see.
  */
-import { type Grammar, NEAR, skipSpace } from "./Json.ts"
-import { escape, skipRest } from "./JsonString.ts"
+import { type Grammar, skipSpace } from "./Json.ts"
+import { checkString } from "./JsonString.ts"
 
 const QUOTE = 0x22
-const BACKSLASH = 0x5c
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
@@ -20,24 +19,6 @@ const POINT = 0x2e
 const ZERO = 0x30
 
 const isDigit = (c: number | undefined): boolean => c !== undefined && c >= 0x30 && c <= 0x39
-
-/** The offset past the string whose opening quote stands at `at`, or -1. */
-const string = (bytes: Uint8Array, at: number): number => {
-  const near = Math.min(bytes.length, at + NEAR)
-  let i = at + 1
-  while (i < near) {
-    const c = bytes[i]!
-    // Most of what is written is past the backslash, so that is asked first.
-    if (c > BACKSLASH) i++
-    else if (c === QUOTE) return i + 1
-    else if (c === BACKSLASH) {
-      i = escape(bytes, i)
-      if (i < 0) return -1
-    } else if (c < 0x20) return -1
-    else i++
-  }
-  return skipRest(bytes, i, true)
-}
 
 /** The offset past the digits that begin at `at`, or -1 where there are none. */
 const digits = (bytes: Uint8Array, at: number): number => {
@@ -60,7 +41,7 @@ const WORDS = ["true", "false", "null"].map((word) => [...word].map((one) => one
 /** The offset past the value that is neither object nor array and begins at `at`, or -1. */
 const scalar = (bytes: Uint8Array, at: number): number => {
   const c = bytes[at]
-  if (c === QUOTE) return string(bytes, at)
+  if (c === QUOTE) return checkString(bytes, at)
   if (c === MINUS || isDigit(c)) return number(bytes, at)
   const word = WORDS.find(([first]) => first === c)
   return word?.every((one, index) => bytes[at + index] === one) === true ? at + word.length : -1
@@ -69,7 +50,7 @@ const scalar = (bytes: Uint8Array, at: number): number => {
 /** The offset of the value of the member whose key begins at `at`, or -1. */
 const member = (bytes: Uint8Array, at: number): number => {
   if (bytes[at] !== QUOTE) return -1
-  const end = string(bytes, at)
+  const end = checkString(bytes, at)
   if (end < 0) return -1
   const colon = skipSpace(bytes, end)
   return bytes[colon] === COLON ? skipSpace(bytes, colon + 1) : -1
@@ -116,4 +97,4 @@ const value = (bytes: Uint8Array, at: number): number => {
 }
 
 /** With it, what is located is JSON. */
-export const STRICT: Grammar = { string, value }
+export const STRICT: Grammar = { string: checkString, value }

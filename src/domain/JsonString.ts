@@ -4,6 +4,12 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const LOWER_U = 0x75
 
+/** Up to here a string is walked byte by byte; what ends one that is longer is found in other ways. */
+const NEAR = 64
+
+/** A search that finds something nearer than this has cost more than walking there. */
+const FAR = 256
+
 /** What may follow a backslash, `u` excepted: 1 at its code. */
 const ESCAPES = new Uint8Array(256)
 for (const one of '"\\/bfnrt') ESCAPES[one.charCodeAt(0)] = 1
@@ -11,7 +17,7 @@ for (const one of '"\\/bfnrt') ESCAPES[one.charCodeAt(0)] = 1
 const isHex = (c: number): boolean => (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x46) || (c >= 0x61 && c <= 0x66)
 
 /** The offset past the escape whose backslash stands at `at`, or -1. */
-export const escape = (bytes: Uint8Array, at: number): number => {
+const escape = (bytes: Uint8Array, at: number): number => {
   const c = bytes[at + 1] ?? 0
   if (ESCAPES[c] === 1) return at + 2
   if (c !== LOWER_U) return -1
@@ -67,4 +73,43 @@ export const skipRest = (bytes: Uint8Array, from: number, checked: boolean): num
     } else if (c < 0x20) return -1
     else at++
   }
+}
+
+/** The offset just past the string whose opening quote stands at `at`, or -1 where it never ends. */
+export const skipString = (bytes: Uint8Array, at: number): number => {
+  const near = Math.min(bytes.length, at + NEAR)
+  let i = at + 1
+  while (i < near) {
+    const c = bytes[i]
+    if (c === QUOTE) return i + 1
+    i += c === BACKSLASH ? 2 : 1
+  }
+  for (;;) {
+    const quote = bytes.indexOf(QUOTE, i)
+    if (quote < 0) return -1
+    // Where quotes are frequent, as in JSON within JSON, walking is cheaper.
+    if (quote - i < FAR) return skipRest(bytes, i, false)
+    let before = quote - 1
+    while (before >= i && bytes[before] === BACKSLASH) before--
+    if (((quote - 1 - before) & 1) === 0) return quote + 1
+    i = quote + 1
+  }
+}
+
+/** The same, or -1 where it holds what no string may. */
+export const checkString = (bytes: Uint8Array, at: number): number => {
+  const near = Math.min(bytes.length, at + NEAR)
+  let i = at + 1
+  while (i < near) {
+    const c = bytes[i]!
+    // Most of what is written is past the backslash, so that is asked first.
+    if (c > BACKSLASH) i++
+    else if (c === QUOTE) return i + 1
+    else if (c === BACKSLASH) {
+      i = escape(bytes, i)
+      if (i < 0) return -1
+    } else if (c < 0x20) return -1
+    else i++
+  }
+  return skipRest(bytes, i, true)
 }

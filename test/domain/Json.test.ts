@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Json from "../../src/domain/Json.ts"
+import { skipString } from "../../src/domain/JsonString.ts"
 import * as Pieces from "../../src/domain/Pieces.ts"
 import { space, spelled, stringText, valueText } from "../support/jsonText.ts"
 import { parse as parseStrictly } from "../support/strictJson.ts"
@@ -88,7 +89,7 @@ describe("what is found in a text", () => {
       fc.property(long, (value) => {
         const text = JSON.stringify(value)
         const bytes = Json.utf8(`${text},"next"`)
-        assert.strictEqual(Json.skipString(bytes, 0), Json.utf8(text).length)
+        assert.strictEqual(skipString(bytes, 0), Json.utf8(text).length)
       }),
       { numRuns: 500 }
     )
@@ -96,16 +97,16 @@ describe("what is found in a text", () => {
     fc.assert(
       fc.property(fc.array(halves, { maxLength: 40 }), (parts) => {
         const text = JSON.stringify(parts.map(([length, end]) => "y".repeat(length) + end).join(""))
-        assert.strictEqual(Json.skipString(Json.utf8(`${text},"next"`), 0), text.length)
+        assert.strictEqual(skipString(Json.utf8(`${text},"next"`), 0), text.length)
       })
     )
   })
 
   it("a string that never ends is not found", () => {
-    assert.strictEqual(Json.skipString(Json.utf8('"abc'), 0), -1)
-    assert.strictEqual(Json.skipString(Json.utf8('"abc\\"'), 0), -1)
-    assert.strictEqual(Json.skipString(Json.utf8(`"${"x".repeat(63)}\\`), 0), -1)
-    assert.strictEqual(Json.skipString(Json.utf8(`"${"x".repeat(200)}\\"`), 0), -1)
+    assert.strictEqual(skipString(Json.utf8('"abc'), 0), -1)
+    assert.strictEqual(skipString(Json.utf8('"abc\\"'), 0), -1)
+    assert.strictEqual(skipString(Json.utf8(`"${"x".repeat(63)}\\`), 0), -1)
+    assert.strictEqual(skipString(Json.utf8(`"${"x".repeat(200)}\\"`), 0), -1)
   })
 
   it("a path that is not there is not found, whatever stands in its way", () => {

@@ -1,7 +1,9 @@
 /** Long strings end where they end when they are read byte by byte. */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { escape, skipRest } from "../../src/domain/JsonString.ts"
+import { skipRest } from "../../src/domain/JsonString.ts"
+
+const ESCAPE = /^\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/u
 
 const byteByByte = (bytes: Uint8Array, from: number, checked: boolean): number => {
   for (let i = from; i < bytes.length;) {
@@ -9,8 +11,9 @@ const byteByByte = (bytes: Uint8Array, from: number, checked: boolean): number =
     if (c === 0x22) return i + 1
     if (c < 0x20 && checked) return -1
     if (c === 0x5c) {
-      i = checked ? escape(bytes, i) : i + 2
-      if (i < 0) return -1
+      const [escape = ""] = ESCAPE.exec(Buffer.from(bytes.subarray(i, i + 6)).toString("latin1")) ?? []
+      if (checked && escape === "") return -1
+      i += checked ? escape.length : 2
     } else i++
   }
   return -1

@@ -68,15 +68,13 @@ const survival = (output: string): number => {
     after: Number(after)
   }))
   const own = all.filter(({ isolate }) => isolate === all[0]?.isolate)
-  const rates = own
-    .flatMap(({ after, before, kind }, index) => {
-      const previous = own[index - 1]
-      return previous === undefined || kind !== "Scavenge" ? [] : [(after - previous.after) / (before - previous.after)]
-    })
-    .slice(Math.floor(own.length / 2))
-    .sort((a, b) => a - b)
-  assert.isAbove(rates.length, 10, "so few collections say nothing")
-  return rates[Math.floor(rates.length / 2)] ?? 1
+  const rates = own.flatMap(({ after, before, kind }, index) => {
+    const allocated = before - (own[index - 1]?.after ?? before)
+    return kind === "Scavenge" && allocated > 0 ? [1 - (before - after) / allocated] : []
+  })
+  const late = rates.slice(Math.floor(rates.length / 2)).sort((a, b) => a - b)
+  assert.isAbove(late.length, 10, "so few collections say nothing")
+  return late[Math.floor(late.length / 2)] ?? 1
 }
 
 describe.each(Object.entries(WAYS))("what belongs to a call that is answered by %s", (_, way) => {
