@@ -115,10 +115,11 @@ describe("the demo's walk", () => {
   for (const args of [["--walk"], ["--walk", "--google"]]) {
     it.live(`ends with 1 where a step fails (${args.join(" ")})`, () =>
       Effect.gen(function* () {
-        // No token lives long enough to be used.
-        const { code, stdout } = yield* demo(args, { MCP_ACCESS_TOKEN_TTL: "1 ms" })
-        assert.include(stdout, "✓ registration")
-        assert.notInclude(stdout, "✓ revoke")
+        // Whoever has signed in may not ask twice.
+        const { code, stderr, stdout } = yield* demo(args, { MCP_RATE_LIMIT: "1", MCP_RATE_BURST: "1" })
+        assert.include(stdout, "✓ token")
+        assert.notInclude(stdout, "✓ call")
+        assert.include(stderr, "HTTP 429")
         assert.strictEqual(code, 1)
       }).pipe(Effect.scoped)
     )
