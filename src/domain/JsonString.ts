@@ -1,115 +1,132 @@
 /** Where a string of a JSON text ends (RFC 8259, 7). */
+import { MODULE } from "./JsonStringModule.ts"
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
-const LOWER_U = 0x75
 
-/** Up to here a string is walked byte by byte; what ends one that is longer is found in other ways. */
+/** Up to here a string is walked byte by byte; a longer one is looked at 64 bytes at a time. */
 const NEAR = 64
 
-/** A search that finds something nearer than this has cost more than walking there. */
-const FAR = 256
+/** What a byte is after a backslash: it may stand there, four hexadecimal digits have to follow, or it is such a digit. */
+const KINDS = new Uint8Array(256)
+const ESCAPE = 1
+const U = 2
+const HEX = 4
+for (const one of '"\\/bfnrt') KINDS[one.charCodeAt(0)] = ESCAPE
+for (const one of "0123456789ABCDEFabcdef") KINDS[one.charCodeAt(0)] = KINDS[one.charCodeAt(0)]! | HEX
+KINDS[0x75] = U
 
-/** What may follow a backslash, `u` excepted: 1 at its code. */
-const ESCAPES = new Uint8Array(256)
-for (const one of '"\\/bfnrt') ESCAPES[one.charCodeAt(0)] = 1
-
-const isHex = (c: number): boolean => (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x46) || (c >= 0x61 && c <= 0x66)
+const kind = (bytes: Uint8Array, at: number): number => KINDS[bytes[at] ?? 0]!
 
 /** The offset past the escape whose backslash stands at `at`, or -1. */
 const escape = (bytes: Uint8Array, at: number): number => {
-  const c = bytes[at + 1] ?? 0
-  if (ESCAPES[c] === 1) return at + 2
-  if (c !== LOWER_U) return -1
-  for (let i = at + 2; i < at + 6; i++) if (!isHex(bytes[i] ?? 0)) return -1
+  const found = kind(bytes, at + 1)
+  if ((found & ESCAPE) !== 0) return at + 2
+  if ((found & U) === 0) return -1
+  for (let i = at + 2; i < at + 6; i++) if ((kind(bytes, i) & HEX) === 0) return -1
   return at + 6
 }
 
-const EACH = 0x01010101
-const HIGHEST = 0x80808080
+/** What looking for the end says where the string goes on from an offset; the other way round by the same. */
+const goesOn = (offset: number): number => -2 - offset
 
 /**
- * The highest bit of each byte that is a quote, a backslash or below 0x20. The lowest of those bits is right; above it
- * there may be one too many, for the subtractions borrow.
+ * The offset past the string of which the byte at `from` is inside, and no part of an escape; -1 where it holds what no
+ * string may, and is `checked`; `goesOn` where it has not ended before `to`.
  */
-const marked = (word: number): number =>
-  ((word - 0x20 * EACH) | ((word ^ (QUOTE * EACH)) - EACH) | ((word ^ (BACKSLASH * EACH)) - EACH)) & ~word & HIGHEST
-
-/** In which byte of a word, from 0, its lowest bit stands that is 1. */
-const lowest = (bits: number): number => (31 - Math.clz32(bits & -bits)) >> 3
-
-/** The first byte is to be a word's lowest. */
-const HAS_WORDS = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
-
-/**
- * The offset past the string of which the byte at `from` is inside, and no part of an escape; -1 where it never ends, and, if
- * that is `checked`, where it holds what no string may. Four bytes are looked at in one step, as a word.
- */
-export const skipRest = (bytes: Uint8Array, from: number, checked: boolean): number => {
-  const { buffer, byteOffset, length } = bytes
-  // The whole words that begin at the first byte, or a few bytes before it. What is behind the last is looked at by itself.
-  const before = byteOffset & 3
-  const words = new Int32Array(buffer, byteOffset - before, HAS_WORDS ? (before + length) >> 2 : 0)
-  const count = words.length
-  /** Counted from the first word. */
-  let at = from + before
-  for (;;) {
-    let index = at >> 2
-    if (index < count) {
-      // Not what of the first word is behind us.
-      let marks = marked(words[index]!) & (-1 << ((at & 3) << 3))
-      while (marks === 0 && ++index < count) marks = marked(words[index]!)
-      at = (index << 2) + (marks === 0 ? 0 : lowest(marks))
-    }
-    const c = bytes[at - before]
-    if (c === BACKSLASH && ESCAPES[bytes[at - before + 1] ?? 0] === 1) at += 2
-    else if (c === QUOTE) return at - before + 1
-    else if (c === undefined) return -1
-    else if (!checked) at += c === BACKSLASH ? 2 : 1
-    else if (c === BACKSLASH) {
-      const end = escape(bytes, at - before)
-      if (end < 0) return -1
-      at = end + before
-    } else if (c < 0x20) return -1
-    else at++
-  }
-}
-
-/** The offset just past the string whose opening quote stands at `at`, or -1 where it never ends. */
-export const skipString = (bytes: Uint8Array, at: number): number => {
-  const near = Math.min(bytes.length, at + NEAR)
-  let i = at + 1
-  while (i < near) {
-    const c = bytes[i]
-    if (c === QUOTE) return i + 1
-    i += c === BACKSLASH ? 2 : 1
-  }
-  for (;;) {
-    const quote = bytes.indexOf(QUOTE, i)
-    if (quote < 0) return -1
-    // Where quotes are frequent, as in JSON within JSON, walking is cheaper.
-    if (quote - i < FAR) return skipRest(bytes, i, false)
-    let before = quote - 1
-    while (before >= i && bytes[before] === BACKSLASH) before--
-    if (((quote - 1 - before) & 1) === 0) return quote + 1
-    i = quote + 1
-  }
-}
-
-/** The same, or -1 where it holds what no string may. */
-export const checkString = (bytes: Uint8Array, at: number): number => {
-  const near = Math.min(bytes.length, at + NEAR)
-  let i = at + 1
-  while (i < near) {
+const walk = (bytes: Uint8Array, from: number, to: number, checked: boolean): number => {
+  let i = from
+  while (i < to) {
     const c = bytes[i]!
     // Most of what is written is past the backslash, so that is asked first.
     if (c > BACKSLASH) i++
     else if (c === QUOTE) return i + 1
     else if (c === BACKSLASH) {
-      i = escape(bytes, i)
+      i = checked ? escape(bytes, i) : i + 2
       if (i < 0) return -1
-    } else if (c < 0x20) return -1
+    } else if (c < 0x20 && checked) return -1
     else i++
   }
-  return skipRest(bytes, i, true)
+  return goesOn(i)
 }
+
+/** What a program has of WebAssembly where the processor is told to leave it (`node --jitless`): nothing. */
+declare const WebAssembly:
+  | {
+      readonly validate: (module: Uint8Array) => boolean
+      readonly Module: new (module: Uint8Array) => object
+      readonly Instance: new (module: object) => { readonly exports: unknown }
+    }
+  | undefined
+
+/** JsonString.wat, at work. */
+interface Scanner {
+  readonly memory: Uint8Array
+  readonly skip: (from: number, to: number, isChecked: number) => number
+}
+
+/** Where in its memory what is looked at begins, and how much there may be of it. */
+const BLOCK = 256
+const BLOCK_MOST = 64 * 1024
+/** The first part of a string that is looked at; each further one is four times as long. */
+const BLOCK_FIRST = 1024
+
+/** A part is followed by blanks up to a multiple of so many bytes. */
+const STEP = 64
+
+/** Undefined where there is no WebAssembly, or the processor lacks what it takes for 16 bytes at a time. */
+const makeScanner = (): Scanner | undefined => {
+  const module = Buffer.from(MODULE, "base64")
+  if (typeof WebAssembly === "undefined" || !WebAssembly.validate(module)) return undefined
+  const { memory, skip } = new WebAssembly.Instance(new WebAssembly.Module(module)).exports as {
+    readonly memory: { readonly buffer: ArrayBuffer }
+    readonly skip: Scanner["skip"]
+  }
+  const bytes = new Uint8Array(memory.buffer)
+  bytes.set(KINDS)
+  return { memory: bytes, skip }
+}
+
+let made: Scanner | undefined
+let isMade = false
+
+/** Made when the first long string comes. */
+const scanner = (): Scanner | undefined => {
+  if (!isMade) {
+    made = makeScanner()
+    isMade = true
+  }
+  return made
+}
+
+/** As `walk` does it up to the end, with -1 also where the string never ends. */
+const scan = ({ memory, skip }: Scanner, bytes: Uint8Array, from: number, checked: boolean): number => {
+  let at = from
+  for (let most = BLOCK_FIRST; at < bytes.length; most = Math.min(BLOCK_MOST, most * 4)) {
+    const count = Math.min(most, bytes.length - at)
+    memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + at, count), BLOCK)
+    const padded = Math.ceil(count / STEP) * STEP
+    memory.fill(0x20, BLOCK + count, BLOCK + padded)
+    const found = skip(BLOCK, BLOCK + padded, checked ? 1 : 0)
+    if (found >= 0) return at + found - BLOCK
+    if (found === -1 || at + count === bytes.length) return -1
+    at += goesOn(found) - BLOCK
+  }
+  return -1
+}
+
+const skip = (bytes: Uint8Array, at: number, checked: boolean): number => {
+  const near = walk(bytes, at + 1, Math.min(bytes.length, at + NEAR), checked)
+  if (near >= -1) return near
+  const from = goesOn(near)
+  const fast = scanner()
+  if (fast !== undefined) return scan(fast, bytes, from, checked)
+  const end = walk(bytes, from, bytes.length, checked)
+  return end < 0 ? -1 : end
+}
+
+/** The offset just past the string whose opening quote stands at `at`, or -1 where it never ends. */
+export const skipString = (bytes: Uint8Array, at: number): number => skip(bytes, at, false)
+
+/** The same, or -1 where it holds what no string may. */
+export const checkString = (bytes: Uint8Array, at: number): number => skip(bytes, at, true)
