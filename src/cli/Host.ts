@@ -30,12 +30,22 @@ import { HttpAgent } from "../upstream/HttpAgent.ts"
 import { Reaper } from "../upstream/Reaper.ts"
 import * as Supervisor from "../upstream/Supervisor.ts"
 import type { AllSettings } from "./AllSettings.ts"
+import { collectSeldom } from "./bounds.ts"
+
+/** The share of what may be held up to which little is. */
+const LITTLE = 1 / 32
+
+const buffersOf = (limit: number): ByteBudget => {
+  const buffers = new ByteBudget(limit)
+  buffers.watch(limit * LITTLE, (isAbove) => collectSeldom(!isAbove))
+  return buffers
+}
 
 /** How much there may be of anything. */
 export const bounds = ({ bounds, calls, parking, rate, sessions, streams }: AllSettings) =>
   Layer.mergeAll(
     Layer.succeed(MaxMessage, bounds.maxMessage),
-    Layer.sync(Buffers, () => new ByteBudget(bounds.bufferBytes)),
+    Layer.sync(Buffers, () => buffersOf(bounds.bufferBytes)),
     Layer.succeed(Limits.PerOwner, calls),
     Layer.succeed(SessionBounds, sessions),
     Layer.succeed(StreamBounds, streams),

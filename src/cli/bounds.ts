@@ -1,8 +1,11 @@
-/** How V8 bounds what this program holds outside its heap: bodies and lines, most of all. */
+/** How V8 bounds what this program holds, outside its heap most of all: bodies and lines. */
 import { setFlagsFromString } from "node:v8"
 
-/** The V8 of the Node that comes with this program. Another one may not know the flag, and would say so on standard error. */
-const KNOWN = "13.6."
+/** The V8 of the Node that comes with this program. Another one may not know the flags, and would say so on standard error. */
+const isKnown = process.versions.v8.startsWith("13.6.")
+
+/** By so many percent of what is live both may grow until the next full collection, where that is not much. */
+const GROWTH = 300
 
 /**
  * Has V8 count what lies outside the heap as it counts the heap: its next full collection comes when both have grown by
@@ -10,5 +13,15 @@ const KNOWN = "13.6."
  * cost mostly that. To be called before anything is allocated.
  */
 export const countOutsideHeap = (): void => {
-  if (process.versions.v8.startsWith(KNOWN)) setFlagsFromString("--external-memory-accounted-in-global-limit")
+  if (isKnown) setFlagsFromString("--external-memory-accounted-in-global-limit")
+  collectSeldom(true)
+}
+
+/**
+ * Is V8 to let both grow fourfold from one full collection to the next? Else it decides by how long the last one took, which
+ * with much outside of a small heap is too often; but garbage may then become three times what is on its way, so it is for
+ * times when that is little. V8 looks it up at the end of each collection.
+ */
+export const collectSeldom = (isWanted: boolean): void => {
+  if (isKnown) setFlagsFromString(`--heap-growing-percent=${isWanted ? GROWTH : 0}`)
 }

@@ -11,6 +11,9 @@ export class ByteBudget {
   readonly limit: number
   private held = 0
   private readonly reliefs = new Set<Relief>()
+  private level = Infinity
+  private isAbove = false
+  private tell: (isAbove: boolean) => void = () => {}
 
   constructor(limit: number) {
     this.limit = limit
@@ -31,17 +34,30 @@ export class ByteBudget {
       if (this.held + bytes > this.limit) return false
     }
     this.held += bytes
+    if (this.held > this.level && !this.isAbove) this.cross(true)
     return true
   }
 
   give(bytes: number): void {
     this.held -= bytes
+    if (this.isAbove && this.held <= this.level / 2) this.cross(false)
+  }
+
+  /** Has it said, at once, when more than so many bytes are taken, and when no more than half of them are again. */
+  watch(level: number, tell: (isAbove: boolean) => void): void {
+    this.level = level
+    this.tell = tell
   }
 
   /** Names somebody who is asked to give up bytes when there is no room; the answer takes the name back. */
   onShortage(relief: Relief): () => void {
     this.reliefs.add(relief)
     return () => void this.reliefs.delete(relief)
+  }
+
+  private cross(isAbove: boolean): void {
+    this.isAbove = isAbove
+    this.tell(isAbove)
   }
 
   private relieve(missing: number): void {

@@ -43,6 +43,22 @@ describe("a budget", () => {
     assert.isTrue(budget.take(4))
     assert.deepStrictEqual(asked, ["a", "b"])
   })
+
+  it("says once when more than a level is taken, and once when no more than half of it is again", () => {
+    const budget = new ByteBudget(100)
+    const said: Array<readonly [boolean, number]> = []
+    budget.watch(40, (isAbove) => said.push([isAbove, budget.taken]))
+    const steps = [40, 1, 50, -60, -10, -1, 19, -30, 32, -41]
+    for (const step of steps)
+      if (step > 0) budget.take(step)
+      else budget.give(-step)
+    assert.deepStrictEqual(said, [
+      [true, 41],
+      [false, 20],
+      [true, 41],
+      [false, 0]
+    ])
+  })
 })
 
 describe("what somebody holds", () => {
