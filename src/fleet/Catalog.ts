@@ -212,12 +212,10 @@ const make = Effect.gen(function* () {
     ).pipe(Effect.scoped)
 
   /** Is there nothing of this server to wait for? Lists are asked for often, and of many servers. */
-  const isKnown = (server: ServerId, caller: Caller, patience: Duration.Duration): boolean => {
+  const isKnown = (server: ServerId, caller: Caller, isPatient: boolean): boolean => {
     const upstream = fleet.peek(server, caller)
     return (
-      upstream?.lane._tag === "Shared" &&
-      (stateOf(upstream).peer !== undefined || Duration.isZero(patience)) &&
-      upstream.isFresh()
+      upstream?.lane._tag === "Shared" && (!isPatient || stateOf(upstream).peer !== undefined) && upstream.isFresh()
     )
   }
 
@@ -236,8 +234,9 @@ const make = Effect.gen(function* () {
     known,
     complete: Effect.fnUntracedEager(function* (endpoint, caller, patience) {
       const permissions = policy.permissions(caller.principal)
+      const isPatient = !Duration.isZero(patience)
       const waitedFor = whole(endpoint).servers.filter(
-        (server) => !isKnown(server, caller, patience) && isUsable(permissions, server)
+        (server) => !isKnown(server, caller, isPatient) && isUsable(permissions, server)
       )
       if (waitedFor.length > 0) yield* waitFor(waitedFor, caller, patience)
       const view = known(endpoint, caller)

@@ -1,7 +1,7 @@
 /** The HTTP answers that are no result of a call. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type * as HttpBody from "effect/http/HttpBody"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Challenge from "../auth/Challenge.ts"
 import type { Refused } from "../auth/Gatekeeper.ts"
@@ -21,23 +21,27 @@ export const message = (
   options: { readonly status?: number; readonly headers?: Record<string, string> } = {}
 ): HttpServerResponse.HttpServerResponse => HttpServerResponse.uint8Array(body, { contentType: JSON_TYPE, ...options })
 
-/** The pieces of bodies that have several: who writes an answer by itself need not go by their streams. */
-const pieces = new WeakMap<HttpBody.HttpBody, Pieces.Pieces>()
+/** A body in pieces: who writes an answer by itself need not go by its stream. */
+class InPieces extends HttpBody.Stream {
+  readonly pieces: Pieces.Pieces
+
+  constructor(pieces: Pieces.Pieces) {
+    super(
+      Stream.suspend(() => Stream.fromIterable(pieces)),
+      JSON_TYPE,
+      Pieces.lengthOf(pieces)
+    )
+    this.pieces = pieces
+  }
+}
 
 /** The body in pieces, where it was given so. */
-export const piecesOf = (body: HttpBody.HttpBody): Pieces.Pieces | undefined => pieces.get(body)
+export const piecesOf = (body: HttpBody.HttpBody): Pieces.Pieces | undefined =>
+  body instanceof InPieces ? body.pieces : undefined
 
 /** A JSON-RPC message that was not copied together as the body. */
-export const inPieces = (body: Pieces.Pieces, status: number): HttpServerResponse.HttpServerResponse => {
-  const contentLength = Pieces.lengthOf(body)
-  const response = HttpServerResponse.stream(Stream.fromIterable(body), {
-    status,
-    contentType: JSON_TYPE,
-    contentLength
-  })
-  pieces.set(response.body, body)
-  return response
-}
+export const inPieces = (body: Pieces.Pieces, status: number): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.setBody(HttpServerResponse.empty({ status }), new InPieces(body))
 
 /** An HTTP error with a JSON-RPC error as its body. */
 export const refuse = (

@@ -34,6 +34,8 @@ export const make = Effect.fnUntraced(function* (options: {
   const server = config.id
   const scope = yield* Effect.scope
   const fetchedAt = new Map<Catalogue.Kind, number>()
+  /** Until then, in epoch milliseconds, no list has outlived its hint: lists are asked for often, and of many servers. */
+  let freshUntil = Infinity
   const rejected = new Set<string>()
 
   /** Tools by which the transport would have to say something impossible are left out, and once complained of. */
@@ -77,6 +79,9 @@ export const make = Effect.fnUntraced(function* (options: {
       if (news.hint === undefined) delete hints[kind]
       else hints[kind] = news.hint
     }
+    freshUntil = Math.min(
+      ...Catalogue.KINDS.map((kind) => (fetchedAt.get(kind) ?? 0) + (hints[kind]?.ttlMs ?? Infinity))
+    )
     const kinds = Catalogue.differences(before.catalogue.lists, lists)
     const catalogue = kinds.length === 0 ? before.catalogue : shelf.shelve(lists)
     yield* SubscriptionRef.update(state, (now) => ({ ...now, catalogue, hints }))
@@ -100,7 +105,9 @@ export const make = Effect.fnUntraced(function* (options: {
   }
 
   let freshening: Deferred.Deferred<void> | undefined
-  const isFresh = (): boolean => freshening === undefined && !Catalogue.KINDS.some(isStale)
+  const isFresh = (): boolean =>
+    freshening === undefined &&
+    (freshUntil === Infinity || clock.currentTimeMillisUnsafe() < freshUntil || !Catalogue.KINDS.some(isStale))
   const freshen = Effect.gen(function* () {
     if (freshening !== undefined) return yield* Deferred.await(freshening)
     const kinds = Catalogue.KINDS.filter(isStale)

@@ -100,7 +100,9 @@ describe("lists", () => {
       yield* wait(4999)
       yield* made.freshen
       assert.deepStrictEqual(asked(), [])
+      assert.isTrue(made.isFresh())
       yield* wait(1)
+      assert.isFalse(made.isFresh())
       const first = yield* Effect.forkScoped(made.freshen)
       yield* settle
       const second = yield* Effect.forkScoped(made.freshen)
@@ -112,6 +114,7 @@ describe("lists", () => {
       yield* Fiber.join(second)
       assert.deepStrictEqual(names(now()), ["b"])
       assert.strictEqual(published.length, 2)
+      assert.isTrue(made.isFresh())
       yield* made.freshen
       assert.deepStrictEqual(asked(), [])
     })
@@ -125,6 +128,7 @@ describe("lists", () => {
       ] as const) {
         const { asked, made, wait } = yield* begin(ttlMs, covered)
         yield* wait("1 day")
+        assert.isTrue(made.isFresh())
         yield* made.freshen
         assert.deepStrictEqual(asked(), [])
       }
