@@ -252,5 +252,5 @@ export const encode = (
   const bare = message.params === undefined && Object.values(overrides).every((value) => value === undefined)
   return bare
     ? [Json.utf8(`${head}}`)]
-    : Pieces.compose(encodeParams(message.params ?? NO_PARAMS, overrides, `${head},"params":{`))
+    : Pieces.gather(encodeParams(message.params ?? NO_PARAMS, overrides, `${head},"params":{`))
 }

@@ -32,45 +32,50 @@ export const assemble = (read: Pieces): Uint8Array => {
 /** Up to here a copy comes out of Node's pool; a larger one brings the next full collection nearer. */
 const SMALL = 4000
 
-/** The same in fewer pieces: neighbours that are small together are one. A large piece is not copied. */
-export const gather = (pieces: Pieces): Pieces => {
-  if (lengthOf(pieces) <= SMALL) return [join(pieces)]
-  const gathered: Array<Uint8Array> = []
-  let small: Array<Uint8Array> = []
-  let length = 0
-  const flush = (): void => {
-    if (small.length > 0) gathered.push(join(small))
-    small = []
-    length = 0
-  }
-  for (const piece of pieces) {
-    if (length + piece.length > SMALL) flush()
-    if (piece.length > SMALL) gathered.push(piece)
-    else {
-      small.push(piece)
-      length += piece.length
-    }
-  }
-  flush()
-  return gathered
-}
-
 /** A character of a text takes no more bytes than this. */
 const MOST_BYTES = 3
 
-/** The same of parts some of which are text: small ones are written one behind the other, and none is encoded by itself. */
-export const compose = (parts: ReadonlyArray<string | Uint8Array>): Pieces => {
-  let most = 0
-  for (const part of parts) most += typeof part === "string" ? part.length * MOST_BYTES : part.length
-  if (most > SMALL) return parts.map((part) => (typeof part === "string" ? Buffer.from(part) : part))
+type Parts = ReadonlyArray<string | Uint8Array>
+
+/** The parts from one to before another, one behind the other in a piece of at most so many bytes; a piece alone is not copied. */
+const written = (parts: Parts, from: number, to: number, most: number): Uint8Array => {
+  const first = parts[from]
+  if (to === from + 1 && typeof first === "object") return first
   const whole = Buffer.allocUnsafe(most)
   let at = 0
-  for (const part of parts) {
+  for (let index = from; index < to; index++) {
+    const part = parts[index]!
     if (typeof part === "string") at += whole.write(part, at)
     else {
       whole.set(part, at)
       at += part.length
     }
   }
-  return [whole.subarray(0, at)]
+  return whole.subarray(0, at)
+}
+
+/**
+ * The same in few pieces, of parts some of which may be text: neighbours that are small together are one, and none of them is
+ * encoded by itself. A large piece is not copied.
+ */
+export const gather = (parts: Parts): Pieces => {
+  const gathered: Array<Uint8Array> = []
+  /** Where the small ones begin that are not written yet, and how many bytes they have at most. */
+  let from = 0
+  let most = 0
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index]!
+    const length = typeof part === "string" ? part.length * MOST_BYTES : part.length
+    if (most + length > SMALL) {
+      if (index > from) gathered.push(written(parts, from, index, most))
+      from = index
+      most = 0
+    }
+    if (length > SMALL) {
+      gathered.push(typeof part === "string" ? Buffer.from(part) : part)
+      from = index + 1
+    } else most += length
+  }
+  if (parts.length > from) gathered.push(written(parts, from, parts.length, most))
+  return gathered
 }

@@ -38,11 +38,8 @@ interface HeldEvent extends LoggedEvent {
   readonly held: number
 }
 
-/** An event whose message shares its memory with next to nothing else: a few bytes out of a pool would keep all of that. */
-const packed = (event: HeldEvent): HeldEvent => {
-  const { message } = event
-  return message.buffer.byteLength <= 2 * message.length ? event : { ...event, message: new Uint8Array(message) }
-}
+/** Does a message keep memory alive that is mostly others'? A few bytes out of a pool would keep all of that. */
+const isLoose = ({ message }: HeldEvent): boolean => message.buffer.byteLength > 2 * message.length
 
 /**
  * What a reader is given: events, of which it says when they are `sent`, for until then they count as being on their way;
@@ -266,9 +263,17 @@ export class EventLog {
     this.all.wasLeft(this)
   }
 
-  /** What is kept for long takes no more memory than it has to. */
+  /** What is kept for long takes no more memory than it has to, and that in one piece. */
   pack(): void {
-    this.events = this.events.map(packed)
+    const loose = this.events.filter(isLoose)
+    const whole = new Uint8Array(loose.reduce((sum, { message }) => sum + message.length, 0))
+    let at = 0
+    this.events = this.events.map((event) => {
+      if (!isLoose(event)) return event
+      const message = whole.subarray(at, (at += event.message.length))
+      message.set(event.message)
+      return { ...event, message }
+    })
   }
 
   private count(bytes: number): void {

@@ -21,23 +21,20 @@ const HEADERS = {
   "x-accel-buffering": "no"
 }
 
-const END = Json.utf8("\n\n")
-
 /** Sends the head of the response. */
 const NOTHING = new Uint8Array(0)
 
-const event = (prefix: string | undefined, sequence: number, message: Uint8Array): ReadonlyArray<Uint8Array> => [
-  Json.utf8(`event: message\n${prefix === undefined ? "" : `id: ${EventIds.format(prefix, sequence)}\n`}data: `),
-  Json.singleLine(message),
-  END
-]
+const head = (prefix: string | undefined, sequence: number): string =>
+  `event: message\n${prefix === undefined ? "" : `id: ${EventIds.format(prefix, sequence)}\n`}data: `
 
 const encode = (prefix: string | undefined, delivery: Delivery): Arr.NonEmptyReadonlyArray<Uint8Array> => {
   if (delivery._tag === "Alive") return [COMMENT]
   if (delivery._tag === "ComeBack") return [Json.utf8(`retry: ${delivery.retryMillis ?? RETRY_MILLIS}\n\n`)]
-  const [first = NOTHING, ...more] = Pieces.gather(
-    delivery.events.flatMap(({ message, sequence }) => event(prefix, sequence, message))
-  )
+  const parts: Array<string | Uint8Array> = []
+  for (const { message, sequence } of delivery.events) {
+    parts.push(head(prefix, sequence), Json.singleLine(message), "\n\n")
+  }
+  const [first = NOTHING, ...more] = Pieces.gather(parts)
   return [first, ...more]
 }
 

@@ -3,11 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Pieces from "../../src/domain/Pieces.ts"
 
+const piece = fc.integer({ min: 0, max: 9000 }).map((length) => new Uint8Array(length).fill(length & 255))
+
 describe("a text in pieces", () => {
   it("pieces that are gathered are the same text: what is small beside each other is one, and nothing large is copied", () => {
-    const piece = fc.integer({ min: 0, max: 9000 }).map((length) => new Uint8Array(length).fill(length & 255))
     fc.assert(
-      fc.property(fc.array(piece, { minLength: 1, maxLength: 12 }), (pieces) => {
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
         const gathered = Pieces.gather(pieces)
         assert.isTrue(Buffer.concat(gathered).equals(Buffer.concat(pieces)))
         const large = pieces.filter(({ length }) => length > 4000)
@@ -18,6 +19,17 @@ describe("a text in pieces", () => {
         for (const [index, { length }] of gathered.entries()) {
           assert.isTrue(index === 0 || length + (gathered[index - 1]?.length ?? 0) > 4000, `${index}`)
         }
+      })
+    )
+  })
+
+  it("text among them is the same text, however many bytes its characters take", () => {
+    const text = fc.oneof(fc.string({ unit: "grapheme" }), fc.constantFrom("é".repeat(3000), "€".repeat(1334), ""))
+    fc.assert(
+      fc.property(fc.array(fc.oneof(piece, text), { maxLength: 12 }), (parts) => {
+        const gathered = Pieces.gather(parts)
+        assert.isTrue(Buffer.concat(gathered).equals(Buffer.concat(parts.map((part) => Buffer.from(part)))))
+        assert.isAtMost(gathered.length, parts.length)
       })
     )
   })

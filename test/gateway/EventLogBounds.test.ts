@@ -61,7 +61,7 @@ describe("what is kept for those who come back", () => {
       const all: Array<EventLog> = []
       for (let i = 0; i < 40; i++) {
         const log = logs.open({ ...name, session: SessionKey.make(String(i)) })
-        log.append(new Uint8Array(64 * 1024).fill(i, 0, 100).subarray(0, 100))
+        for (const length of [100, 50]) log.append(new Uint8Array(64 * 1024).fill(i).subarray(0, length))
         const reader = yield* read(log, 0)
         yield* reader.stop
         all.push(log)
@@ -69,9 +69,12 @@ describe("what is kept for those who come back", () => {
       // The last few may wait for others to be packed with.
       for (const [index, log] of all.slice(0, 32).entries()) {
         const delivery = Option.getOrUndefined(yield* Stream.runHead(stream(log, 0)))
-        const message = delivery?._tag === "Events" ? delivery.events[0]?.message : undefined
-        assert.deepStrictEqual(message, new Uint8Array(100).fill(index))
-        assert.strictEqual(message?.buffer.byteLength, 100)
+        const messages = delivery?._tag === "Events" ? delivery.events.map(({ message }) => message) : []
+        assert.deepStrictEqual(messages, [new Uint8Array(100).fill(index), new Uint8Array(50).fill(index)])
+        assert.deepStrictEqual(
+          messages.map(({ buffer }) => buffer.byteLength),
+          [150, 150]
+        )
       }
     })
   )
