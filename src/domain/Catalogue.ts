@@ -63,13 +63,13 @@ const readItem = (bytes: Uint8Array, kind: Kind): Item | undefined => {
 /** Reads one page of a list result; a string says what is wrong with it. Items without a name are left out. */
 export const readPage = (frame: Frame.Frame, kind: Kind): Page | string => {
   if (frame.result === undefined) return "the answer is an error"
-  // Items are kept for long; the answer that they came in is not to be kept alive with them.
+  // Items are kept for long; the answer that they came in is not to be kept alive with them. (A Buffer's `slice` is no copy.)
   const { bytes } = frame
   try {
     const list = Frame.at(frame, kind)
     const spans = list === undefined ? undefined : Json.elements(bytes, list.start)
     if (spans === undefined) return `result.${kind} is not a list`
-    const items = spans.flatMap(({ end, start }) => readItem(bytes.slice(start, end), kind) ?? [])
+    const items = spans.flatMap(({ end, start }) => readItem(new Uint8Array(bytes.subarray(start, end)), kind) ?? [])
     const cursorSpan = Frame.at(frame, "nextCursor")
     const cursor = cursorSpan === undefined ? undefined : Json.parse(bytes, cursorSpan)
     return { items, nextCursor: typeof cursor === "string" ? cursor : undefined }

@@ -266,13 +266,11 @@ export const splice = (bytes: Uint8Array, edits: ReadonlyArray<Edit>): Pieces =>
   return pieces
 }
 
-const encoder = new TextEncoder()
-
 /** The bytes of a value as compact JSON. */
-export const encode = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value))
+export const encode = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))
 
 /** The bytes of a text. */
-export const utf8 = (value: string): Uint8Array => encoder.encode(value)
+export const utf8 = (value: string): Uint8Array => Buffer.from(value)
 
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d

@@ -5,6 +5,7 @@ import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Holding } from "../domain/ByteBudget.ts"
 import type * as ClientMessage from "../domain/ClientMessage.ts"
+import * as Json from "../domain/Json.ts"
 import { type LimitReached, verdict } from "../domain/Errors.ts"
 import type { Principal } from "../domain/Principal.ts"
 import {
@@ -218,7 +219,7 @@ export const make = Effect.gen(function* () {
 
   /** A stream with nothing but the word that an answer cannot be had any more. */
   const unknownOutcome = (requestId: string, reason: string): Response => {
-    const id = new TextEncoder().encode(requestId)
+    const id = Json.utf8(requestId)
     const lost = Answers.failure(id, { code: 1502, message: `Outcome unknown: ${reason}` })
     return Sse.response({
       deliveries: Stream.make({ _tag: "Events", events: [{ sequence: 1, message: lost }], sent: () => {} } as const),
