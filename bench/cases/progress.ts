@@ -9,7 +9,8 @@ import { CALL_COLUMNS, callFigures, type Case } from "./section.ts"
 
 const STEPS = 100
 const CONCURRENCY = 16
-const EFFORT: Effort = { rounds: 5, millis: 600, warmMillis: 1500 }
+// About as long as they get cheaper.
+const EFFORT: Effort = { rounds: 5, millis: 600, warmMillis: 6000 }
 const KINDS: ReadonlyArray<Upstream["kind"]> = ["stdio", "http"]
 
 export const progress: Case = {
