@@ -44,6 +44,9 @@ export const StreamBounds = Context.Reference<QuotaBounds>("mcp-proxy/gateway/Ev
 /** How long nothing may be said on a stream that is read: what stands between may take it for dead. */
 const SILENCE = Duration.seconds(15)
 
+/** So much less than too much is kept once some is dropped: what was left longest is found by looking at all there are. */
+const SLACK = BOUNDS.totalBytes / 8
+
 /** How many streams whose readers have left may still hold on to memory beside their own. */
 const UNPACKED = 16
 
@@ -55,6 +58,8 @@ export class EventLogs {
   /** Those that their readers have left since the last time that such streams were packed. */
   private justLeft: Array<EventLog> = []
   private bytes = 0
+  /** Beyond this some are dropped. */
+  private tooMuch = BOUNDS.totalBytes
   private areStandingDismissed = false
   /** Do all connections of readers end, and all that are made? */
   isClosed = false
@@ -108,7 +113,7 @@ export class EventLogs {
   count(bytes: number): void {
     this.bytes += bytes
     if (bytes < 0) this.buffers.give(-bytes)
-    else if (this.bytes > BOUNDS.totalBytes) this.sweep(this.now)
+    else if (this.bytes > this.tooMuch) this.sweep(this.now)
   }
 
   /**
@@ -212,10 +217,13 @@ export class EventLogs {
   sweep(now: number): void {
     this.now = now
     const unread = this.unread()
+    const wanted = this.bytes > BOUNDS.totalBytes ? BOUNDS.totalBytes - SLACK : BOUNDS.totalBytes
     for (const [index, { log, since }] of unread.entries()) {
-      const isTooMuch = this.bytes > BOUNDS.totalBytes || unread.length - index > BOUNDS.streams
+      const isTooMuch = this.bytes > wanted || unread.length - index > BOUNDS.streams
       if (isTooMuch || now - since > Duration.toMillis(BOUNDS.time)) this.drop(log)
     }
+    // What those have that somebody reads is not looked through again with every event.
+    this.tooMuch = this.bytes > BOUNDS.totalBytes ? this.bytes + SLACK : BOUNDS.totalBytes
   }
 
   /** Many are dropped right after their readers have left; those that are still there are packed, some at a time. */

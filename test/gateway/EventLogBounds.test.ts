@@ -157,30 +157,56 @@ describe("all streams together", () => {
     assert.isUndefined(logs.find(log.name))
   })
 
-  it.effect("hold at most 64 MiB: of those that nobody reads, the ones left longest go first", () =>
+  it.effect(
+    "hold at most 64 MiB: of those that nobody reads, the ones left longest go first, an eighth of all at once",
+    () =>
+      Effect.gen(function* () {
+        const logs = eventLogs(0)
+        const fill = (log: EventLog): void => {
+          for (let i = 0; i < 4; i++) log.append(MIB.subarray(0, MIB.length / 4))
+        }
+        const all: Array<EventLog> = []
+        for (let i = 0; i < 64; i++) {
+          logs.sweep(i)
+          const log = logs.open(name)
+          fill(log)
+          all.push(log)
+        }
+        const [oldest, ...others] = all as [EventLog, ...Array<EventLog>]
+        const reader = yield* read(oldest, 0)
+        assert.strictEqual(logs.heldBytes, BOUNDS.totalBytes)
+        const more = logs.open(name)
+        fill(more)
+        assert.isAtMost(logs.heldBytes, BOUNDS.totalBytes)
+        assert.isDefined(logs.find(oldest.name))
+        const isGone = others.map((log) => logs.find(log.name) === undefined)
+        assert.deepStrictEqual(
+          isGone,
+          others.map((_, index) => index < 9)
+        )
+        assert.isDefined(logs.find(more.name))
+        assert.isFalse(reader.hasEnded())
+      })
+  )
+
+  it.effect("are not looked through with each event where those that are read have it all", () =>
     Effect.gen(function* () {
       const logs = eventLogs(0)
-      const fill = (log: EventLog): void => {
-        for (let i = 0; i < 4; i++) log.append(MIB.subarray(0, MIB.length / 4))
-      }
-      const all: Array<EventLog> = []
-      for (let i = 0; i < 64; i++) {
-        logs.sweep(i)
+      for (let i = 0; i < 65; i++) {
         const log = logs.open(name)
-        fill(log)
-        all.push(log)
+        yield* read(log, 0)
+        for (let part = 0; part < 4; part++) log.append(MIB.subarray(0, MIB.length / 4))
       }
-      const [oldest, second, third] = all as [EventLog, EventLog, EventLog]
-      const reader = yield* read(oldest, 0)
-      assert.strictEqual(logs.heldBytes, BOUNDS.totalBytes)
-      const more = logs.open(name)
-      fill(more)
-      assert.isAtMost(logs.heldBytes, BOUNDS.totalBytes)
-      assert.isDefined(logs.find(oldest.name))
-      assert.isUndefined(logs.find(second.name))
-      assert.isDefined(logs.find(third.name))
-      assert.isDefined(logs.find(more.name))
-      assert.isFalse(reader.hasEnded())
+      assert.isAbove(logs.heldBytes, BOUNDS.totalBytes)
+      let sweeps = 0
+      const sweep = logs.sweep.bind(logs)
+      logs.sweep = (now) => {
+        sweeps++
+        sweep(now)
+      }
+      const log = logs.open(name)
+      for (let part = 0; part < 100; part++) log.append(MIB.subarray(0, 1000))
+      assert.strictEqual(sweeps, 0)
     })
   )
 
