@@ -35,11 +35,8 @@ import { collectSeldom } from "./bounds.ts"
 /** The share of what may be held up to which little is. */
 const LITTLE = 1 / 32
 
-const buffersOf = (limit: number): ByteBudget => {
-  const buffers = new ByteBudget(limit)
-  buffers.watch(limit * LITTLE, (isAbove) => collectSeldom(!isAbove))
-  return buffers
-}
+const buffersOf = (limit: number): ByteBudget =>
+  new ByteBudget(limit, { bytes: limit * LITTLE, crossed: (isAbove) => collectSeldom(!isAbove) })
 
 /** How much there may be of anything. */
 export const bounds = ({ bounds, calls, parking, rate, sessions, streams }: AllSettings) =>

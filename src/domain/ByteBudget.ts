@@ -3,6 +3,14 @@
 /** Gives up bytes that can be spared, so many if it can; what it has given back it has given back by `give`. */
 export type Relief = (bytes: number) => void
 
+/** A level that is told of, at once, when more bytes are taken, and when no more than half as many are again. */
+export interface Level {
+  readonly bytes: number
+  readonly crossed: (isAbove: boolean) => void
+}
+
+const NONE: Level = { bytes: Infinity, crossed: () => {} }
+
 /**
  * Never more than its limit is taken. Whoever takes gives back the same number, once, whatever becomes of what the bytes
  * were for.
@@ -11,12 +19,12 @@ export class ByteBudget {
   readonly limit: number
   private held = 0
   private readonly reliefs = new Set<Relief>()
-  private level = Infinity
+  private readonly level: Level
   private isAbove = false
-  private tell: (isAbove: boolean) => void = () => {}
 
-  constructor(limit: number) {
+  constructor(limit: number, level = NONE) {
     this.limit = limit
+    this.level = level
   }
 
   /** The bytes that are taken at present. */
@@ -34,19 +42,13 @@ export class ByteBudget {
       if (this.held + bytes > this.limit) return false
     }
     this.held += bytes
-    if (this.held > this.level && !this.isAbove) this.cross(true)
+    if (!this.isAbove && this.held > this.level.bytes) this.cross(true)
     return true
   }
 
   give(bytes: number): void {
     this.held -= bytes
-    if (this.isAbove && this.held <= this.level / 2) this.cross(false)
-  }
-
-  /** Has it said, at once, when more than so many bytes are taken, and when no more than half of them are again. */
-  watch(level: number, tell: (isAbove: boolean) => void): void {
-    this.level = level
-    this.tell = tell
+    if (this.isAbove && this.held <= this.level.bytes / 2) this.cross(false)
   }
 
   /** Names somebody who is asked to give up bytes when there is no room; the answer takes the name back. */
@@ -57,7 +59,7 @@ export class ByteBudget {
 
   private cross(isAbove: boolean): void {
     this.isAbove = isAbove
-    this.tell(isAbove)
+    this.level.crossed(isAbove)
   }
 
   private relieve(missing: number): void {

@@ -12,9 +12,13 @@ const KINDS = new Uint8Array(256)
 const ESCAPE = 1
 const U = 2
 const HEX = 4
-for (const one of '"\\/bfnrt') KINDS[one.charCodeAt(0)] = ESCAPE
-for (const one of "0123456789ABCDEFabcdef") KINDS[one.charCodeAt(0)] = KINDS[one.charCodeAt(0)]! | HEX
-KINDS[0x75] = U
+for (const [characters, what] of [
+  ['"\\/bfnrt', ESCAPE],
+  ["u", U],
+  ["0123456789ABCDEFabcdef", HEX]
+] as const) {
+  for (const one of characters) KINDS[one.charCodeAt(0)]! |= what
+}
 
 const kind = (bytes: Uint8Array, at: number): number => KINDS[bytes[at] ?? 0]!
 
@@ -87,16 +91,12 @@ const makeScanner = (): Scanner | undefined => {
   return { memory: bytes, skip }
 }
 
-let made: Scanner | undefined
-let isMade = false
+let made: { readonly scanner: Scanner | undefined } | undefined
 
 /** Made when the first long string comes. */
 const scanner = (): Scanner | undefined => {
-  if (!isMade) {
-    made = makeScanner()
-    isMade = true
-  }
-  return made
+  made ??= { scanner: makeScanner() }
+  return made.scanner
 }
 
 /** As `walk` does it up to the end, with -1 also where the string never ends. */

@@ -266,6 +266,7 @@ export class EventLog {
   /** What is kept for long takes no more memory than it has to, and that in one piece. */
   pack(): void {
     const loose = this.events.filter(isLoose)
+    if (loose.length === 0) return
     const whole = new Uint8Array(loose.reduce((sum, { message }) => sum + message.length, 0))
     let at = 0
     this.events = this.events.map((event) => {

@@ -5,8 +5,8 @@ import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Holding } from "../domain/ByteBudget.ts"
 import type * as ClientMessage from "../domain/ClientMessage.ts"
-import * as Json from "../domain/Json.ts"
 import { type LimitReached, verdict } from "../domain/Errors.ts"
+import * as Json from "../domain/Json.ts"
 import type { Principal } from "../domain/Principal.ts"
 import {
   CODE,

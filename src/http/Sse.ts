@@ -24,6 +24,7 @@ const HEADERS = {
 /** Sends the head of the response. */
 const NOTHING = new Uint8Array(0)
 
+/** What of an event stands before its message. */
 const head = (prefix: string | undefined, sequence: number): string =>
   `event: message\n${prefix === undefined ? "" : `id: ${EventIds.format(prefix, sequence)}\n`}data: `
 

@@ -45,9 +45,8 @@ describe("a budget", () => {
   })
 
   it("says once when more than a level is taken, and once when no more than half of it is again", () => {
-    const budget = new ByteBudget(100)
     const said: Array<readonly [boolean, number]> = []
-    budget.watch(40, (isAbove) => said.push([isAbove, budget.taken]))
+    const budget = new ByteBudget(100, { bytes: 40, crossed: (isAbove) => said.push([isAbove, budget.taken]) })
     const steps = [40, 1, 50, -60, -10, -1, 19, -30, 32, -41]
     for (const step of steps)
       if (step > 0) budget.take(step)

@@ -8,6 +8,7 @@ import { createRequire } from "node:module"
 import { join, resolve } from "node:path"
 import { text as envExample } from "../../scripts/env-example.ts"
 import { drift } from "../../scripts/generated.ts"
+import { text as wasm } from "../../scripts/wasm.ts"
 import * as UsersSchema from "../../src/access/JsonSchema.ts"
 import * as UsersFile from "../../src/access/UsersFile.ts"
 import * as AllSettings from "../../src/cli/AllSettings.ts"
@@ -21,6 +22,21 @@ describe("a generated file", () => {
     assert.strictEqual(drift("a\nB\nc\n", "a\nb\nc\n"), 'line 2 is "B", not "b"')
     assert.strictEqual(drift("a\nb\nmore\n", "a\nb\n"), 'line 3 is "more", not ""')
     assert.strictEqual(drift("", "a\n"), 'line 1 is "", not "a"')
+  })
+})
+
+describe("JsonStringModule.ts", () => {
+  const source = read("src/domain/JsonString.wat")
+
+  it("is what JsonString.wat says", async () => {
+    const written = read("src/domain/JsonStringModule.ts")
+    assert.isUndefined(drift(written, await wasm(source)))
+    assert.isDefined(drift(written, await wasm(source.replace("0x22", "0x23"))))
+  })
+
+  it("is not made of what is no WebAssembly, which is named with its line", async () => {
+    const error: unknown = await wasm(source.replace("i64.extend_i32_u", "i64.extend")).catch((error: unknown) => error)
+    assert.match(String(error), /JsonString\.wat:14:/u)
   })
 })
 
