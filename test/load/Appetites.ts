@@ -54,8 +54,8 @@ export const appetites = (isShort: boolean): ReadonlyArray<Appetite> => {
       habit: {
         _tag: "Reads",
         bytes: MIB,
-        atOnce: isShort ? 6 : 4,
-        pace: { bytes: 64 * KIB, millis: isShort ? 50 : 500 }
+        atOnce: 6,
+        pace: { bytes: 64 * KIB, millis: 50 }
       }
     }
   ]
