@@ -55,6 +55,26 @@ const programApart = {
   resolveId: (id: string) => (id.endsWith("/program.ts") ? { id: "./program.js", external: true } : undefined)
 }
 
+/** Content types that an authorization server may be asked for, or send. */
+const TYPES = [
+  "application/json",
+  "application/octet-stream",
+  "application/x-www-form-urlencoded",
+  "multipart/form-data",
+  "text/html",
+  "text/plain"
+]
+
+/** Koa brings all content types there are, and another edition of them: a tenth of the program. */
+const fewTypes = {
+  name: "few content types",
+  load: (id: string) => {
+    if (!id.endsWith("/mime-db/db.json")) return null
+    const all = JSON.parse(readFileSync(id, "utf8")) as Record<string, unknown>
+    return JSON.stringify(Object.fromEntries(TYPES.map((type) => [type, all[type]])))
+  }
+} satisfies Plugin
+
 /** A part of a text, from where to where. */
 interface Span {
   readonly start: number
@@ -154,7 +174,7 @@ mkdirSync("dist", { recursive: true })
 const aside = mkdtempSync("dist/.build-")
 try {
   await bundle("src/main.ts", join(aside, "main.js"), { plugins: [programApart] })
-  await bundle("src/cli/program.ts", join(aside, "program.js"), { plugins: [builtinsFetched] })
+  await bundle("src/cli/program.ts", join(aside, "program.js"), { plugins: [builtinsFetched, fewTypes] })
   await bundle("src/index.ts", join(aside, "index.js"), { external: [/^effect(\/|$)/u] })
   chmodSync(join(aside, "main.js"), 0o755)
   for (const name of readdirSync(aside)) renameSync(join(aside, name), join("dist", name))

@@ -25,3 +25,16 @@ export const countOutsideHeap = (): void => {
 export const collectSeldom = (isWanted: boolean): void => {
   if (isKnown) setFlagsFromString(`--heap-growing-percent=${isWanted ? GROWTH : 0}`)
 }
+
+const set = (flags: ReadonlyArray<string>): void => {
+  if (isKnown) for (const flag of flags) setFlagsFromString(flag)
+}
+
+/**
+ * A program that starts would have its young generation grow, and then have no use for what it has grown to; and have compiled
+ * for speed what does not run again. Until `endStart` neither is done, and the process stays that much smaller.
+ */
+export const beginStart = (): void => set(["--semi-space-growth-factor=1", "--no-opt", "--no-maglev"])
+
+/** From now on it is all as V8 has it. */
+export const endStart = (): void => set(["--semi-space-growth-factor=2", "--opt", "--maglev"])

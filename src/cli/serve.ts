@@ -1,5 +1,6 @@
 /** `serve`: run the proxy until it is told to stop. */
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -39,6 +40,7 @@ import * as Remnants from "../settings/Remnants.ts"
 import { SettingsError } from "../settings/Settings.ts"
 import * as Bounds from "../upstream/Bounds.ts"
 import * as AllSettings from "./AllSettings.ts"
+import { endStart } from "./bounds.ts"
 import * as Host from "./Host.ts"
 import { processes } from "./relaunch.ts"
 import * as Served from "./Served.ts"
@@ -47,6 +49,9 @@ import * as Terminal from "./Terminal.ts"
 import * as Uncaught from "./Uncaught.ts"
 
 const log = logger("main")
+
+/** After the start, until whoever waited for it to end has had first answers. */
+const CALM = Duration.seconds(1)
 
 /** Waits until every server has been tried. */
 export const settled = Effect.gen(function* () {
@@ -131,7 +136,11 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
     Reload.optional,
     Option.match({ onNone: () => Effect.never, onSome: (found) => found.ended })
   )
-  const running = afterwards.pipe(Effect.andThen(Effect.forkScoped(summarize)), Effect.andThen(ended))
+  const running = afterwards.pipe(
+    Effect.andThen(Effect.forkScoped(summarize)),
+    Effect.andThen(Effect.forkScoped(Effect.delay(Effect.sync(endStart), CALM))),
+    Effect.andThen(ended)
+  )
   // Whoever reads the log may stop doing so; that must not end the proxy.
   yield* Effect.sync(Terminal.mayBeClosed)
   return yield* Effect.scoped(Effect.provide(running, server)).pipe(
