@@ -17,7 +17,7 @@ const BY_HAND: Readonly<Record<string, { readonly forks: number; readonly becaus
     because: "it builds once; whoever waits for what is built hears of a defect"
   },
   "auth/server/Verdicts.ts": { forks: 1, because: "one event of the library's each" },
-  "cli/serve.ts": { forks: 1, because: "it says once what there is" },
+  "cli/serve.ts": { forks: 2, because: "one says once what there is, one says once that the start is over" },
   "fleet/Changeover.ts": { forks: 1, because: "each closes a deployment once" },
   "fleet/Deployment.ts": { forks: 3, because: "each closes a connection, or tells it of a session's end, once" },
   "gateway/Initialize.ts": { forks: 1, because: "it asks once for what there is" },
