@@ -35,7 +35,8 @@ const SMALL = 4000
 /** A character of a text takes no more bytes than this. */
 const MOST_BYTES = 3
 
-type Parts = ReadonlyArray<string | Uint8Array>
+/** A text of which some parts are not encoded yet. */
+export type Parts = ReadonlyArray<string | Uint8Array>
 
 /** The parts from one to before another, one behind the other in a piece of at most so many bytes; a piece alone is not copied. */
 const written = (parts: Parts, from: number, to: number, most: number): Uint8Array => {

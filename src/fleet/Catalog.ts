@@ -161,19 +161,29 @@ const make = Effect.gen(function* () {
     return upstream === undefined ? undefined : stateOf(upstream).catalogue
   }
 
-  const known = (endpoint: Endpoint, caller: Caller): View.View => {
-    const permissions = policy.permissions(caller.principal)
-    const { servers } = whole(endpoint)
+  /** It, where all that it was made of is the same but perhaps the catalogues. */
+  const latestOf = (endpoint: Endpoint, caller: Caller) => {
     const last = latest.get(caller)
-    const by = now()
-    const isCurrent =
-      last?.by === by &&
-      last.permissions === permissions &&
-      last.catalogues.length === servers.length &&
+    return last?.by === now() &&
+      last.permissions === policy.permissions(caller.principal) &&
+      last.catalogues.length === whole(endpoint).servers.length
+      ? last
+      : undefined
+  }
+
+  const known = (endpoint: Endpoint, caller: Caller): View.View => {
+    const { servers } = whole(endpoint)
+    const last = latestOf(endpoint, caller)
+    if (
+      last !== undefined &&
       servers.every((server, index) => catalogueOf(server, caller) === last.catalogues[index])
-    if (isCurrent) return last.view
+    ) {
+      return last.view
+    }
+    const permissions = policy.permissions(caller.principal)
     const view = viewOf(endpoint, upstreamsOf(servers, caller), permissions)
-    latest.set(caller, { by, permissions, catalogues: servers.map((server) => catalogueOf(server, caller)), view })
+    const catalogues = servers.map((server) => catalogueOf(server, caller))
+    latest.set(caller, { by: now(), permissions, catalogues, view })
     return view
   }
 
@@ -211,13 +221,33 @@ const make = Effect.gen(function* () {
       { concurrency: "unbounded", discard: true }
     ).pipe(Effect.scoped)
 
-  /** Is there nothing of this server to wait for? Lists are asked for often, and of many servers. */
-  const isKnown = (server: ServerId, caller: Caller, isPatient: boolean): boolean => {
+  /** What a server offers of which there is nothing to wait for. */
+  const settledOf = (server: ServerId, caller: Caller, isPatient: boolean): Catalogue | undefined => {
     const upstream = fleet.peek(server, caller)
-    return (
-      upstream?.lane._tag === "Shared" && (!isPatient || stateOf(upstream).peer !== undefined) && upstream.isFresh()
-    )
+    if (upstream?.lane._tag !== "Shared" || !upstream.isFresh()) return undefined
+    const { catalogue, peer } = stateOf(upstream)
+    return isPatient && peer === undefined ? undefined : catalogue
   }
+
+  /** The view, where there is no server to wait for and none has changed: lists are asked for often, and of many servers. */
+  const settled = (endpoint: Endpoint, caller: Caller, isPatient: boolean): View.View | undefined => {
+    const last = latestOf(endpoint, caller)
+    const isSame = (server: ServerId, index: number): boolean =>
+      settledOf(server, caller, isPatient) === last?.catalogues[index]
+    return last !== undefined && whole(endpoint).servers.every(isSame) ? last.view : undefined
+  }
+
+  const complete = Effect.fnUntraced(function* (endpoint: Endpoint, caller: Caller, patience: Duration.Duration) {
+    const permissions = policy.permissions(caller.principal)
+    const isPatient = !Duration.isZero(patience)
+    const waitedFor = whole(endpoint).servers.filter(
+      (server) => settledOf(server, caller, isPatient) === undefined && isUsable(permissions, server)
+    )
+    if (waitedFor.length > 0) yield* waitFor(waitedFor, caller, patience)
+    const view = known(endpoint, caller)
+    yield* warn(view)
+    return view
+  })
 
   return Catalog.of({
     exists: (endpoint, principal) => {
@@ -232,17 +262,10 @@ const make = Effect.gen(function* () {
     mayUseAll: (principal, server) => isUnrestricted(policy.permissions(principal), server),
     allServers: (endpoint) => whole(endpoint).servers,
     known,
-    complete: Effect.fnUntracedEager(function* (endpoint, caller, patience) {
-      const permissions = policy.permissions(caller.principal)
-      const isPatient = !Duration.isZero(patience)
-      const waitedFor = whole(endpoint).servers.filter(
-        (server) => !isKnown(server, caller, isPatient) && isUsable(permissions, server)
-      )
-      if (waitedFor.length > 0) yield* waitFor(waitedFor, caller, patience)
-      const view = known(endpoint, caller)
-      yield* warn(view)
-      return view
-    }),
+    complete: (endpoint, caller, patience) => {
+      const view = settled(endpoint, caller, !Duration.isZero(patience))
+      return view?.collisions.length === 0 ? Effect.succeed(view) : complete(endpoint, caller, patience)
+    },
     capabilities: Effect.fnUntraced(function* (endpoint, caller, patience) {
       const asked = upstreamsOf(section(endpoint, caller.principal).servers, caller)
       yield* settle(

@@ -13,7 +13,7 @@ const TAIL = Json.utf8("}")
 export const IDENTITY = JSON.stringify({ [META.serverInfo]: SELF })
 
 /** A result of our own, given as JSON. */
-export const result = (id: Uint8Array, body: Pieces.Pieces): Pieces.Pieces =>
+export const result = (id: Uint8Array, body: Pieces.Parts): Pieces.Pieces =>
   Pieces.gather([HEAD, id, RESULT, ...body, TAIL])
 
 const RESULT = Json.utf8(',"result":')

@@ -15,7 +15,7 @@ import * as Answers from "./Answers.ts"
 import type { Conclusion, Exchange, Rename } from "./Exchange.ts"
 
 /** A result of our own, given as JSON. */
-export const result = (body: Pieces.Pieces): Conclusion => ({
+export const result = (body: Pieces.Parts): Conclusion => ({
   under: (id) => Answers.result(id, body),
   status: 200
 })

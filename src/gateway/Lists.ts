@@ -44,12 +44,12 @@ const encodePage = (
   entries: Uint8Array,
   next: string | undefined,
   hint: Hint | undefined
-): Pieces.Pieces => {
+): Pieces.Parts => {
   const more = [
     ...(next === undefined ? [] : [`"nextCursor":${JSON.stringify(next)}`]),
     ...(hint === undefined ? [] : [ending(hint)])
   ]
-  return [Json.utf8(`{"${kind}":[`), entries, Json.utf8(`]${more.map((member) => `,${member}`).join("")}}`)]
+  return [`{"${kind}":[`, entries, `]${more.map((member) => `,${member}`).join("")}}`]
 }
 
 export const make = (listWait: Duration.Duration, pageSize: () => number) =>
@@ -83,22 +83,31 @@ export const make = (listWait: Duration.Duration, pageSize: () => number) =>
       })
     }
 
-    const answer = Effect.fnUntracedEager(function* (exchange: Exchange, kind: Catalogue.Kind) {
-      const { era, request, requester, session } = exchange
-      const { caller, endpoint } = requester
-      const view = yield* catalog.complete(endpoint, caller, patience(requester))
-      const entries = view.lists[kind]
+    const page = (
+      { era, request, requester, session }: Exchange,
+      kind: Catalogue.Kind,
+      entries: ReadonlyArray<Entry>
+    ): Effect.Effect<Pieces.Parts, BadParams> => {
       session?.shown.set(kind, entries)
-      const from = yield* start(request, entries)
-      const to = Math.min(entries.length, from + pageSize())
-      const last = entries[to - 1]
-      const next =
-        to < entries.length && last !== undefined ? Cursor.encode({ index: to, after: last.name }) : undefined
-      const hint = era === "modern" ? catalog.hint(endpoint, caller, kind) : undefined
-      const { part, whole } = era === "legacy" && kind === "tools" ? legacyTools : asTheyAre
-      const page = from === 0 && to === entries.length ? whole(entries) : part(entries.slice(from, to))
-      return encodePage(kind, page, next, hint)
-    })
+      return Effect.mapEager(start(request, entries), (from) => {
+        const to = Math.min(entries.length, from + pageSize())
+        const last = entries[to - 1]
+        const next =
+          to < entries.length && last !== undefined ? Cursor.encode({ index: to, after: last.name }) : undefined
+        const hint = era === "modern" ? catalog.hint(requester.endpoint, requester.caller, kind) : undefined
+        const { part, whole } = era === "legacy" && kind === "tools" ? legacyTools : asTheyAre
+        const page = from === 0 && to === entries.length ? whole(entries) : part(entries.slice(from, to))
+        return encodePage(kind, page, next, hint)
+      })
+    }
+
+    /** The list that is asked for, as the body of a result. */
+    const answer = (exchange: Exchange, kind: Catalogue.Kind): Effect.Effect<Pieces.Parts, BadParams> => {
+      const { caller, endpoint } = exchange.requester
+      return Effect.flatMapEager(catalog.complete(endpoint, caller, patience(exchange.requester)), ({ lists }) =>
+        page(exchange, kind, lists[kind])
+      )
+    }
 
     return { answer, patience }
   })

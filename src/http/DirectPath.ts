@@ -7,26 +7,23 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
 import type { Headers } from "effect/http/Headers"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import * as Json from "../domain/Json.ts"
-import * as Pieces from "../domain/Pieces.ts"
+import type * as Pieces from "../domain/Pieces.ts"
 import { Underway } from "../gateway/Underway.ts"
 import { logger } from "../observability/Logging.ts"
+import * as EndOfTurn from "./EndOfTurn.ts"
 import { incomingOf, type McpRequest } from "./McpRequest.ts"
 import { piecesOf } from "./Responses.ts"
+import * as Writing from "./Writing.ts"
 
 const log = logger("http")
 
 /** Takes a request; false where it is somebody else's. */
 export type Direct = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
-
-/** Up to here one string with the head is cheaper than several buffers. */
-const SMALL = 16_384
 
 /** A request as it came from the listener. */
 class DirectRequest implements McpRequest {
@@ -51,57 +48,9 @@ class DirectRequest implements McpRequest {
 
 const failed = HttpServerResponse.empty({ status: 500 })
 
-/** Some of a stream. Node makes one write of it, for it comes in one turn. False: it is to drain before there is more. */
-const writeSome = (outgoing: ServerResponse, pieces: Pieces.Pieces): boolean => {
-  let goesOn = true
-  for (const piece of pieces) goesOn = outgoing.write(piece)
-  return goesOn
-}
-
-/** A whole answer in one write. */
-const writeWhole = (outgoing: ServerResponse, pieces: Pieces.Pieces): void => {
-  if (Pieces.lengthOf(pieces) <= SMALL) {
-    // Bytes as they are: each is one character of Latin-1.
-    outgoing.end(pieces.map((piece) => Json.asBuffer(piece).toString("latin1")).join(""), "latin1")
-    return
-  }
-  outgoing.cork()
-  writeSome(outgoing, pieces)
-  outgoing.end()
-  outgoing.uncork()
-}
-
-/** A stream as it comes, and no faster than its client reads it. Where it fails, the answer is left without its end. */
-const writeStream = (outgoing: ServerResponse, body: Stream.Stream<Uint8Array, unknown>): Effect.Effect<void> => {
-  const drained = Latch.makeUnsafe(false)
-  outgoing.on("drain", () => drained.openUnsafe())
-  return body.pipe(
-    Stream.runForEachArray((pieces) => {
-      if (writeSome(outgoing, Pieces.gather(pieces))) return Effect.void
-      drained.closeUnsafe()
-      return drained.await
-    }),
-    Effect.orDie,
-    Effect.map(() => void outgoing.end())
-  )
-}
-
-/** Writes an answer; undefined for one that is not to be written here, and else what is still to be done for it, if anything. */
-const write = (
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  { body, headers, status }: HttpServerResponse.HttpServerResponse
-): Effect.Effect<void> | undefined => {
-  // What is not read of a request has to be drained, or its connection closed.
-  if (!incoming.complete) return undefined
-  const pieces = piecesOf(body) ?? (body._tag === "Uint8Array" ? [body.body] : undefined)
-  if (pieces === undefined && body._tag !== "Empty" && body._tag !== "Stream") return undefined
-  outgoing.writeHead(status, headers)
-  if (pieces !== undefined) writeWhole(outgoing, pieces)
-  else if (body._tag === "Stream") return writeStream(outgoing, body.stream)
-  else outgoing.end()
-  return Effect.void
-}
+/** The body of an answer that is not to be waited for; undefined for any other. */
+const wholeOf = (body: HttpServerResponse.HttpServerResponse["body"]): Pieces.Pieces | undefined =>
+  body._tag === "Empty" ? [] : body._tag === "Uint8Array" ? [body.body] : piecesOf(body)
 
 /** The direct path for POSTs to one path, to be handled as the router's handler would; ends with the scope. */
 export const make = Effect.fnUntraced(function* (
@@ -112,6 +61,7 @@ export const make = Effect.fnUntraced(function* (
   const requests = yield* Underway.make
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
   const answers = new WeakMap<IncomingMessage, HttpServerResponse.HttpServerResponse>()
+  const atEndOfTurn = EndOfTurn.make()
   const platform = yield* NodeHttpServer.makeHandler(
     Effect.map(HttpServerRequest, (request) => {
       const incoming = incomingOf(request)
@@ -120,14 +70,31 @@ export const make = Effect.fnUntraced(function* (
     { scope }
   )
 
+  /** Writes an answer, or sees to its being written; gives what is still to be done for it, if anything. */
   const answer = (
     incoming: IncomingMessage,
     outgoing: ServerResponse,
     response: HttpServerResponse.HttpServerResponse
   ): Effect.Effect<void> => {
     if (outgoing.destroyed) return Effect.void
-    const written = write(incoming, outgoing, response)
-    if (written !== undefined) return written
+    const { body, headers, status } = response
+    // What is not read of a request has to be drained, or its connection closed.
+    const pieces = incoming.complete ? wholeOf(body) : undefined
+    if (pieces !== undefined) {
+      atEndOfTurn(() => {
+        try {
+          outgoing.writeHead(status, headers)
+          Writing.whole(outgoing, pieces)
+        } catch (defect) {
+          fail(incoming, outgoing, Cause.die(defect))
+        }
+      })
+      return Effect.void
+    }
+    if (incoming.complete && body._tag === "Stream") {
+      outgoing.writeHead(status, headers)
+      return Writing.stream(outgoing, body.stream, atEndOfTurn)
+    }
     answers.set(incoming, response)
     platform(incoming, outgoing)
     return Effect.void

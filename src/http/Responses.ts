@@ -26,11 +26,7 @@ class InPieces extends HttpBody.Stream {
   readonly pieces: Pieces.Pieces
 
   constructor(pieces: Pieces.Pieces) {
-    super(
-      Stream.suspend(() => Stream.fromIterable(pieces)),
-      JSON_TYPE,
-      Pieces.lengthOf(pieces)
-    )
+    super(Stream.fromIterable(pieces), JSON_TYPE, Pieces.lengthOf(pieces))
     this.pieces = pieces
   }
 }

@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as IpNetwork from "effect/net/IpNetwork"
-import { createServer, type Server } from "node:http"
+import { createServer, type Server, type ServerResponse } from "node:http"
 import { type AddressInfo, connect } from "node:net"
 import { LATEST_LEGACY, LATEST_MODERN, META } from "../../src/domain/Protocol.ts"
 import * as DirectPath from "../../src/http/DirectPath.ts"
@@ -151,12 +151,16 @@ describe("the direct path", () => {
 })
 
 /** A server of its own on which the path is the only way, and every answer of `handle` goes by it. */
-const alone = Effect.fnUntraced(function* (handle: Effect.Effect<HttpServerResponse.HttpServerResponse>) {
+const alone = Effect.fnUntraced(function* (
+  handle: Effect.Effect<HttpServerResponse.HttpServerResponse>,
+  came: (outgoing: ServerResponse) => void = () => {}
+) {
   const direct = yield* DirectPath.make("/mcp", () => handle)
   const taken: Array<boolean> = []
   const server = yield* Effect.acquireRelease(
     Effect.callback<Server>((resume) => {
       const made = createServer((incoming, outgoing) => {
+        came(outgoing)
         incoming.resume().once("end", () => {
           taken.push(direct(incoming, outgoing))
           if (taken.at(-1) === false) outgoing.end("not taken")
@@ -198,6 +202,62 @@ describe("a request on the direct path", () => {
       yield* ask("/mcp", "GET")
       yield* ask("/mcp/x", "POST")
       assert.deepStrictEqual(taken, [true, true, true, true, false, false])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is written once all that were ready in the same turn have been dealt with", () =>
+    Effect.gen(function* () {
+      const go = yield* Deferred.make<void>()
+      const all = yield* Deferred.make<void>()
+      const order: Array<string> = []
+      let count = 0
+      const handled = Effect.sync(() => {
+        order.push("handled")
+        return HttpServerResponse.uint8Array(new Uint8Array([1]))
+      })
+      const handle = Effect.suspend(() => {
+        if (++count === 3) Deferred.doneUnsafe(all, Exit.void)
+        return Effect.andThen(Deferred.await(go), handled)
+      })
+      const { ask } = yield* alone(handle, (outgoing) => {
+        const writeHead = outgoing.writeHead.bind(outgoing)
+        outgoing.writeHead = ((...head: Parameters<typeof writeHead>) => {
+          order.push("written")
+          return writeHead(...head)
+        }) as typeof outgoing.writeHead
+      })
+      const asking = yield* Effect.forkScoped(
+        Effect.all([ask("/mcp", "POST"), ask("/mcp", "POST"), ask("/mcp", "POST")], { concurrency: "unbounded" })
+      )
+      yield* Deferred.await(all)
+      yield* Deferred.succeed(go, undefined)
+      yield* Fiber.join(asking)
+      assert.deepStrictEqual(order, ["handled", "handled", "handled", "written", "written", "written"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("whose answer cannot be written is answered 500, and the others all the same", () =>
+    Effect.gen(function* () {
+      const go = yield* Deferred.make<void>()
+      const all = yield* Deferred.make<void>()
+      let count = 0
+      const handle = Effect.suspend(() => {
+        const number = ++count
+        if (number === 2) Deferred.doneUnsafe(all, Exit.void)
+        const headers = number === 1 ? { "x-broken": "a\nb" } : {}
+        return Effect.as(Deferred.await(go), HttpServerResponse.uint8Array(new Uint8Array([1]), { headers }))
+      })
+      const { ask } = yield* alone(handle)
+      const asking = yield* Effect.forkScoped(
+        Effect.all([ask("/mcp", "POST"), ask("/mcp", "POST")], { concurrency: "unbounded" })
+      )
+      yield* Deferred.await(all)
+      yield* Deferred.succeed(go, undefined)
+      const statuses = (yield* Fiber.join(asking)).map(({ status }) => status)
+      assert.deepStrictEqual(
+        statuses.sort((a, b) => a - b),
+        [200, 500]
+      )
     }).pipe(Effect.scoped)
   )
 
