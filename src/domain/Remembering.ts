@@ -1,5 +1,8 @@
 /** Pure functions that keep their results: of a text the last ones, for what is said again with every request; of an object its own. */
 
+import * as Iterable from "effect/Iterable"
+import { TextMap } from "./TextMap.ts"
+
 export interface Bounds {
   /** So many texts are remembered; those that came first make room. */
   readonly texts: number
@@ -9,21 +12,16 @@ export interface Bounds {
 
 const SHORT: Bounds = { texts: 256, length: 512 }
 
-/** A text that is longer is found by its end: to look at all of it is a microsecond for each kilobyte. */
-const END = 32
-
 /** The same function. */
 export const remembering = <A>(compute: (text: string) => A, bounds = SHORT): ((text: string) => A) => {
-  const known = new Map<string, { readonly text: string; readonly made: A }>()
+  const known = new TextMap<{ readonly made: A }>()
   return (text) => {
-    const end = text.slice(-END)
-    const found = known.get(end)
-    if (found?.text === text) return found.made
+    const found = known.get(text)
+    if (found !== undefined) return found.made
     const made = compute(text)
     if (text.length > bounds.length) return made
-    const [oldest] = known.keys()
-    if (found === undefined && known.size >= bounds.texts && oldest !== undefined) known.delete(oldest)
-    known.set(end, { text, made })
+    if (known.size >= bounds.texts) for (const [oldest] of Iterable.take(known, 1)) known.delete(oldest)
+    known.set(text, { made })
     return made
   }
 }

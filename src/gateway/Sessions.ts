@@ -18,6 +18,7 @@ import { type Principal, sameAccount } from "../domain/Principal.ts"
 import { type Capabilities, LEGACY_REVISIONS, type LegacyRevision, LOG_LEVELS } from "../domain/Protocol.ts"
 import { Quota, type QuotaBounds } from "../domain/Quota.ts"
 import { ServerId, SessionKey, Subject } from "../domain/ServerId.ts"
+import { TextMap } from "../domain/TextMap.ts"
 import type { Endpoint } from "../fleet/Catalog.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import * as Seal from "../keys/Seal.ts"
@@ -144,7 +145,8 @@ export class Sessions extends Context.Service<
       const buffers = yield* Buffers
       const bounds = yield* SessionBounds
       const held = new Quota(bounds)
-      const sessions = new Map<string, Session>()
+      const sessions = new TextMap<Session>()
+      const all = () => Iterable.map(sessions, ([, session]) => session)
       yield* expose(GatewayMetrics.families.sessions, () => sessions.size)
 
       const revived = yield* PubSub.unbounded<Session>()
@@ -268,7 +270,7 @@ export class Sessions extends Context.Service<
         for (let reached = held.reached(owner); reached !== undefined; reached = held.reached(owner)) {
           const isTheirs = reached === "mostOfOne"
           const oldest = Iterable.findFirst(
-            sessions.values(),
+            all(),
             (one) => one.calls.size === 0 && one.listening === undefined && (!isTheirs || one.owner === owner)
           )
           if (Option.isNone(oldest)) {
@@ -289,11 +291,11 @@ export class Sessions extends Context.Service<
         yield* fleet.release(session.key)
       })
 
-      yield* Effect.addFinalizer(() => Effect.sync(() => sessions.forEach((session) => session.dismiss())))
+      yield* Effect.addFinalizer(() => Effect.sync(() => [...all()].forEach((session) => session.dismiss())))
 
       const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.forEach(
-          [...sessions.values()],
+          [...all()],
           (session) => {
             if (session.listening !== undefined || session.calls.size > 0) {
               return touch(session) ? save(session) : Effect.void
@@ -339,7 +341,7 @@ export class Sessions extends Context.Service<
         revived,
         save,
         known: (id) => sessions.get(id),
-        all: () => sessions.values()
+        all
       })
     })
   )

@@ -37,7 +37,7 @@ describe("a function that remembers", () => {
     const { asked, length } = counted()
     const [one, other] = [`a${"x".repeat(100)}`, `bb${"x".repeat(100)}`]
     assert.deepStrictEqual([length(one), length(one), length(other), length(one)], [101, 101, 102, 101])
-    assert.deepStrictEqual(asked, [one, other, one])
+    assert.deepStrictEqual(asked, [one, other])
   })
 
   it("of an object is computed once for each, however alike they are", () => {
