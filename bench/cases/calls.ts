@@ -91,11 +91,12 @@ export interface WarmUp {
   readonly millis: number
   /** Ours, and what it is held against, are called until they get no cheaper: a proxy runs for weeks. At most for so long. */
   readonly ownMillis: number
+  /** So many calls are told from so many others by what they cost; 2500, unless there is time for more. */
+  readonly block?: number
 }
 
 const PROJECT = join(import.meta.dirname, "../..")
 const WARM_BYTES = [100, 10 * 1024]
-/** So many calls are told from so many others by what they cost. */
 const BLOCK = 2500
 /** Got no cheaper: by less than this, so often in a row. */
 const GAIN = 0.04
@@ -106,7 +107,7 @@ const warm = async (
   { role }: Target,
   running: Running,
   upstream: Upstream,
-  { calls, millis, ownMillis }: WarmUp
+  { block: size = BLOCK, calls, millis, ownMillis }: WarmUp
 ): Promise<void> => {
   // Small messages and larger ones may go by different code.
   let lane = 0
@@ -134,7 +135,7 @@ const warm = async (
     let least = Number.POSITIVE_INFINITY
     let steady = 0
     while (mayGoOn() && (count.made < calls || steady < STEADY_BLOCKS)) {
-      const cost = await block(BLOCK)
+      const cost = await block(size)
       steady = cost > least * (1 - GAIN) ? steady + 1 : 0
       least = Math.min(least, cost)
     }

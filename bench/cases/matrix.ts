@@ -50,7 +50,7 @@ export const full: Form = {
     (["legacy", "modern"] as const).map((era) => ({ kind, answers, era, sizes: sizes([1, 16, 64]) }))
   ),
   effort: { rounds: 5, millis: 400, warmMillis: 300, budgetMillis: 12_000 },
-  warmUp: { calls: 8000, millis: 3000, ownMillis: 60_000 }
+  warmUp: { calls: 8000, millis: 3000, ownMillis: 60_000, block: 20_000 }
 }
 
 /** What the last line is made of. */
