@@ -6,8 +6,10 @@
 import { beginStart, countOutsideHeap } from "./cli/bounds.ts"
 import { keepCompiled } from "./cli/compiled.ts"
 import { relaunch } from "./cli/relaunch.ts"
+import { keepTick } from "./cli/shapes.ts"
 
 if (!relaunch(process.argv.slice(2))) {
+  keepTick()
   countOutsideHeap()
   beginStart()
   keepCompiled(import.meta.filename)

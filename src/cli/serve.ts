@@ -43,6 +43,7 @@ import * as AllSettings from "./AllSettings.ts"
 import { endStart } from "./bounds.ts"
 import * as Host from "./Host.ts"
 import { processes } from "./relaunch.ts"
+import { keepExchange } from "./shapes.ts"
 import * as Served from "./Served.ts"
 import { hangups } from "./signals.ts"
 import * as Terminal from "./Terminal.ts"
@@ -141,6 +142,7 @@ export const run = Effect.fnUntraced(function* <E, R, E2>(options: {
     Effect.andThen(Effect.forkScoped(Effect.delay(Effect.sync(endStart), CALM))),
     Effect.andThen(ended)
   )
+  yield* Effect.sync(keepExchange)
   // Whoever reads the log may stop doing so; that must not end the proxy.
   yield* Effect.sync(Terminal.mayBeClosed)
   return yield* Effect.scoped(Effect.provide(running, server)).pipe(

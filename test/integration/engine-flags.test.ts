@@ -6,9 +6,12 @@ import { stripTypeScriptTypes } from "node:module"
 import { join } from "node:path"
 
 /** As JavaScript: a Node that compiles nothing cannot strip types. */
-const BOUNDS = `data:text/javascript,${encodeURIComponent(
-  stripTypeScriptTypes(readFileSync(join(import.meta.dirname, "../../src/cli/bounds.ts"), "utf8"))
-)}`
+const moduleOf = (name: string): string =>
+  `data:text/javascript,${encodeURIComponent(
+    stripTypeScriptTypes(readFileSync(join(import.meta.dirname, "../../src/cli", name), "utf8"))
+  )}`
+
+const BOUNDS = moduleOf("bounds.ts")
 
 /** Allocates three gigabytes, a megabyte at a time and none of them kept, beside a heap that is; the full collections meanwhile. */
 const MEMORY = `
@@ -54,6 +57,30 @@ const START = `
   console.log(JSON.stringify(found))
 `
 
+/** What a tick takes, in microseconds, after a collection that found none, as there are where a program was idle. */
+const TICKS = `
+  import { setFlagsFromString } from "node:v8"
+  import { runInNewContext } from "node:vm"
+  if (process.argv[2] === "kept") (await import(${JSON.stringify(moduleOf("shapes.ts"))})).keepTick()
+  const ticks = (count) =>
+    new Promise((resolve) => {
+      const tick = () => (--count < 0 ? resolve() : process.nextTick(tick))
+      tick()
+    })
+  await ticks(20)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  setFlagsFromString("--expose-gc")
+  const collect = runInNewContext("gc")
+  for (let round = 0; round < 4; round++) collect({ type: "major", execution: "sync", flavor: "last-resort" })
+  await ticks(300_000)
+  const start = performance.now()
+  await ticks(1_000_000)
+  console.log((performance.now() - start) / 1000)
+`
+
+const tickAfterIdling = (...args: ReadonlyArray<string>): number =>
+  Number(execFileSync(process.execPath, ["--input-type=module", "-", ...args], { encoding: "utf8", input: TICKS }))
+
 const compiled = (...options: ReadonlyArray<string>): unknown => {
   const args = [...options, "--allow-natives-syntax", "--input-type=module", "-"]
   return JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8", input: START }))
@@ -82,5 +109,14 @@ describe("a start", () => {
   it("leaves to whoever runs the program what they have decided", { timeout: 60_000 }, () => {
     assert.deepStrictEqual(compiled("--jitless"), [false, false, false])
     assert.deepStrictEqual(compiled("--no-opt", "--no-maglev"), [false, false, false])
+  })
+})
+
+describe("a program that was idle", () => {
+  const [major, minor = 0] = process.versions.node.split(".").map(Number)
+
+  it.runIf(major === 24 && minor >= 21)("is as fast as before", { timeout: 60_000 }, () => {
+    const [kept, forgotten] = [tickAfterIdling("kept"), tickAfterIdling()]
+    assert.isBelow(kept, forgotten / 2, `microseconds a tick, where ${forgotten} are taken without`)
   })
 })
