@@ -1,6 +1,5 @@
 /** Pure functions that keep their results: of a text the last ones, for what is said again with every request; of an object its own. */
 
-import * as Iterable from "effect/Iterable"
 import { TextMap } from "./TextMap.ts"
 
 export interface Bounds {
@@ -20,7 +19,8 @@ export const remembering = <A>(compute: (text: string) => A, bounds = SHORT): ((
     if (found !== undefined) return found.made
     const made = compute(text)
     if (text.length > bounds.length) return made
-    if (known.size >= bounds.texts) for (const [oldest] of Iterable.take(known, 1)) known.delete(oldest)
+    const [oldest] = known
+    if (oldest !== undefined && known.size >= bounds.texts) known.delete(oldest[0])
     known.set(text, { made })
     return made
   }

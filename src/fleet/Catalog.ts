@@ -105,13 +105,16 @@ const make = Effect.gen(function* () {
     return { scheme, servers: servers.filter((server) => isUsable(permissions, server)) }
   }
 
-  const warn = Effect.fnUntracedEager(function* (view: View.View) {
-    for (const { hidden, kept, name } of view.collisions) {
+  const warnOf = Effect.fnUntraced(function* (collisions: View.View["collisions"]) {
+    for (const { hidden, kept, name } of collisions) {
       if (warned.has(name)) continue
       warned.add(name)
       yield* log.warning(`${name} is offered by both "${kept}" and "${hidden}"; the former, configured first, has it`)
     }
   })
+
+  const warn = ({ collisions }: View.View): Effect.Effect<void> =>
+    collisions.every(({ name }) => warned.has(name)) ? Effect.void : warnOf(collisions)
 
   type Connected = ReadonlyArray<readonly [ServerId, Upstream["Service"]]>
 
@@ -264,7 +267,7 @@ const make = Effect.gen(function* () {
     known,
     complete: (endpoint, caller, patience) => {
       const view = settled(endpoint, caller, !Duration.isZero(patience))
-      return view?.collisions.length === 0 ? Effect.succeed(view) : complete(endpoint, caller, patience)
+      return view === undefined ? complete(endpoint, caller, patience) : Effect.mapEager(warn(view), () => view)
     },
     capabilities: Effect.fnUntraced(function* (endpoint, caller, patience) {
       const asked = upstreamsOf(section(endpoint, caller.principal).servers, caller)

@@ -83,7 +83,7 @@ export const make = (listWait: Duration.Duration, pageSize: () => number) =>
       })
     }
 
-    const page = (
+    const pageOf = (
       { era, request, requester, session }: Exchange,
       kind: Catalogue.Kind,
       entries: ReadonlyArray<Entry>
@@ -105,7 +105,7 @@ export const make = (listWait: Duration.Duration, pageSize: () => number) =>
     const answer = (exchange: Exchange, kind: Catalogue.Kind): Effect.Effect<Pieces.Parts, BadParams> => {
       const { caller, endpoint } = exchange.requester
       return Effect.flatMapEager(catalog.complete(endpoint, caller, patience(exchange.requester)), ({ lists }) =>
-        page(exchange, kind, lists[kind])
+        pageOf(exchange, kind, lists[kind])
       )
     }
 

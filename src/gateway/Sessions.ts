@@ -291,7 +291,11 @@ export class Sessions extends Context.Service<
         yield* fleet.release(session.key)
       })
 
-      yield* Effect.addFinalizer(() => Effect.sync(() => [...all()].forEach((session) => session.dismiss())))
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          for (const session of all()) session.dismiss()
+        })
+      )
 
       const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.forEach(

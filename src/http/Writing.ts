@@ -48,10 +48,11 @@ export const stream = (
   let hasEnded = false
   const release = (): void => {
     isHeld = false
+    if (!hasEnded) return outgoing.uncork()
     // One write with the end, which Node would write ahead of what is held back.
-    if (hasEnded) outgoing.socket?.cork()
+    outgoing.socket?.cork()
     outgoing.uncork()
-    if (hasEnded) outgoing.end()
+    outgoing.end()
   }
   const hold = (): void => {
     if (isHeld) return

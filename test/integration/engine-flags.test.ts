@@ -1,4 +1,4 @@
-/** What V8 is told: of memory outside the heap, and during a start. */
+/** What V8 is told: of memory outside the heap, and during a start; and what it is kept from forgetting. */
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
