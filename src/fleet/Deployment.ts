@@ -191,16 +191,15 @@ export const start = (
       opening.withPermits(1)
     )
 
-    /** Enters a lane, which is opened if need be. */
+    /** Enters a lane: at once where it is open, else once it has been opened. */
     const inLane = <A>(
       key: LaneKey,
       caller: Lane.Caller,
       enter: (lane: OpenLane) => A
-    ): Effect.Effect<A, LimitReached> =>
-      Effect.suspend(() => {
-        const found = open.get(key.id)
-        return found === undefined ? openLane(key, ownerOf(caller), enter) : Effect.succeed(enter(found))
-      })
+    ): Effect.Effect<A, LimitReached> => {
+      const found = open.get(key.id)
+      return found === undefined ? openLane(key, ownerOf(caller), enter) : Effect.succeed(enter(found))
+    }
 
     /** The caller's lane; undefined where it is the shared one. What cannot be reached at all needs none of anybody's own. */
     const keyFor = (caller: Lane.Caller): LaneKey | undefined =>

@@ -27,8 +27,14 @@ interface Arriving {
 const fromSocket = (incoming: IncomingMessage, begin: () => Arriving) =>
   Effect.callback<Uint8Array, HttpServerResponse.HttpServerResponse>((resume) => {
     const { release, take, whole } = begin()
+    // Taking the listeners off again would cost more than they do.
+    let isOver = false
+    const leave = (): void => {
+      isOver = true
+      release()
+    }
     const onData = (piece: Uint8Array): void => {
-      const refused = take(piece)
+      const refused = isOver ? undefined : take(piece)
       if (refused === undefined) return
       leave()
       // Whoever answers sees to what is still to come.
@@ -36,17 +42,15 @@ const fromSocket = (incoming: IncomingMessage, begin: () => Arriving) =>
       resume(stop(refused))
     }
     const onEnd = (): void => {
+      if (isOver) return
       const body = whole()
       leave()
       resume(Effect.succeed(body))
     }
     const onBroken = (): void => {
+      if (isOver) return
       leave()
       resume(stop(unreadable))
-    }
-    const leave = (): void => {
-      incoming.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken)
-      release()
     }
     incoming.on("end", onEnd).on("error", onBroken).on("close", onBroken).on("data", onData)
     return Effect.sync(leave)

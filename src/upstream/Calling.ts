@@ -214,9 +214,8 @@ export const make = <L extends Line>(options: Calling<L>) => {
       })
     })
 
-  return (outgoing: Outgoing, handlers: CallHandlers) =>
-    Effect.suspend(() => {
-      const line = live()
-      return go(outgoing, handlers, line === undefined ? connected : Effect.succeed(line), FIRST)
-    })
+  return (outgoing: Outgoing, handlers: CallHandlers) => {
+    const line = live()
+    return go(outgoing, handlers, line === undefined ? connected : Effect.succeed(line), FIRST)
+  }
 }

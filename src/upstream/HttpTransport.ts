@@ -8,7 +8,7 @@ import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
 import * as Attached from "./Attached.ts"
 import { Conversations } from "./Conversations.ts"
-import { HttpAgent } from "./HttpAgent.ts"
+import { HttpAgent, type HttpRequest } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import {
   ConnectionLost,
@@ -31,6 +31,8 @@ const SAYS_EXPIRED =
 
 const SESSION_ID = /^[\x21-\x7e]{1,4096}$/u
 
+const POST = { "content-type": "application/json", accept: "application/json, text/event-stream" }
+
 const growing = (attempt: number): number => Math.min(MAX_DELAY_MILLIS, FIRST_DELAY_MILLIS * 1.5 ** attempt)
 
 /** The configured headers in lower case. */
@@ -48,6 +50,8 @@ export const open =
       const streams = yield* Conversations.make<number | "standing">()
       let session: string | undefined
       let revision: string | undefined
+      /** The headers of a request that has none of its own, until the session or the revision is another. */
+      let usual: Record<string, string> | undefined
 
       const headers = (more: Readonly<Record<string, string>>): Record<string, string> => ({
         ...own,
@@ -81,7 +85,9 @@ export const open =
           head: (head) => {
             status = head.status
             const given = head.header(HEADER.sessionId)
-            if (session === undefined && given !== undefined && SESSION_ID.test(given)) session = given
+            if (session !== undefined || given === undefined || !SESSION_ID.test(given)) return
+            session = given
+            usual = undefined
           },
           message: (bytes) => {
             if (isOfTransport(status, bytes, request)) return false
@@ -93,21 +99,12 @@ export const open =
         }
       }
 
-      const post = (body: Pieces, request: number | undefined, more?: MessageHeaders) =>
-        HttpExchange.run(
-          agent,
-          {
-            method: "POST",
-            url,
-            headers: headers({
-              "content-type": "application/json",
-              accept: "application/json, text/event-stream",
-              ...more
-            }),
-            body
-          },
-          listener(request, () => {})
-        )
+      const posting = (body: Pieces, more: MessageHeaders | undefined): HttpRequest => ({
+        method: "POST",
+        url,
+        headers: more === undefined ? (usual ??= headers(POST)) : headers({ ...POST, ...more }),
+        body
+      })
 
       const get = (lastEventId: string | undefined, request: number | undefined, heard: () => void) =>
         HttpExchange.run(
@@ -157,23 +154,25 @@ export const open =
         }
       })
 
-      /** Tells it on where nothing can be sent any more. */
-      const unreachable = (error: TransportError): TransportError => {
-        if (error._tag === "ConnectionLost" && error.unsent) receiver.unreachable(error)
-        return error
-      }
+      /** Sees to the answer to a request that did not come with the response. */
+      const missing = (request: number) => (outcome: HttpExchange.Outcome) =>
+        Effect.flatMap(check(outcome), () => {
+          if (!receiver.isOpen(request)) return Effect.void
+          return outcome.streamed ? resume(request, outcome) : Effect.fail(unanswered)
+        })
 
       /** Sends a request and sees to its answer. */
       const converse = (body: Pieces, request: number, more: MessageHeaders | undefined): Effect.Effect<void> =>
-        post(body, request, more).pipe(
-          Effect.flatMap((outcome) =>
-            Effect.flatMapEager(check(outcome), () => {
-              if (!receiver.isOpen(request)) return Effect.void
-              return outcome.streamed ? resume(request, outcome) : Effect.fail(unanswered)
-            })
-          ),
-          Effect.catch((error) => Effect.sync(() => receiver.failed(request, unreachable(error)))),
-          (conversation) => Attached.guard(conversation, (why) => Effect.sync(() => receiver.failed(request, why)))
+        streams.exchange(
+          request,
+          (ended) =>
+            HttpExchange.begin(
+              agent,
+              posting(body, more),
+              listener(request, () => {}),
+              ended
+            ),
+          HttpExchange.concluding(receiver, request, missing(request))
         )
 
       /** The stream for what no request accounts for. Servers need not have one (405). */
@@ -208,12 +207,21 @@ export const open =
         forgettingCancels: false,
         send: (message, request, more) =>
           request === undefined
-            ? post(message, undefined).pipe(Effect.flatMap(check), Effect.mapError(unreachable), Effect.asVoid)
-            : streams.begin(request, converse(message, request, more)),
+            ? HttpExchange.run(
+                agent,
+                posting(message, undefined),
+                listener(undefined, () => {})
+              ).pipe(
+                Effect.flatMap(check),
+                Effect.tapError((error) => Effect.sync(() => HttpExchange.heed(receiver, error))),
+                Effect.asVoid
+              )
+            : converse(message, request, more),
         forget: (request) => streams.end(request),
         unsent: () => false,
         agreed: (agreed) => {
           revision = agreed
+          usual = undefined
           const attached = Attached.guard(standing, (why) => Effect.sync(() => receiver.unreachable(why)))
           return streams.begin("standing", attached)
         },

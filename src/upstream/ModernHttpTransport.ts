@@ -5,12 +5,11 @@ import * as Json from "../domain/Json.ts"
 import * as Pieces from "../domain/Pieces.ts"
 import { HEADER, isModernError, type ModernRevision } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
-import * as Attached from "./Attached.ts"
 import { Conversations } from "./Conversations.ts"
 import { HttpAgent } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { headersOf } from "./HttpTransport.ts"
-import { ConnectionLost, type Open, type Transport, type TransportError } from "./Transport.ts"
+import { ConnectionLost, type MessageHeaders, type Open, type Transport, type TransportError } from "./Transport.ts"
 
 /** The headers of a POST in this revision, before those that mirror its body. */
 export const postHeaders = (remote: Remote, revision: ModernRevision): Record<string, string> => ({
@@ -37,27 +36,29 @@ export const open =
       const own = postHeaders(remote, revision)
       const exchanges = yield* Conversations.make<number>()
 
-      const converse = (body: Pieces.Pieces, request: number, headers: Readonly<Record<string, string>> | undefined) =>
-        HttpExchange.run(
-          agent,
-          { method: "POST", url, headers: { ...own, ...headers }, body },
-          { head: () => {}, message: (bytes) => receiver.message(bytes, request), event: () => {} }
-        ).pipe(
-          Effect.flatMap((outcome): Effect.Effect<void, TransportError> => {
-            if (outcome.status >= 400)
-              for (const error of claimed(outcome.body, request)) receiver.message(error, request)
-            if (!receiver.isOpen(request)) return Effect.void
-            if (outcome.status >= 400) return HttpExchange.refuse(outcome)
-            const reason = outcome.streamed ? "the answering stream ended without the answer" : "its answer held none"
-            return Effect.fail(new ConnectionLost({ reason, unsent: false }))
-          }),
-          Effect.catch((error) =>
-            Effect.sync(() => {
-              if (error._tag === "ConnectionLost" && error.unsent) receiver.unreachable(error)
-              receiver.failed(request, error)
-            })
-          ),
-          (conversation) => Attached.guard(conversation, (why) => Effect.sync(() => receiver.failed(request, why)))
+      /** Sees to the answer to a request that did not come with the response, or not under its id. */
+      const missing =
+        (request: number) =>
+        (outcome: HttpExchange.Outcome): Effect.Effect<void, TransportError> => {
+          if (outcome.status >= 400)
+            for (const error of claimed(outcome.body, request)) receiver.message(error, request)
+          if (!receiver.isOpen(request)) return Effect.void
+          if (outcome.status >= 400) return HttpExchange.refuse(outcome)
+          const reason = outcome.streamed ? "the answering stream ended without the answer" : "its answer held none"
+          return Effect.fail(new ConnectionLost({ reason, unsent: false }))
+        }
+
+      const converse = (body: Pieces.Pieces, request: number, headers: MessageHeaders | undefined) =>
+        exchanges.exchange(
+          request,
+          (ended) =>
+            HttpExchange.begin(
+              agent,
+              { method: "POST", url, headers: { ...own, ...headers }, body },
+              { head: () => {}, message: (bytes) => receiver.message(bytes, request), event: () => {} },
+              ended
+            ),
+          HttpExchange.concluding(receiver, request, missing(request))
         )
 
       const transport: Transport = {
@@ -65,7 +66,7 @@ export const open =
         forgettingCancels: true,
         // §Sending Messages: clients send no responses, and there are no notifications for them to send.
         send: (message, request, headers) =>
-          request === undefined ? Effect.void : exchanges.begin(request, converse(message, request, headers)),
+          request === undefined ? Effect.void : converse(message, request, headers),
         forget: (request) => exchanges.end(request),
         unsent: () => false,
         agreed: () => Effect.void,

@@ -9,7 +9,7 @@ import { HEADER } from "../domain/Protocol.ts"
 import { type Remote, reveal } from "../domain/ServerConfig.ts"
 import * as Attached from "./Attached.ts"
 import { Conversations } from "./Conversations.ts"
-import { HttpAgent } from "./HttpAgent.ts"
+import { HttpAgent, type HttpRequest } from "./HttpAgent.ts"
 import * as HttpExchange from "./HttpExchange.ts"
 import { headersOf } from "./HttpTransport.ts"
 import {
@@ -65,40 +65,40 @@ export const open =
       yield* Attached.fork(listen, (why) => Deferred.fail(lost, why))
       const target = yield* Effect.raceFirst(Deferred.await(endpoint), Deferred.await(lost))
 
-      const post = (message: Pieces, more: MessageHeaders | undefined) =>
-        HttpExchange.run(
-          agent,
-          {
-            method: "POST",
-            url: target,
-            headers: {
-              ...own,
-              "content-type": "application/json",
-              ...more,
-              ...(revision === undefined ? {} : { [HEADER.protocolVersion]: revision })
-            },
-            body: message
-          },
-          silent
-        ).pipe(
-          Effect.flatMap((outcome) => (outcome.status < 400 ? Effect.void : HttpExchange.refuse(outcome))),
-          Effect.tapErrorTag("ConnectionLost", (error) =>
-            Effect.sync(() => (error.unsent ? receiver.unreachable(error) : undefined))
-          )
-        )
+      const posting = (message: Pieces, more: MessageHeaders | undefined): HttpRequest => ({
+        method: "POST",
+        url: target,
+        headers: {
+          ...own,
+          "content-type": "application/json",
+          ...more,
+          ...(revision === undefined ? {} : { [HEADER.protocolVersion]: revision })
+        },
+        body: message
+      })
+
+      const taken = (outcome: HttpExchange.Outcome): Effect.Effect<void, TransportError> =>
+        outcome.status < 400 ? Effect.void : HttpExchange.refuse(outcome)
 
       // The answer comes on the stream, and so does the end of a request that is given up: nobody waits for a server that
       // does not even say that it has the message.
       const handOver = (message: Pieces, request: number, more: MessageHeaders | undefined): Effect.Effect<void> =>
-        post(message, more).pipe(
-          Effect.catch((error) => Effect.sync(() => receiver.failed(request, error))),
-          (posting) => Attached.guard(posting, (why) => Effect.sync(() => receiver.failed(request, why)))
+        posts.exchange(
+          request,
+          (ended) => HttpExchange.begin(agent, posting(message, more), silent, ended),
+          HttpExchange.concluding(receiver, request, taken)
+        )
+
+      const tell = (message: Pieces, more: MessageHeaders | undefined): Effect.Effect<void, TransportError> =>
+        HttpExchange.run(agent, posting(message, more), silent).pipe(
+          Effect.flatMap(taken),
+          Effect.tapError((error) => Effect.sync(() => HttpExchange.heed(receiver, error)))
         )
 
       const transport: Transport = {
         forgettingCancels: false,
         send: (message, request, more) =>
-          request === undefined ? post(message, more) : posts.begin(request, handOver(message, request, more)),
+          request === undefined ? tell(message, more) : handOver(message, request, more),
         forget: (request) => posts.end(request),
         unsent: () => false,
         agreed: (agreed) =>

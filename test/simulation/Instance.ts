@@ -55,7 +55,7 @@ export interface Make {
   readonly lasting: Context.Context<Lasting>
   readonly timeline: Timeline
   readonly spawner: Layer.Layer<ChildProcessSpawner>
-  readonly exchange: HttpAgent["Service"]["exchange"]
+  readonly exchange: HttpAgent["Service"]["begin"]
   readonly setup: Pick<Setup, "maxParked" | "maxParkedOfOne" | "operations" | "perOwner">
   /** Of what this process takes for chance. */
   readonly seed: number
@@ -165,7 +165,7 @@ export class Instance {
     const platform = Layer.mergeAll(
       make.spawner,
       Reaper.layerNone,
-      Layer.succeed(HttpAgent, { exchange: make.exchange, maxMessage: MAX_MESSAGE, buffers: this.buffers }),
+      Layer.succeed(HttpAgent, { begin: make.exchange, maxMessage: MAX_MESSAGE, buffers: this.buffers }),
       EraVerdicts.layer
     )
     const fleet = Layer.effect(Fleet.Fleet, Effect.map(Fleet.Fleet, make.fleet)).pipe(

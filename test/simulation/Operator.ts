@@ -9,8 +9,7 @@ import { Fleet } from "../../src/fleet/Fleet.ts"
 import { Proxy } from "../../src/gateway/Proxy.ts"
 import { Sessions } from "../../src/gateway/Sessions.ts"
 import { ServerId } from "../../src/domain/ServerId.ts"
-import type { HttpRequest, ResponseSink } from "../../src/upstream/HttpAgent.ts"
-import type { TransportError } from "../../src/upstream/Transport.ts"
+import type { Abort, Ended, HttpRequest, ResponseSink } from "../../src/upstream/HttpAgent.ts"
 import { type Configured, versionOf } from "./Configured.ts"
 import { Instance, type Lasting, TIMES } from "./Instance.ts"
 import type { Mutant } from "./mutants.ts"
@@ -27,11 +26,7 @@ export interface Means {
   readonly timeline: Timeline
   readonly spawner: Layer.Layer<ChildProcessSpawner>
   /** Takes a request to a server; `cut` is told how to cut it off without a word, as when the proxy's process is gone. */
-  readonly exchange: (
-    request: HttpRequest,
-    sink: ResponseSink,
-    cut: (abort: () => void) => void
-  ) => Effect.Effect<void, TransportError>
+  readonly exchange: (request: HttpRequest, sink: ResponseSink, ended: Ended, cut: (abort: Abort) => void) => Abort
   readonly mutant: Mutant | undefined
   readonly violate: (invariant: string, text: string) => void
   /** The proxy is about to end, or has just ended. */
@@ -83,7 +78,8 @@ export class Operator {
       timeline,
       seed: seed + this.processes++,
       spawner: unless(() => isOver(), spawner),
-      exchange: (request, sink) => (isOver() ? Effect.never : exchange(request, sink, (abort) => void cuts.add(abort))),
+      exchange: (request, sink, ended) =>
+        isOver() ? () => {} : exchange(request, sink, ended, (abort) => void cuts.add(abort)),
       setup,
       fault: (text) => violate("nothing fails unexpectedly", text),
       fleet: (inner) => oversight.over(mutant?.fleet?.(inner) ?? inner),

@@ -1,7 +1,7 @@
 /** A simulated server over Streamable HTTP, in either era. */
-import * as Effect from "effect/Effect"
-import type { HttpRequest, ResponseSink } from "../../src/upstream/HttpAgent.ts"
-import { ConnectionLost, type TransportError } from "../../src/upstream/Transport.ts"
+import * as Cause from "effect/Cause"
+import type { Abort, Ended, HttpRequest, ResponseSink } from "../../src/upstream/HttpAgent.ts"
+import { ConnectionLost } from "../../src/upstream/Transport.ts"
 import type { Message } from "../support/memoryProcesses.ts"
 import type { Estate } from "./Estate.ts"
 import type { Network } from "./Network.ts"
@@ -21,15 +21,9 @@ class Wire {
   private hasLeft = false
   private readonly network: Network
   private readonly sink: ResponseSink
-  private readonly ended: (exit: Effect.Effect<void, TransportError>) => void
+  private readonly ended: Ended
 
-  constructor(
-    name: string,
-    version: string,
-    network: Network,
-    sink: ResponseSink,
-    ended: (exit: Effect.Effect<void, TransportError>) => void
-  ) {
+  constructor(name: string, version: string, network: Network, sink: ResponseSink, ended: Ended) {
     this.name = name
     this.version = version
     this.network = network
@@ -64,7 +58,7 @@ class Wire {
   }
 
   end(): void {
-    this.arrive(() => this.ended(Effect.void))
+    this.arrive(() => this.ended(undefined))
     this.isOpen = false
   }
 
@@ -76,7 +70,7 @@ class Wire {
   }
 
   break(reason: string, unsent = false): void {
-    this.arrive(() => this.ended(Effect.fail(new ConnectionLost({ reason, unsent }))))
+    this.arrive(() => this.ended(Cause.fail(new ConnectionLost({ reason, unsent }))))
     this.isOpen = false
   }
 
@@ -163,24 +157,18 @@ export class Site {
   }
 
   /** Takes an exchange on. `cut` is told how to cut it off without a word, as when the client's process is gone. */
-  exchange(
-    request: HttpRequest,
-    sink: ResponseSink,
-    cut: (abort: () => void) => void
-  ): Effect.Effect<void, TransportError> {
-    return Effect.callback((resume) => {
-      const version = request.headers["x-version"] ?? ""
-      const wire = new Wire(`${this.estate.setup.name} ${++this.numbers}`, version, this.network, sink, resume)
-      this.wires.add(wire)
-      wire.what = `${request.method} ${request.body === undefined ? "" : Buffer.concat(request.body).toString().slice(0, 200)}`
-      const abort = (): void => {
-        this.wires.delete(wire)
-        wire.leave()
-      }
-      cut(abort)
-      this.network.send(wire.name, () => this.receive(request, wire))
-      return Effect.sync(abort)
-    })
+  exchange(request: HttpRequest, sink: ResponseSink, ended: Ended, cut: (abort: Abort) => void): Abort {
+    const version = request.headers["x-version"] ?? ""
+    const wire = new Wire(`${this.estate.setup.name} ${++this.numbers}`, version, this.network, sink, ended)
+    this.wires.add(wire)
+    wire.what = `${request.method} ${request.body === undefined ? "" : Buffer.concat(request.body).toString().slice(0, 200)}`
+    const abort = (): void => {
+      this.wires.delete(wire)
+      wire.leave()
+    }
+    cut(abort)
+    this.network.send(wire.name, () => this.receive(request, wire))
+    return abort
   }
 
   /** All connections break. */

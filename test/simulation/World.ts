@@ -1,5 +1,5 @@
 /** Everything of one schedule: the proxy, its servers, its clients, its operator, and the time in which it all happens. */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
@@ -125,11 +125,10 @@ export class World {
       ),
       timeline: this.timeline,
       spawner: this.processes.layer,
-      exchange: (request, sink, cut) => {
+      exchange: (request, sink, ended, cut) => {
         const site = this.sites.get(request.url.hostname.replace(/\.example$/u, ""))
-        return site === undefined
-          ? Effect.die(new Error(`there is nobody at ${request.url.href}`))
-          : site.exchange(request, sink, cut)
+        if (site === undefined) throw new Error(`there is nobody at ${request.url.href}`)
+        return site.exchange(request, sink, ended, cut)
       },
       mutant: options.mutant,
       violate: this.violate,

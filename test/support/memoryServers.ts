@@ -66,7 +66,9 @@ export const platformOf = (processes: ReturnType<typeof memoryProcesses>) =>
     processes.layer,
     Reaper.layerNone,
     Layer.succeed(HttpAgent, {
-      exchange: () => Effect.die(new Error("there is no network")),
+      begin: () => {
+        throw new Error("there is no network")
+      },
       maxMessage: 1024 ** 2,
       buffers: new ByteBudget(1024 ** 2)
     }),

@@ -1,9 +1,12 @@
 /** What is known of a request that failed: whether the server can have seen any of it. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { createServer, type Socket } from "node:net"
 import type { AddressInfo } from "node:net"
-import { HttpAgent } from "../../src/upstream/HttpAgent.ts"
+import { HttpAgent, type HttpRequest, type ResponseSink } from "../../src/upstream/HttpAgent.ts"
+import { arrived } from "../support/memoryGateway.ts"
+import type { TransportError } from "../../src/upstream/Transport.ts"
 
 /** Something that takes connections, and does this with each. */
 const listening = (onConnection: (socket: Socket) => void) =>
@@ -30,14 +33,22 @@ const listening = (onConnection: (socket: Socket) => void) =>
     ({ close }) => Effect.sync(close)
   )
 
+/** An exchange, waited for. */
+const exchange = (request: HttpRequest, head: ResponseSink["head"] = () => {}) =>
+  Effect.flatMap(HttpAgent, (agent) =>
+    Effect.callback<void, TransportError>((resume) =>
+      Effect.sync(
+        agent.begin(request, { head, data: () => undefined }, (why) =>
+          resume(why === undefined ? Effect.void : Effect.failCause(why))
+        )
+      )
+    )
+  )
+
 /** How a POST there fails. */
 const failure = Effect.fnUntraced(function* (url: string) {
-  const agent = yield* HttpAgent
   const error = yield* Effect.flip(
-    agent.exchange(
-      { method: "POST", url: new URL(url), headers: {}, body: [new Uint8Array([0x7b, 0x7d])] },
-      { head: () => {}, data: () => undefined }
-    )
+    exchange({ method: "POST", url: new URL(url), headers: {}, body: [new Uint8Array([0x7b, 0x7d])] })
   )
   return error._tag === "ConnectionLost" ? { unsent: error.unsent, ending: error.ending } : error._tag
 })
@@ -60,15 +71,32 @@ describe("a request", () => {
         () => Effect.sync(() => delete process.env["HTTP_PROXY"])
       )
       const statuses: Array<number> = []
-      const exchange = Effect.flatMap(HttpAgent, (agent) =>
-        agent.exchange(
-          { method: "GET", url: new URL("http://mcp.invalid/mcp"), headers: {} },
-          { head: ({ status }) => void statuses.push(status), data: () => undefined }
-        )
+      const got = exchange(
+        { method: "GET", url: new URL("http://mcp.invalid/mcp"), headers: {} },
+        ({ status }) => void statuses.push(status)
       )
-      yield* Effect.provide(exchange, HttpAgent.layer)
+      yield* Effect.provide(got, HttpAgent.layer)
       assert.deepStrictEqual([asked, statuses], [["GET http://mcp.invalid/mcp HTTP/1.1"], [502]])
     }).pipe(Effect.scoped)
+  )
+})
+
+describe("a request that is given up", () => {
+  it.live("before the first connection is even looked for is not sent, and nobody hears of it again", () =>
+    Effect.gen(function* () {
+      let connections = 0
+      const { port } = yield* listening(() => connections++)
+      const agent = yield* HttpAgent
+      const url = new URL(`http://127.0.0.1:${port}/`)
+      let hasEnded = false
+      const sink = { head: () => {}, data: () => undefined }
+      agent.begin({ method: "GET", url, headers: {} }, sink, () => (hasEnded = true))()
+      // Whoever comes later has the same library loaded for them.
+      const later = yield* Effect.forkScoped(exchange({ method: "GET", url, headers: {} }))
+      yield* arrived(() => connections > 0)
+      yield* Fiber.interrupt(later)
+      assert.deepStrictEqual([connections, hasEnded], [1, false])
+    }).pipe(Effect.scoped, Effect.provide(HttpAgent.layer))
   )
 })
 

@@ -1,6 +1,7 @@
 /** An exchange with a remote server: what of it is under way is counted, bounded, and given back however it ends. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
@@ -16,7 +17,7 @@ const KB = 1024
 /** A server that answers as the test says, and exchanges with it within a budget. */
 const scene = Effect.fnUntraced(function* (
   answer: (request: IncomingMessage, response: ServerResponse) => void,
-  { limit = 1000 * KB, maxMessage = 500 * KB } = {}
+  { limit = 1000 * KB, maxMessage = 500 * KB, hear = (text: string): unknown => text } = {}
 ) {
   const server = yield* Effect.acquireRelease(
     Effect.callback<ReturnType<typeof createServer>>((resume) => {
@@ -38,7 +39,14 @@ const scene = Effect.fnUntraced(function* (
     HttpExchange.run(
       agent,
       { method: "POST", url, headers: {}, body: [Buffer.from(body)] },
-      { head: () => {}, message: (bytes) => void heard.push(Buffer.from(bytes).toString()), event: () => {} }
+      {
+        head: () => {},
+        message: (bytes) => {
+          heard.push(Buffer.from(bytes).toString())
+          hear(Buffer.from(bytes).toString())
+        },
+        event: () => {}
+      }
     )
   return { buffers, exchange, heard }
 })
@@ -98,6 +106,22 @@ describe("an answer that comes in", () => {
       const notSent = yield* Effect.flip(exchange("y".repeat(400 * KB)))
       assert.strictEqual(notSent._tag, "MessageRefused", "the server has acted on nothing")
       assert.strictEqual(buffers.taken, 700 * KB)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("an answer that somebody dies of", () => {
+  it.live("is given back like any other, and said to be a defect", () =>
+    Effect.gen(function* () {
+      const hear = (text: string): void => {
+        throw new Error(`cannot hear ${text}`)
+      }
+      const { buffers, exchange } = yield* scene((_, response) => response.writeHead(200, JSON_HEAD).end("{}"), {
+        hear
+      })
+      const exit = yield* Effect.exit(exchange())
+      assert.isTrue(Exit.hasDies(exit))
+      assert.strictEqual(buffers.taken, 0)
     }).pipe(Effect.scoped)
   )
 })

@@ -1,5 +1,6 @@
 /** Messages to a server of the HTTP+SSE kind: what goes with them, and what becomes of those that it does not take. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -7,7 +8,7 @@ import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { ByteBudget } from "../../src/domain/ByteBudget.ts"
 import type { Remote } from "../../src/domain/ServerConfig.ts"
-import { HttpAgent, type HttpRequest } from "../../src/upstream/HttpAgent.ts"
+import { type Ended, HttpAgent, type HttpRequest } from "../../src/upstream/HttpAgent.ts"
 import * as Rpc from "../../src/upstream/Rpc.ts"
 import * as SseTransport from "../../src/upstream/SseTransport.ts"
 import { ConnectionLost } from "../../src/upstream/Transport.ts"
@@ -35,22 +36,21 @@ const remote: Remote = {
 }
 
 /** An agent before a server that names where to POST to; what was sent, and how many POSTs were given up. */
-const agent = (post: Effect.Effect<void, ConnectionLost> = Effect.void) => {
+const agent = (post: (ended: Ended) => void = (ended) => ended(undefined)) => {
   const requests: Array<HttpRequest> = []
   let givenUp = 0
   const service: HttpAgent["Service"] = {
     maxMessage: 1024,
     buffers: new ByteBudget(1024),
-    exchange: (request, sink) =>
-      Effect.suspend(() => {
-        requests.push(request)
-        const isStream = request.method === "GET"
-        const type = isStream ? "text/event-stream" : undefined
-        sink.head({ status: isStream ? 200 : 202, header: (name) => (name === "content-type" ? type : undefined) })
-        if (isStream) sink.data(Buffer.from("event: endpoint\ndata: /messages\n\n"))
-        if (isStream) return Effect.never
-        return Effect.onInterrupt(post, () => Effect.sync(() => void givenUp++))
-      })
+    begin: (request, sink, ended) => {
+      requests.push(request)
+      const isStream = request.method === "GET"
+      const type = isStream ? "text/event-stream" : undefined
+      sink.head({ status: isStream ? 200 : 202, header: (name) => (name === "content-type" ? type : undefined) })
+      if (isStream) sink.data(Buffer.from("event: endpoint\ndata: /messages\n\n"))
+      else post(ended)
+      return () => void (isStream || givenUp++)
+    }
   }
   return { requests, service, givenUp: () => givenUp }
 }
@@ -71,7 +71,7 @@ describe("a message over HTTP+SSE", () => {
 
   it.effect("is given up like any other call where the server does not even take it", () =>
     Effect.gen(function* () {
-      const { givenUp, service } = agent(Effect.never)
+      const { givenUp, service } = agent(() => {})
       const rpc = yield* Rpc.open(SseTransport.open(remote), unrelated, {
         callTimeout: Duration.seconds(3),
         maxCallTime: Duration.minutes(1)
@@ -89,7 +89,7 @@ describe("a message over HTTP+SSE", () => {
     Effect.gen(function* () {
       const lost = new ConnectionLost({ reason: "ECONNREFUSED", unsent: true })
       const told: Array<unknown> = []
-      const { service } = agent(Effect.fail(lost))
+      const { service } = agent((ended) => ended(Cause.fail(lost)))
       const transport = yield* SseTransport.open(remote)({
         ...receiver,
         failed: (request, error) => void told.push([request, error]),
