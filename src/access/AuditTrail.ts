@@ -15,6 +15,7 @@ import * as Vital from "../observability/Vital.ts"
 import type { Values } from "../settings/Settings.ts"
 import { Audit } from "./Audit.ts"
 import { Backlog } from "./AuditBacklog.ts"
+import * as AuditLine from "./AuditLine.ts"
 import * as AuditMetrics from "./AuditMetrics.ts"
 import type { settings } from "./AuditSettings.ts"
 import { AuditThread, type Thread } from "./AuditThread.ts"
@@ -102,7 +103,7 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
     const reply = yield* thread.ask({
       _tag: "Batch",
       number,
-      records: records.map((record) => JSON.stringify(record)).join("\n"),
+      records: records.map(AuditLine.encode).join("\n"),
       times: records.map(({ time }) => time),
       subjects: records.map(({ principal }) => principal?.subject ?? null)
     })

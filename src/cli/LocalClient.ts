@@ -84,7 +84,7 @@ const connect = Effect.gen(function* () {
       logs: streams,
       session: session.key,
       owner: session.owner,
-      request: String(id),
+      request: id,
       revision: session.caller.revision,
       acceptsStream: true
     })

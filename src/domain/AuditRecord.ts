@@ -1,6 +1,7 @@
 /** One line of the audit trail: who did what, when, and what came of it. */
 import * as Schema from "effect/Schema"
 import type { Principal } from "./Principal.ts"
+import { rememberingOf } from "./Remembering.ts"
 
 /**
  * `call`: a request of an MCP client's. `refusal`: one that the policy, or the door, turned down. `gap`: records were lost;
@@ -61,8 +62,12 @@ export const Who = Schema.Struct({
 })
 export type Who = typeof Who.Type
 
-/** A principal as records name it. */
-export const whoOf = ({ displayName, email, subject }: Principal): Who => ({ subject, name: displayName, email })
+/** A principal as records name it: of one principal always the same object. */
+export const whoOf = rememberingOf(({ displayName, email, subject }: Principal): Who => ({
+  subject,
+  name: displayName,
+  email
+}))
 
 /** The program through which they did it. Name and version are what it says of itself. */
 export const Client = Schema.Struct({

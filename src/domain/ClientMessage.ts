@@ -203,8 +203,10 @@ export const read = (bytes: Uint8Array, large = LARGE): Body => {
 }
 
 /** A value as JSON; bytes are JSON already. */
-const json = (value: unknown): string | Uint8Array =>
-  value instanceof Uint8Array ? Json.singleLine(value) : JSON.stringify(value)
+const json = (value: unknown): string | Uint8Array => {
+  if (typeof value === "string") return Json.quote(value)
+  return value instanceof Uint8Array ? Json.singleLine(value) : JSON.stringify(value)
+}
 
 /** The members of `params` as they travel on: judged ones from their values or the override, the rest as bytes. */
 const encodeParams = (
@@ -217,7 +219,7 @@ const encodeParams = (
   let text = head
   let isFirst = true
   const put = (key: string, value: string | Uint8Array): void => {
-    text += `${isFirst ? "" : ","}${JSON.stringify(key)}:`
+    text += `${isFirst ? "" : ","}${Json.quote(key)}:`
     isFirst = false
     if (typeof value === "string") text += value
     else {
@@ -230,7 +232,8 @@ const encodeParams = (
       if (overrides[key] !== undefined) put(key, json(overrides[key]))
     } else put(key, JUDGED.has(key) && !CARRIED.has(key) ? json(params.get(key)) : Json.singleLine(bytes))
   }
-  for (const [key, value] of Object.entries(overrides)) {
+  for (const key of Object.keys(overrides)) {
+    const value = overrides[key]
     if (value !== undefined && !params.members.some((member) => member.key === key)) put(key, json(value))
   }
   parts.push(`${text}}}`)
@@ -248,7 +251,7 @@ export const encode = (
   id: Frame.RequestId | undefined,
   overrides: Readonly<Record<string, unknown>>
 ): Pieces.Pieces => {
-  const head = `{"jsonrpc":"2.0"${id === undefined ? "" : `,"id":${JSON.stringify(id)}`},"method":${JSON.stringify(message.method)}`
+  const head = `{"jsonrpc":"2.0"${id === undefined ? "" : `,"id":${typeof id === "number" ? id : JSON.stringify(id)}`},"method":${Json.quote(message.method)}`
   const bare = message.params === undefined && Object.values(overrides).every((value) => value === undefined)
   return bare
     ? [Json.utf8(`${head}}`)]

@@ -50,7 +50,7 @@ const header = (headers: Headers, name: string): string | undefined => {
 
 /** Does this name a modern revision, be it one that we do not speak? Revisions are dates. */
 const isModernName = (revision: string | undefined): boolean =>
-  revision !== undefined && /^\d{4}-\d\d-\d\d$/u.test(revision) && revision >= MODERN_REVISIONS[0]
+  revision !== undefined && revision >= MODERN_REVISIONS[0] && /^\d{4}-\d\d-\d\d$/u.test(revision)
 
 const metaOf = ({ params }: Single): Readonly<Record<string, unknown>> | undefined => {
   const meta = params?.get("_meta")

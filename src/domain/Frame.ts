@@ -55,11 +55,15 @@ export class DecisiveKeys {
 
   /** What makes an object's keys ambiguous, if anything does. */
   ambiguity(all: ReadonlyArray<Json.Member>): string | undefined {
-    const seen = new Set<string>()
-    for (const { key } of all) {
-      if (this.resembles(key)) return `the member ${JSON.stringify(key)} differs from a known one only in case`
-      if (this.names.has(key) && seen.has(key)) return `the member ${JSON.stringify(key)} stands twice`
-      seen.add(key)
+    for (let index = 0; index < all.length; index++) {
+      const { key } = all[index]!
+      if (!this.names.has(key)) {
+        if (!this.resembles(key)) continue
+        return `the member ${JSON.stringify(key)} differs from a known one only in case`
+      }
+      // Of those that are ours there are few, so it is no more than a few looks at each member.
+      for (let other = 0; other < index; other++)
+        if (all[other]?.key === key) return `the member ${JSON.stringify(key)} stands twice`
     }
     return undefined
   }
@@ -103,6 +107,8 @@ export const read = (bytes: Uint8Array): Frame | { readonly malformed: string } 
   let error: Json.Span | undefined
   for (const { key, value } of object.members) {
     switch (key) {
+      case "jsonrpc":
+        break
       case "id":
         ids.push(value)
         break

@@ -84,8 +84,28 @@ const decode = (bytes: Uint8Array, start: number, end: number): string => {
 /** The text of the bytes of a span. */
 export const text = (bytes: Uint8Array, { end, start }: Span): string => decode(bytes, start, end)
 
+/** Digits that are no more than a small integer has. */
+const FEW_DIGITS = 9
+const ZERO = 0x30
+
+/** The whole number, true or false that a span holds, without an exponent, a sign, or many digits; undefined for all else. */
+const simple = (bytes: Uint8Array, { end, start }: Span): number | boolean | undefined => {
+  const first = bytes[start]
+  const length = end - start
+  if (first === 0x74) return length === 4 && isAt(bytes, start, "true") ? true : undefined
+  if (first === 0x66) return length === 5 && isAt(bytes, start, "false") ? false : undefined
+  if (length > FEW_DIGITS || length < 1 || (first === ZERO && length > 1)) return undefined
+  let value = 0
+  for (let i = start; i < end; i++) {
+    const digit = bytes[i]! - ZERO
+    if (!(digit >= 0 && digit <= 9)) return undefined
+    value = value * 10 + digit
+  }
+  return value
+}
+
 /** The parsed value of a span; throws a SyntaxError where its bytes are not JSON. */
-export const parse = (bytes: Uint8Array, span: Span): unknown => JSON.parse(text(bytes, span))
+export const parse = (bytes: Uint8Array, span: Span): unknown => simple(bytes, span) ?? JSON.parse(text(bytes, span))
 
 /** The parsed value of a span; undefined where there is none, or where its bytes are not JSON. */
 export const tryParse = (bytes: Uint8Array, span: Span | undefined): unknown => {
@@ -125,7 +145,7 @@ const isAt = (bytes: Uint8Array, start: number, text: string): boolean => {
   return true
 }
 
-/** How many keys are remembered; a power of two. */
+/** How many short texts are remembered of each kind; a power of two. */
 const SLOTS = 256
 
 /** Longer ones are not. */
@@ -264,6 +284,23 @@ export const splice = (bytes: Uint8Array, edits: ReadonlyArray<Edit>): Pieces =>
   }
   if (from < bytes.length) pieces.push(bytes.subarray(from))
   return pieces
+}
+
+/** Short texts that came last, and what they are as JSON. */
+const short: Array<string> = Array.from({ length: SLOTS }, () => "")
+const quoted: Array<string> = Array.from({ length: SLOTS }, () => '""')
+
+/** A text as JSON; of short ones the last are remembered, for messages and records have the same few. */
+export const quote = (value: string): string => {
+  const { length } = value
+  if (length > LONGEST) return JSON.stringify(value)
+  const middle = value.charCodeAt(length >> 1)
+  const slot = (31 * length + 7 * value.charCodeAt(0) + 3 * middle + value.charCodeAt(length - 1)) & (SLOTS - 1)
+  if (short[slot] !== value) {
+    quoted[slot] = JSON.stringify(value)
+    short[slot] = value
+  }
+  return quoted[slot]!
 }
 
 /** The bytes of a value as compact JSON. */

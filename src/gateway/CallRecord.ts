@@ -2,13 +2,15 @@
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import { type AuditEvent, type Outcome, whoOf } from "../domain/AuditRecord.ts"
+import { type AuditEvent, type Client, type Outcome, whoOf } from "../domain/AuditRecord.ts"
 import type { Request } from "../domain/ClientMessage.ts"
 import * as Errors from "../domain/Errors.ts"
 import * as Frame from "../domain/Frame.ts"
+import { rememberingOf } from "../domain/Remembering.ts"
 import { CODE } from "../domain/Protocol.ts"
 import type { FailureClass } from "../domain/UpstreamFailure.ts"
 import type { Exchange } from "./Exchange.ts"
+import type { Requester } from "./Requester.ts"
 
 /** What is asked every few seconds, or by the protocol itself, and concerns nobody. */
 const UNRECORDED = new Set(["ping", "logging/setLevel"])
@@ -72,6 +74,12 @@ export const sizeOf = ({ params }: Request): number => {
   return size
 }
 
+/** Of one requester always the same object. */
+const clientOf = rememberingOf(({ caller, client }: Requester): Client => ({
+  ...client,
+  id: caller.principal.clientId
+}))
+
 export interface Call {
   readonly exchange: Pick<Exchange, "answer" | "request" | "requester" | "server">
   /** Epoch milliseconds. */
@@ -92,7 +100,7 @@ export const make = (call: Call, how = result(call.exit, call.exchange.answer)):
     kind: how.outcome === "denied" ? "refusal" : "call",
     time: started,
     principal: whoOf(requester.caller.principal),
-    client: { ...requester.client, id: requester.caller.principal.clientId },
+    client: clientOf(requester),
     session: requester.caller.session,
     server,
     method: request.method,

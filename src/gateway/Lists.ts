@@ -20,9 +20,10 @@ import type { Requester } from "./Requester.ts"
 
 const COMMA = Json.utf8(",")
 
+const BY_METHOD = new Map<string, Catalogue.Kind>(Catalogue.KINDS.map((kind) => [Catalogue.LIST[kind].method, kind]))
+
 /** The list that a method asks for. */
-export const kindOf = (method: string): Catalogue.Kind | undefined =>
-  Catalogue.KINDS.find((kind) => Catalogue.LIST[kind].method === method)
+export const kindOf = (method: string): Catalogue.Kind | undefined => BY_METHOD.get(method)
 
 /** What modern clients are told besides (2026-07-28, server/utilities/caching). */
 const ending = ({ cacheScope, ttlMs }: Hint): string =>

@@ -130,19 +130,15 @@ const make = Effect.gen(function* () {
     return admission.place.isWaiting ? limits.turn(admission, config) : Effect.void
   }
 
-  const borrow = Effect.fnUntracedEager(function* (
-    exchange: Exchange,
-    server: ServerId
-  ): Effect.fn.Return<Upstream["Service"], ProxyError> {
+  const borrow = (exchange: Exchange, server: ServerId): Effect.Effect<Upstream["Service"], ProxyError> => {
     const { logLevel, requester, session } = exchange
-    for (exchange.use = fleet.begin(server); exchange.use === undefined; exchange.use = fleet.begin(server)) {
-      yield* fleet.opened(server)
-    }
-    const upstream = yield* exchange.use.connection(requester.caller)
-    if (session !== undefined) yield* state.prepare(session, upstream)
-    else if (logLevel !== undefined) yield* upstream.setLogLevel(logLevel)
-    return upstream
-  })
+    exchange.use = fleet.begin(server)
+    if (exchange.use === undefined) return Effect.flatMap(fleet.opened(server), () => borrow(exchange, server))
+    return Effect.flatMapEager(exchange.use.connection(requester.caller), (upstream) => {
+      if (session !== undefined) return Effect.mapEager(state.prepare(session, upstream), () => upstream)
+      return logLevel === undefined ? Effect.succeed(upstream) : Effect.as(upstream.setLogLevel(logLevel), upstream)
+    })
+  }
 
   /** Answers that a session of a legacy client's be told, or no longer be told, of changes of a resource. */
   const subscription = Effect.fnUntraced(function* (
@@ -186,11 +182,14 @@ const make = Effect.gen(function* () {
       yield* requireModern(upstream)
     }
     const handlers = exchange.handlers(rename, (message) => calls.add(runFork(upstream.notify(message))))
-    const call = (more: Readonly<Record<string, unknown>>) =>
+    const call = (more?: Readonly<Record<string, unknown>>) =>
       CallSpan.asking(exchange, upstream, overrides["name"], (span) =>
-        upstream.call(Outbound.outgoing(exchange, { ...overrides, ...more }, span?.context), handlers)
+        upstream.call(
+          Outbound.outgoing(exchange, more === undefined ? overrides : { ...overrides, ...more }, span?.context),
+          handlers
+        )
       )
-    const first = yield* call({})
+    const first = yield* call()
     const isAsked = exchange.era === "legacy" && Rounds.asks(first)
     const answered = isAsked ? yield* Rounds.play(server, first, call, handlers) : first
     exchange.answer = answered.frame

@@ -11,7 +11,6 @@ import type { SessionKey } from "../domain/ServerId.ts"
 import * as Answers from "./Answers.ts"
 import type { EventLog } from "./EventLog.ts"
 import type { EventLogs } from "./EventLogs.ts"
-import type { StreamName } from "./EventIds.ts"
 
 /** The whole JSON body, or the stream to read. */
 export type Reply =
@@ -29,7 +28,8 @@ export class ReplyChannel {
   /** The revision that the request is answered by. */
   readonly revision: Revision
   private readonly logs: EventLogs
-  private readonly name: Omit<StreamName, "number">
+  private readonly session: SessionKey
+  private readonly request: Frame.RequestId | null
   private readonly owner: Owner | undefined
   private readonly acceptsStream: boolean
   private readonly prefersStream: boolean
@@ -47,7 +47,8 @@ export class ReplyChannel {
     readonly session: SessionKey
     /** Whose the stream will be, if there is to be one. */
     readonly owner: Owner | undefined
-    readonly request: string | null
+    /** The client's id of the request; null for a batch. */
+    readonly request: Frame.RequestId | null
     readonly revision: Revision
     readonly acceptsStream: boolean
     /** Is it to be a stream even where there is nothing to say before the answer? Then that is what opens it. */
@@ -55,7 +56,8 @@ export class ReplyChannel {
     readonly batchOf?: number
   }) {
     this.logs = options.logs
-    this.name = { session: options.session, request: options.request }
+    this.session = options.session
+    this.request = options.request
     this.owner = options.owner
     this.waiting = new Holding(options.logs.buffers)
     this.revision = options.revision
@@ -80,7 +82,8 @@ export class ReplyChannel {
   stream(): EventLog | undefined {
     if (this.outstanding === 0 || this.whyNoStream !== undefined) return undefined
     if (this.log === undefined) {
-      this.log = this.logs.open(this.name, this.owner, !isModernRevision(this.revision))
+      const name = { session: this.session, request: this.request === null ? null : JSON.stringify(this.request) }
+      this.log = this.logs.open(name, this.owner, !isModernRevision(this.revision))
       for (const answer of this.answers) this.log.append(Pieces.join(answer))
       this.waiting.release()
       Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Stream", log: this.log }))

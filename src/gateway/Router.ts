@@ -169,19 +169,20 @@ export const make = Effect.gen(function* () {
     return yield* new BadParams({ reason })
   })
 
-  const named = Effect.fnUntracedEager(function* (
+  const named = (
     requester: Requester,
     kind: "tool" | "prompt",
     request: Request,
     patience: () => Duration.Duration
-  ): Effect.fn.Return<Route, ProxyError> {
-    const entry = yield* byName(requester, kind, yield* stringParam(request, "name"), patience)
-    return {
-      server: entry.server,
-      overrides: { name: entry.original },
-      tool: kind === "tool" ? entry : undefined
-    }
-  })
+  ): Effect.Effect<Route, ProxyError> =>
+    stringParam(request, "name").pipe(
+      Effect.flatMapEager((name) => byName(requester, kind, name, patience)),
+      Effect.mapEager((entry) => ({
+        server: entry.server,
+        overrides: { name: entry.original },
+        tool: kind === "tool" ? entry : undefined
+      }))
+    )
 
   /** The route of a request that one server answers; undefined for all others. */
   const route = (

@@ -6,6 +6,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Holding } from "../domain/ByteBudget.ts"
 import type * as ClientMessage from "../domain/ClientMessage.ts"
 import { type LimitReached, verdict } from "../domain/Errors.ts"
+import type { RequestId } from "../domain/Frame.ts"
 import * as Json from "../domain/Json.ts"
 import type { Principal } from "../domain/Principal.ts"
 import {
@@ -145,7 +146,7 @@ export const make = Effect.gen(function* () {
     request: McpRequest,
     session: Session,
     accept: Accept.Accepted,
-    id: string | null,
+    id: RequestId | null,
     batchOf?: number
   ): ReplyChannel => {
     const channel = new ReplyChannel({
@@ -211,7 +212,7 @@ export const make = Effect.gen(function* () {
         if (noStream !== undefined) return stop(limited(429, noStream, { retryAfter: RETRY_AFTER }))
         if (body._tag === "Batch") return batch(request, session, body, accept)
         if (body._tag !== "Request") return Effect.as(take(session, body), accepted)
-        const channel = open(request, session, accept, JSON.stringify(body.requestId))
+        const channel = open(request, session, accept, body.requestId)
         return Effect.flatMap(acceptCall(request, session, channel, body), () => reply(request, channel, body.id))
       }
     )

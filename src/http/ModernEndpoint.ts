@@ -152,7 +152,7 @@ export const make = Effect.gen(function* () {
         logs: streams,
         session: requester.key,
         owner: requester.owner,
-        request: JSON.stringify(request.requestId),
+        request: request.requestId,
         revision: LATEST_MODERN,
         acceptsStream: accept.stream,
         prefersStream: accept.prefersStream

@@ -166,3 +166,63 @@ describe("replacing parts of a text", () => {
     )
   })
 })
+
+describe("a value that is read by itself", () => {
+  const outcome = (read: () => unknown): unknown => {
+    try {
+      return [read()]
+    } catch {
+      return "is none"
+    }
+  }
+
+  it("is what JSON.parse makes of it, also where it is hardly one", () => {
+    const digits = fc.stringMatching(/^-?0{0,2}[0-9]{0,12}(?:\.[0-9]{1,2})?(?:e[0-9])?$/u)
+    const words = fc.constantFrom(
+      "true",
+      "false",
+      "null",
+      "tru",
+      "trueX",
+      "falsy",
+      "fals",
+      "t",
+      "f",
+      "+1",
+      " 1",
+      "1 ",
+      ""
+    )
+    fc.assert(
+      fc.property(fc.oneof(digits, words, valueText), (text) => {
+        const bytes = Json.utf8(`[${text}]`)
+        const span = { start: 1, end: bytes.length - 1 }
+        assert.deepStrictEqual(
+          outcome(() => Json.parse(bytes, span)),
+          outcome(() => JSON.parse(text))
+        )
+      }),
+      { numRuns: 1000 }
+    )
+  })
+})
+
+describe("a text as JSON", () => {
+  it("is what JSON.stringify makes of it, whichever came before it", () => {
+    // Many of them look alike from outside.
+    const alike = fc.tuple(
+      fc.constantFrom("ab", 'a"', "ü\n", "\ud800"),
+      fc.string({ maxLength: 2 }),
+      fc.constantFrom("x", "yz")
+    )
+    const text = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 80 }),
+      alike.map(([head, middle, tail]) => `${head}${middle}${tail}`)
+    )
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 30 }), (texts) => {
+        for (const one of [...texts, ...texts, "", ""]) assert.strictEqual(Json.quote(one), JSON.stringify(one))
+      })
+    )
+  })
+})
