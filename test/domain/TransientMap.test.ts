@@ -5,7 +5,8 @@ import { TransientMap } from "../../src/domain/TransientMap.ts"
 
 const step = fc.record({
   what: fc.constantFrom("set", "take", "get", "has"),
-  key: fc.nat(8),
+  // Many of them end in the same bits.
+  key: fc.oneof(fc.nat(8), fc.constantFrom(32, 33, 64, -31, 1.5, 2 ** 32, "1", "a")),
   value: fc.record({ n: fc.nat() })
 })
 
@@ -13,8 +14,8 @@ describe("a transient map", () => {
   it("is a map, for whatever is done with it", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const own = new TransientMap<number, { readonly n: number }>()
-        const model = new Map<number, { readonly n: number }>()
+        const own = new TransientMap<number | string, { readonly n: number }>()
+        const model = new Map<number | string, { readonly n: number }>()
         for (const { key, value, what } of steps) {
           if (what === "set") {
             own.set(key, value)
