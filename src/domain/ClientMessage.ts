@@ -5,7 +5,6 @@
  * other parameters travel as the client's bytes. Duplicates of judged keys, and keys equal to them but for case, are
  * refused: two parsers may read two different requests out of them.
  */
-import * as Predicate from "effect/Predicate"
 import { isUtf8 } from "node:buffer"
 import * as Json from "./Json.ts"
 import { Params } from "./Params.ts"
@@ -90,116 +89,96 @@ const refusal = (code: Refusal["code"], reason: string, id: Uint8Array = NULL): 
   id
 })
 
-const readParams = (
-  bytes: Uint8Array,
-  all: ReadonlyArray<Json.Member>,
-  values: Readonly<Record<string, unknown>> | undefined
-): Params | string => {
+const readParams = (bytes: Uint8Array, all: ReadonlyArray<Json.Member>): Params | string => {
   const ambiguity = JUDGED.ambiguity(all)
   if (ambiguity !== undefined) return `Ambiguous params: ${ambiguity}`
-  const deep = all.find(
-    ({ key, value }) => JUDGED.has(key) && !CARRIED.has(key) && Json.depth(bytes, value) > MAX_DEPTH
-  )
-  if (deep !== undefined) return `params.${deep.key} is nested more than ${MAX_DEPTH} deep`
-  const members = all.map(({ key, value }) => ({ key, bytes: bytes.subarray(value.start, value.end) }))
-  return new Params(members, values)
+  for (const { key, value } of all) {
+    if (JUDGED.has(key) && !CARRIED.has(key) && Json.depth(bytes, value) > MAX_DEPTH)
+      return `params.${key} is nested more than ${MAX_DEPTH} deep`
+  }
+  return new Params(bytes, all)
 }
 
-/** The members whose values are asked for, whatever the message is. */
-const HEAD = new Set(["jsonrpc", "id", "method"])
-
-/** `value` is the object as `JSON.parse` has it; of a large one only as far as `HEAD` goes, all else is undefined. */
-const readObject = (
-  bytes: Uint8Array,
-  object: Json.ObjectAt,
-  value: Readonly<Record<string, unknown>>
-): ClientMessage | Refusal => {
-  const { inner, members: all } = object
-  const ids = all.filter(({ key }) => key === "id")
-  const idSpan = ids[0]?.value
-  const requestId = value["id"]
+const readObject = (bytes: Uint8Array, { inner, members: all }: Json.ObjectAt): ClientMessage | Refusal => {
+  let ids = 0
+  let idSpan: Json.Span | undefined
+  let version: Json.Span | undefined
+  let methodSpan: Json.Span | undefined
+  let paramsSpan: Json.Span | undefined
+  let result: Json.Span | undefined
+  let error: Json.Span | undefined
+  for (const { key, value } of all) {
+    if (key === "jsonrpc") version = value
+    else if (key === "method") methodSpan = value
+    else if (key === "params") paramsSpan = value
+    else if (key === "result") result = value
+    else if (key === "error") error = value
+    else if (key === "id") {
+      ids++
+      idSpan = value
+    }
+  }
+  const requestId = idSpan === undefined ? undefined : Json.parse(bytes, idSpan)
   const isId = typeof requestId === "string" || typeof requestId === "number"
-  const id = idSpan !== undefined && isId && ids.length === 1 ? bytes.subarray(idSpan.start, idSpan.end) : NULL
+  const id = idSpan !== undefined && isId && ids === 1 ? bytes.subarray(idSpan.start, idSpan.end) : NULL
   const ambiguity = Frame.ENVELOPE.ambiguity(all)
   if (ambiguity !== undefined) return refusal(-32600, `Ambiguous message: ${ambiguity}`, id)
-  if (value["jsonrpc"] !== "2.0") return refusal(-32600, `The member "jsonrpc" must be "2.0"`, id)
+  if (version === undefined || Json.parse(bytes, version) !== "2.0")
+    return refusal(-32600, `The member "jsonrpc" must be "2.0"`, id)
   if (idSpan !== undefined && !isId) return refusal(-32600, `The member "id" must be a string or a number`)
-  if ("method" in value) {
-    if (typeof value["method"] !== "string" || value["method"] === "") {
+  if (methodSpan !== undefined) {
+    const method = Json.parse(bytes, methodSpan)
+    if (typeof method !== "string" || method === "") {
       return refusal(-32600, `The member "method" must be a string`, id)
     }
-    if ("result" in value || "error" in value) {
+    if (result !== undefined || error !== undefined) {
       return refusal(-32600, "A message has either a method or a result or error", id)
     }
-    const paramsSpan = Json.lookup(all, "params")?.value
     let params: Params | undefined
     if (paramsSpan !== undefined) {
       if (inner?.start !== paramsSpan.start) return refusal(-32600, `The member "params" must be an object`, id)
-      const read = readParams(bytes, inner.members, value["params"] as Readonly<Record<string, unknown>> | undefined)
+      const read = readParams(bytes, inner.members)
       if (typeof read === "string") return refusal(-32600, read, id)
       params = read
     }
-    const method = value["method"]
-    return idSpan === undefined
-      ? { _tag: "Notification", method, params }
-      : { _tag: "Request", id, requestId: requestId as Frame.RequestId, method, params }
+    return isId ? { _tag: "Request", id, requestId, method, params } : { _tag: "Notification", method, params }
   }
-  const outcome = "result" in value ? "result" : "error"
-  const body = Json.lookup(all, outcome)?.value
-  if (body === undefined || ("result" in value && "error" in value) || idSpan === undefined) {
+  const body = result ?? error
+  if (body === undefined || (result !== undefined && error !== undefined) || !isId) {
     return refusal(-32600, "A message has a method, or an id and either a result or an error", id)
   }
   return {
     _tag: "Response",
-    requestId: requestId as Frame.RequestId,
-    outcome,
+    requestId,
+    outcome: result === undefined ? "error" : "result",
     body: bytes.subarray(body.start, body.end)
   }
 }
 
-const readOne = (bytes: Uint8Array, { start }: Json.Span, value: unknown): ClientMessage | Refusal => {
-  const object = Predicate.isReadonlyObject(value) ? Json.objectAt(bytes, start, INNER) : undefined
-  return !Predicate.isReadonlyObject(value) || object === undefined
-    ? refusal(-32600, "A message must be a JSON object")
-    : readObject(bytes, object, value)
+/** One message of a text that is known to be JSON. */
+const readOne = (bytes: Uint8Array, { start }: Json.Span): ClientMessage | Refusal => {
+  const object = Json.objectAt(bytes, start, INNER)
+  return object === undefined ? refusal(-32600, "A message must be a JSON object") : readObject(bytes, object)
 }
 
-/** From here on a message is not parsed as a whole. */
-const LARGE = 2 * 1024
-
-/** What is asked of every message, parsed; of all else, only that it is there. */
-const headOf = (bytes: Uint8Array, { members }: Json.ObjectAt): Readonly<Record<string, unknown>> => {
-  const values: Record<string, unknown> = {}
-  for (const { key, value } of members) values[key] = HEAD.has(key) ? Json.parse(bytes, value) : undefined
-  return values
-}
-
-/** The one large message; undefined where it is none, or more than one. */
-const readLarge = (bytes: Uint8Array, { start }: Json.Span): ClientMessage | Refusal | undefined => {
-  const object = Json.objectAt(bytes, start, INNER, STRICT)
-  return object === undefined || Json.skipSpace(bytes, object.end) < bytes.length
-    ? undefined
-    : readObject(bytes, object, headOf(bytes, object))
-}
-
-/** Reads the body of a POST. Of one that is larger than `large` nothing is parsed that nobody asks for; else it is the same. */
-export const read = (bytes: Uint8Array, large = LARGE): Body => {
+/** Reads the body of a POST. One message is validated as it is located, and nothing of it is parsed that nobody asks for. */
+export const read = (bytes: Uint8Array): Body => {
   if (!isUtf8(bytes)) return refusal(-32700, "The body is not valid UTF-8")
   const whole = { start: Json.skipSpace(bytes, 0), end: bytes.length }
-  const one = bytes.length > large ? readLarge(bytes, whole) : undefined
-  if (one !== undefined) return one
+  const one = Json.objectAt(bytes, whole.start, INNER, STRICT)
+  if (one !== undefined && Json.skipSpace(bytes, one.end) === bytes.length) return readObject(bytes, one)
   let value: unknown
   try {
     value = Json.parse(bytes, whole)
   } catch (cause) {
     return refusal(-32700, `The body is not valid JSON: ${(cause as SyntaxError).message}`)
   }
-  if (!Array.isArray(value)) return readOne(bytes, whole, value)
+  if (!Array.isArray(value)) return readOne(bytes, whole)
   if (value.length === 0 || value.length > MAX_BATCH) {
     return refusal(-32600, `A batch holds 1 to ${MAX_BATCH} messages; this one holds ${value.length}`)
   }
   const spans = Json.elements(bytes, whole.start) ?? []
-  return { _tag: "Batch", messages: spans.map((span, index) => readOne(bytes, span, value[index])) }
+  return { _tag: "Batch", messages: spans.map((span) => readOne(bytes, span)) }
 }
 
 /** A value as JSON; bytes are JSON already. */
@@ -227,20 +206,22 @@ const encodeParams = (
       text = ""
     }
   }
-  for (const { bytes, key } of params.members) {
+  for (const member of params.members) {
+    const { key } = member
     if (Object.hasOwn(overrides, key)) {
       if (overrides[key] !== undefined) put(key, json(overrides[key]))
-    } else put(key, JUDGED.has(key) && !CARRIED.has(key) ? json(params.get(key)) : Json.singleLine(bytes))
+    } else if (JUDGED.has(key) && !CARRIED.has(key)) put(key, json(params.get(key)))
+    else put(key, Json.singleLine(params.bytesOf(member)))
   }
   for (const key of Object.keys(overrides)) {
     const value = overrides[key]
-    if (value !== undefined && !params.members.some((member) => member.key === key)) put(key, json(value))
+    if (value !== undefined && Json.lookup(params.members, key) === undefined) put(key, json(value))
   }
   parts.push(`${text}}}`)
   return parts
 }
 
-const NO_PARAMS = new Params([])
+const NO_PARAMS = new Params(NULL, [])
 
 /**
  * The request or notification as a server is to see it, on one line, and where it is large in pieces: our id, the method,

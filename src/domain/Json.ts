@@ -15,10 +15,10 @@ export interface Span {
   readonly end: number
 }
 
-/** One member of an object: the key as decoded text, the spans of key (with its quotes) and value. */
+/** One member of an object: the key as decoded text, where it begins (with its quotes), and the span of the value. */
 export interface Member {
   readonly key: string
-  readonly keySpan: Span
+  readonly at: number
   readonly value: Span
 }
 
@@ -104,9 +104,6 @@ const simple = (bytes: Uint8Array, { end, start }: Span): number | boolean | und
   return value
 }
 
-/** The parsed value of a span; throws a SyntaxError where its bytes are not JSON. */
-export const parse = (bytes: Uint8Array, span: Span): unknown => simple(bytes, span) ?? JSON.parse(text(bytes, span))
-
 /** The parsed value of a span; undefined where there is none, or where its bytes are not JSON. */
 export const tryParse = (bytes: Uint8Array, span: Span | undefined): unknown => {
   if (span === undefined) return undefined
@@ -130,8 +127,8 @@ export const depth = (bytes: Uint8Array, { end, start }: Span): number => {
   return deepest
 }
 
-const decodeKey = (bytes: Uint8Array, span: Span): string | undefined => {
-  const raw = decode(bytes, span.start + 1, span.end - 1)
+const decodeKey = (bytes: Uint8Array, start: number, end: number): string | undefined => {
+  const raw = decode(bytes, start, end)
   if (!raw.includes("\\")) return raw
   try {
     return JSON.parse(`"${raw}"`) as string
@@ -158,17 +155,37 @@ const familiar: Array<string> = Array.from({ length: SLOTS }, () => "")
 const slotOf = (bytes: Uint8Array, start: number, length: number): number =>
   (31 * length + 7 * (bytes[start] ?? 0) + (bytes[start + length - 1] ?? 0)) & (SLOTS - 1)
 
-/** The text of a key, or undefined where it is none. */
-const keyAt = (bytes: Uint8Array, span: Span): string | undefined => {
-  const start = span.start + 1
-  const length = span.end - 1 - start
+/** The text of a key whose quotes stand around it, or undefined where it is none. */
+const keyOf = (bytes: Uint8Array, start: number, end: number): string | undefined => {
+  const length = end - start
   const slot = slotOf(bytes, start, length)
   const known = familiar[slot]
   if (known?.length === length && isAt(bytes, start, known)) return known
-  const key = decodeKey(bytes, span)
+  const key = decodeKey(bytes, start, end)
   // As many characters as bytes: it is ASCII, and nothing is escaped.
   if (key?.length === length && length <= LONGEST) familiar[slot] = key
   return key
+}
+
+/** Short texts that were values last, as keys are remembered. Each was valid, and so are the same bytes again. */
+const usual: Array<string> = Array.from({ length: SLOTS }, () => "")
+
+/** The parsed value of a string; its quotes are in the span. */
+const parseString = (bytes: Uint8Array, { end, start }: Span): unknown => {
+  const length = end - start - 2
+  const slot = slotOf(bytes, start + 1, length)
+  const known = usual[slot]
+  if (known?.length === length && bytes[end - 1] === QUOTE && isAt(bytes, start + 1, known)) return known
+  const value: unknown = JSON.parse(decode(bytes, start, end))
+  // As many characters as bytes: as with a key.
+  if (typeof value === "string" && value.length === length) usual[slot] = value
+  return value
+}
+
+/** The parsed value of a span; throws a SyntaxError where its bytes are not JSON. */
+export const parse = (bytes: Uint8Array, span: Span): unknown => {
+  if (bytes[span.start] === QUOTE && span.end - span.start <= LONGEST) return parseString(bytes, span)
+  return simple(bytes, span) ?? JSON.parse(text(bytes, span))
 }
 
 /** An object: where it begins, its members in their order, duplicates included, and the offset just past it. */
@@ -212,8 +229,8 @@ export const objectAt = (
     if (bytes[i] !== QUOTE) return undefined
     const keyEnd = grammar.string(bytes, i)
     if (keyEnd < 0) return undefined
-    const keySpan = { start: i, end: keyEnd }
-    const key = keyAt(bytes, keySpan)
+    const keyAt = i
+    const key = keyOf(bytes, keyAt + 1, keyEnd - 1)
     if (key === undefined) return undefined
     i = skipSpace(bytes, keyEnd)
     if (bytes[i] !== COLON) return undefined
@@ -222,7 +239,7 @@ export const objectAt = (
     if (isInner) inner = objectAt(bytes, start, NONE, grammar)
     const end = isInner && inner !== undefined ? inner.end : grammar.value(bytes, start)
     if (end < 0) return undefined
-    found.push({ key, keySpan, value: { start, end } })
+    found.push({ key, at: keyAt, value: { start, end } })
     i = skipSpace(bytes, end)
     if (bytes[i] === CLOSE_BRACE) return { start: at, members: found, end: i + 1, inner }
     if (bytes[i] !== COMMA) return undefined
@@ -252,8 +269,10 @@ export const elements = (bytes: Uint8Array, at: number): ReadonlyArray<Span> | u
 }
 
 /** The last member of that name: what `JSON.parse` would keep of duplicates. */
-export const lookup = (all: ReadonlyArray<Member>, key: string): Member | undefined =>
-  all.findLast((member) => member.key === key)
+export const lookup = (all: ReadonlyArray<Member>, key: string): Member | undefined => {
+  for (let i = all.length - 1; i >= 0; i--) if (all[i]!.key === key) return all[i]
+  return undefined
+}
 
 /** The value at a path of keys below the value of `span`, or undefined where there is none. */
 export const at = (bytes: Uint8Array, span: Span, ...path: ReadonlyArray<string>): Span | undefined => {

@@ -5,14 +5,14 @@ import * as Json from "./Json.ts"
 const left = (all: ReadonlyArray<Json.Member>, isOut: (key: string) => boolean): ReadonlyArray<Json.Edit> => {
   const gone = (start: number, end: number): Json.Edit => ({ span: { start, end }, by: NOTHING })
   const lastKept = all.findLastIndex(({ key }) => !isOut(key))
-  const edits = all.flatMap(({ key, keySpan }, index) => {
+  const edits = all.flatMap(({ at, key }, index) => {
     const next = all[index + 1]
-    return isOut(key) && index < lastKept && next !== undefined ? [gone(keySpan.start, next.keySpan.start)] : []
+    return isOut(key) && index < lastKept && next !== undefined ? [gone(at, next.at)] : []
   })
   const last = all.at(-1)
   const kept = all[lastKept]
   if (last === undefined || kept === last) return edits
-  return [...edits, gone(kept?.value.end ?? all[0]?.keySpan.start ?? last.keySpan.start, last.value.end)]
+  return [...edits, gone(kept?.value.end ?? all[0]?.at ?? last.at, last.value.end)]
 }
 
 const NOTHING = new Uint8Array()

@@ -63,16 +63,12 @@ const targetOf = ({ params }: Request): string | undefined => {
 const MAX_LOOKED_AT = 65_536
 
 const argumentsOf = ({ params }: Request): unknown => {
-  const size = params?.members.find(({ key }) => key === "arguments")?.bytes.length ?? 0
+  const size = params?.bytes("arguments")?.length ?? 0
   return size > MAX_LOOKED_AT ? `… ${size} bytes` : params?.get("arguments")
 }
 
 /** The bytes of its parameters. */
-export const sizeOf = ({ params }: Request): number => {
-  let size = 0
-  for (const { bytes } of params?.members ?? []) size += bytes.length
-  return size
-}
+export const sizeOf = ({ params }: Request): number => params?.size ?? 0
 
 /** Of one requester always the same object. */
 const clientOf = rememberingOf(({ caller, client }: Requester): Client => ({

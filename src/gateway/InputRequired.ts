@@ -53,7 +53,7 @@ export const digest = ({ endpoint }: Requester, { method, params }: Request): st
 }
 
 const responsesOf = ({ params }: Request): ReadonlyArray<readonly [key: string, bytes: Uint8Array]> => {
-  const bytes = params?.members.find(({ key }) => key === "inputResponses")?.bytes
+  const bytes = params?.bytes("inputResponses")
   const members = bytes === undefined ? undefined : Json.members(bytes, 0)
   return (members ?? []).map(({ key, value }) => [key, (bytes ?? NOTHING).subarray(value.start, value.end)])
 }
