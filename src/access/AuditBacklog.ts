@@ -58,14 +58,15 @@ export class Backlog {
     return this.dropped
   }
 
-  /** Takes a record, or counts it as lost; `now` in epoch milliseconds. */
-  add(record: AuditRecord, now: number): void {
+  /** Takes a record, or counts it as lost at `now`, in epoch milliseconds. */
+  add(record: AuditRecord, now: () => number): void {
     this.all++
     if (this.records.length >= Backlog.CAPACITY) {
       this.dropped++
-      this.gap ??= { lost: 0, from: now, to: now }
+      const to = now()
+      this.gap ??= { lost: 0, from: to, to }
       this.gap.lost++
-      this.gap.to = now
+      this.gap.to = to
       return
     }
     this.note()

@@ -164,9 +164,8 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
   return Audit.of({
     record: (event) =>
       Effect.sync(() => {
-        const now = clock.currentTimeMillisUnsafe()
-        const record = isTimed(event) ? event : { ...event, time: now }
-        backlog.add(record, now)
+        const record = isTimed(event) ? event : { ...event, time: clock.currentTimeMillisUnsafe() }
+        backlog.add(record, () => clock.currentTimeMillisUnsafe())
         empty.closeUnsafe()
         arrived.openUnsafe()
       }),

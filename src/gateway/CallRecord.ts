@@ -53,8 +53,10 @@ const TARGETS = ["name", "uri"]
 
 /** A tool, a prompt, or the URI of a resource, as the client calls it. */
 const targetOf = ({ params }: Request): string | undefined => {
-  const direct = TARGETS.map((key) => params?.get(key)).find(Predicate.isString)
-  if (direct !== undefined) return direct
+  for (const key of TARGETS) {
+    const direct = params?.get(key)
+    if (typeof direct === "string") return direct
+  }
   const ref = params?.get("ref")
   return Predicate.isReadonlyObject(ref) ? TARGETS.map((key) => ref[key]).find(Predicate.isString) : undefined
 }
@@ -98,14 +100,16 @@ export const make = (call: Call, how = result(call.exit, call.exchange.answer)):
     principal: whoOf(requester.caller.principal),
     client: clientOf(requester),
     session: requester.caller.session,
-    server,
+    server: how.server ?? server,
     method: request.method,
     target: targetOf(request),
     millis: ended - started,
     bytesIn: sizeOf(request),
     bytesOut: Exit.isSuccess(exit) ? bytesOut : undefined,
     request: request.requestId,
-    ...how,
-    ...(kept === undefined ? {} : { arguments: kept })
+    outcome: how.outcome,
+    code: how.code,
+    detail: how.detail,
+    arguments: kept
   }
 }

@@ -13,7 +13,7 @@ describe("a record that waits", () => {
     const before = process.memoryUsage().heapUsed
     for (let index = 0; index < 100; index++) {
       const target = JSON.parse(`"${"x".repeat(1_000_000)}${index}"`) as string
-      backlog.add({ time: 0, kind: "call", outcome: "ok", target }, 0)
+      backlog.add({ time: 0, kind: "call", outcome: "ok", target }, () => 0)
     }
     collect()
     assert.isBelow(process.memoryUsage().heapUsed - before, 20_000_000, "of a hundred million characters")
