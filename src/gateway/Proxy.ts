@@ -65,7 +65,7 @@ const log = logger("gateway")
 export class Proxy extends Context.Service<
   Proxy,
   {
-    /** Takes a call on. It goes on by itself, whatever becomes of who made it; the exchange hears how it ended. */
+    /** Takes a call on, at once. It goes on by itself, whatever becomes of who made it; the exchange hears how it ended. */
     readonly accept: (exchange: Exchange) => Effect.Effect<void>
     /** Waits until no call is in flight. */
     readonly idle: Effect.Effect<void>
@@ -326,22 +326,22 @@ const make = Effect.gen(function* () {
   return Proxy.of({
     idle: calls.idle,
     abort: calls.interrupt,
-    accept: (exchange) =>
-      Effect.sync(() => {
-        const started = clock.currentTimeMillisUnsafe()
-        const slot = unanswered.put({ exchange, seconds: 0 })
-        if (tracer !== undefined && CallRecord.isRecorded(exchange.request)) {
-          exchange.span = CallSpan.begin(tracer, exchange)
-        }
-        const call = Effect.onExit(
-          Effect.suspend(() => handle(exchange)),
-          (exit) => conclude(exchange, slot, started, exit)
-        )
-        // The client has been told, and so has the trail.
-        const fiber = Effect.runForkWith(contextOf(exchange))(Effect.ignore(call))
-        calls.add(fiber)
-        if (fiber.pollUnsafe() === undefined) exchange.begun(() => fiber.interruptUnsafe())
-      })
+    accept: (exchange) => {
+      const started = clock.currentTimeMillisUnsafe()
+      const slot = unanswered.put({ exchange, seconds: 0 })
+      if (tracer !== undefined && CallRecord.isRecorded(exchange.request)) {
+        exchange.span = CallSpan.begin(tracer, exchange)
+      }
+      const call = Effect.onExit(
+        Effect.suspend(() => handle(exchange)),
+        (exit) => conclude(exchange, slot, started, exit)
+      )
+      // The client has been told, and so has the trail.
+      const fiber = Effect.runForkWith(contextOf(exchange))(Effect.ignore(call))
+      calls.add(fiber)
+      if (fiber.pollUnsafe() === undefined) exchange.begun(() => fiber.interruptUnsafe())
+      return Effect.void
+    }
   })
 })
 

@@ -1,5 +1,4 @@
 /** How one POST is answered: with JSON, or, once there is something to say before the answer, with an event stream. */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { Holding } from "../domain/ByteBudget.ts"
 import * as Frame from "../domain/Frame.ts"
@@ -34,7 +33,8 @@ export class ReplyChannel {
   private readonly acceptsStream: boolean
   private readonly prefersStream: boolean
   private readonly isBatch: boolean
-  private readonly opened = Deferred.makeUnsafe<Reply>()
+  private decided: Reply | undefined
+  private hear: ((reply: Reply) => void) | undefined
   private readonly answers: Array<Pieces.Pieces> = []
   /** The answers of a batch that wait for the others. */
   private readonly waiting: Holding
@@ -67,9 +67,15 @@ export class ReplyChannel {
     this.outstanding = options.batchOf ?? 1
   }
 
-  /** Succeeds as soon as it is decided how the POST is answered. */
+  /** Tells one who wants to know, as soon as it is decided, how the POST is answered. */
+  whenDecided(hear: (reply: Reply) => void): void {
+    if (this.decided === undefined) this.hear = hear
+    else hear(this.decided)
+  }
+
+  /** Succeeds with the same. */
   get reply(): Effect.Effect<Reply> {
-    return Deferred.await(this.opened)
+    return Effect.callback((resume) => this.whenDecided((reply) => resume(Effect.succeed(reply))))
   }
 
   /** Why there is no stream, and can be none. */
@@ -86,7 +92,7 @@ export class ReplyChannel {
       this.log = this.logs.open(name, this.owner, !isModernRevision(this.revision))
       for (const answer of this.answers) this.log.append(Pieces.join(answer))
       this.waiting.release()
-      Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Stream", log: this.log }))
+      this.decide({ _tag: "Stream", log: this.log })
     }
     return this.log
   }
@@ -113,10 +119,17 @@ export class ReplyChannel {
     if (this.outstanding > 0) return
     if (this.log === undefined) {
       this.waiting.release()
-      Deferred.doneUnsafe(this.opened, Effect.succeed<Reply>({ _tag: "Json", body: this.body(), status }))
+      this.decide({ _tag: "Json", body: this.body(), status })
       return
     }
     this.log.finish()
+  }
+
+  private decide(reply: Reply): void {
+    const { hear } = this
+    this.decided = reply
+    this.hear = undefined
+    hear?.(reply)
   }
 
   /** An answer that waits for the others of its batch; where there is no room for it, the word of that. */

@@ -16,6 +16,8 @@ import type * as Pieces from "../domain/Pieces.ts"
 import { Underway } from "../gateway/Underway.ts"
 import { logger } from "../observability/Logging.ts"
 import * as EndOfTurn from "./EndOfTurn.ts"
+import { Later } from "./Later.ts"
+import type { Answer } from "./McpEndpoint.ts"
 import { incomingOf, type McpRequest } from "./McpRequest.ts"
 import { piecesOf } from "./Responses.ts"
 import * as Writing from "./Writing.ts"
@@ -53,10 +55,7 @@ const wholeOf = (body: HttpServerResponse.HttpServerResponse["body"]): Pieces.Pi
   body._tag === "Empty" ? [] : body._tag === "Uint8Array" ? [body.body] : piecesOf(body)
 
 /** The direct path for POSTs to one path, to be handled as the router's handler would; ends with the scope. */
-export const make = Effect.fnUntraced(function* (
-  path: string,
-  handle: (request: McpRequest) => Effect.Effect<HttpServerResponse.HttpServerResponse>
-) {
+export const make = Effect.fnUntraced(function* (path: string, handle: (request: McpRequest) => Effect.Effect<Answer>) {
   const scope = yield* Effect.scope
   const requests = yield* Underway.make
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
@@ -107,24 +106,41 @@ export const make = Effect.fnUntraced(function* (
     else runFork(answer(incoming, outgoing, failed))
   }
 
-  const direct: Direct = (incoming, outgoing) => {
-    if (incoming.method !== "POST" || incoming.url !== path) return false
-    const answered = Effect.flatMap(handle(new DirectRequest(incoming, outgoing)), (response) =>
-      answer(incoming, outgoing, response)
-    )
-    const fiber = runFork(answered)
+  /** Does what takes time. A client that goes away gives it up; of a request that is done there is nothing to give up. */
+  const fork = ({ response: outgoing, source: incoming }: DirectRequest, work: Effect.Effect<void>): void => {
+    const fiber = runFork(work)
     requests.add(fiber)
     const settle = (exit: Exit.Exit<void>): void => {
       if (Exit.isFailure(exit)) fail(incoming, outgoing, exit.cause)
     }
     const done = fiber.pollUnsafe()
-    if (done !== undefined) {
-      settle(done)
-      return true
-    }
+    if (done !== undefined) return settle(done)
     fiber.addObserver(settle)
-    // A client that goes away gives its request up. Of one that is done there is nothing to give up.
     outgoing.on("close", () => void fiber.interruptUnsafe())
+  }
+
+  /** Sees to an answer: at once where it is known, else when it is. */
+  const take = (request: DirectRequest, ask: () => Effect.Effect<Answer>): void => {
+    const { response: outgoing, source: incoming } = request
+    const give = (came: Answer): Effect.Effect<void> => {
+      if (!(came instanceof Later)) return answer(incoming, outgoing, came)
+      came.whenKnown((known) => take(request, known))
+      return Effect.void
+    }
+    try {
+      const answered = ask()
+      const known = Exit.isExit(answered) ? (answered as Exit.Exit<Answer>) : undefined
+      const left = known !== undefined && Exit.isSuccess(known) ? give(known.value) : Effect.flatMap(answered, give)
+      if (left !== Effect.void) fork(request, left)
+    } catch (defect) {
+      fail(incoming, outgoing, Cause.die(defect))
+    }
+  }
+
+  const direct: Direct = (incoming, outgoing) => {
+    if (incoming.method !== "POST" || incoming.url !== path) return false
+    const request = new DirectRequest(incoming, outgoing)
+    take(request, () => handle(request))
     return true
   }
   return direct

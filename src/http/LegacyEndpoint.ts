@@ -33,6 +33,7 @@ import { Sessions } from "../gateway/Sessions.ts"
 import { SessionExchange } from "../gateway/SessionExchange.ts"
 import { logger } from "../observability/Logging.ts"
 import * as Accept from "./Accept.ts"
+import { Later } from "./Later.ts"
 import { accepted, limited, message, NO_ID, refuse, stop } from "./Responses.ts"
 import * as Sending from "./Sending.ts"
 import * as Sse from "./Sse.ts"
@@ -133,13 +134,17 @@ export const make = Effect.gen(function* () {
   const take = (session: Session, received: ClientMessage.Notification | ClientMessage.Response) =>
     received._tag === "Notification" ? notices.notified(session, received) : notices.answered(session, received)
 
-  const reply = (request: McpRequest, channel: ReplyChannel, id: Uint8Array): Effect.Effect<Response> =>
-    Effect.flatMap(channel.reply, (decided) =>
-      decided._tag === "Json"
-        ? Effect.succeed(send(request, decided.body, { id, status: 200 }))
-        : Effect.map(deliver(decided.log, 0, channel.revision), (delivery) =>
-            delivery === undefined ? HttpServerResponse.empty({ status: 500 }) : Sse.response(delivery)
-          )
+  const reply = (request: McpRequest, channel: ReplyChannel, id: Uint8Array): Later<Response> =>
+    new Later((hear) =>
+      channel.whenDecided((decided) =>
+        hear(() =>
+          decided._tag === "Json"
+            ? Effect.succeed(send(request, decided.body, { id, status: 200 }))
+            : Effect.map(deliver(decided.log, 0, channel.revision), (delivery) =>
+                delivery === undefined ? HttpServerResponse.empty({ status: 500 }) : Sse.response(delivery)
+              )
+        )
+      )
     )
 
   const open = (
@@ -192,7 +197,7 @@ export const make = Effect.gen(function* () {
         channel.answer([Answers.failure(one.id, { code: one.code, message: one.reason })])
       else yield* take(session, one)
     }
-    return answerable.length === 0 ? accepted : yield* reply(request, channel, NO_ID)
+    return answerable.length === 0 ? accepted : reply(request, channel, NO_ID)
   })
 
   const post = (
@@ -201,19 +206,19 @@ export const make = Effect.gen(function* () {
     endpoint: Endpoint,
     body: Exclude<ClientMessage.Body, ClientMessage.Refusal>,
     accept: Accept.Accepted
-  ): Effect.Effect<Response, Response> => {
+  ): Effect.Effect<Response | Later<Response>, Response> => {
     if (body._tag === "Request" && body.method === "initialize") {
       return onInitialize(request, principal, endpoint, body)
     }
     return Effect.flatMapEager(
       findSession(request, principal, endpoint),
-      (session): Effect.Effect<Response, Response> => {
+      (session): Effect.Effect<Response | Later<Response>, Response> => {
         const noStream = accept.json ? undefined : streams.full(session.owner)
         if (noStream !== undefined) return stop(limited(429, noStream, { retryAfter: RETRY_AFTER }))
         if (body._tag === "Batch") return batch(request, session, body, accept)
         if (body._tag !== "Request") return Effect.as(take(session, body), accepted)
         const channel = open(request, session, accept, body.requestId)
-        return Effect.flatMap(acceptCall(request, session, channel, body), () => reply(request, channel, body.id))
+        return Effect.mapEager(acceptCall(request, session, channel, body), () => reply(request, channel, body.id))
       }
     )
   }

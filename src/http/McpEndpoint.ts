@@ -10,6 +10,7 @@ import * as Answers from "../gateway/Answers.ts"
 import { Streams } from "../gateway/EventLogs.ts"
 import * as Accept from "./Accept.ts"
 import { Draining } from "./Draining.ts"
+import * as Later from "./Later.ts"
 import * as LegacyEndpoint from "./LegacyEndpoint.ts"
 import * as ModernEndpoint from "./ModernEndpoint.ts"
 import * as RequestBody from "./RequestBody.ts"
@@ -18,6 +19,8 @@ import { accepted, message, NO_ID, refuse, stop } from "./Responses.ts"
 import type { McpRequest } from "./McpRequest.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
+
+export type Answer = Later.Answer<Response>
 
 /** What the headers of a POST allow to answer with; or why the body is not even read. */
 const readAccept = (request: McpRequest): Effect.Effect<Accept.Accepted, Response> => {
@@ -66,7 +69,7 @@ export const make = Effect.gen(function* () {
     endpoint: Endpoint,
     accept: Accept.Accepted,
     bytes: Uint8Array
-  ): Effect.Effect<Response, Response> => {
+  ): Effect.Effect<Answer, Response> => {
     const body = ClientMessage.read(bytes)
     if (body._tag === "Refusal") return stop(refuse(400, body.code, body.reason, { id: body.id }))
     const classified = Era.classify(request.headers, body)
@@ -83,17 +86,28 @@ export const make = Effect.gen(function* () {
       : Effect.succeed(accepted)
   }
 
-  const post = (request: McpRequest, principal: Principal, endpoint: Endpoint): Effect.Effect<Response, Response> => {
+  const post = (request: McpRequest, principal: Principal, endpoint: Endpoint): Effect.Effect<Answer, Response> => {
     if (draining.isOver()) {
       const headers = { "retry-after": "5", connection: "close" }
       return stop(refuse(503, CODE.badSession, "The proxy is shutting down", { headers }))
     }
-    return Effect.flatMapEager(readAccept(request), (accept) =>
-      Effect.flatMap(readBody(request), (bytes) => received(request, principal, endpoint, accept, bytes))
+    return Effect.mapEager(
+      readAccept(request),
+      (accept) =>
+        new Later.Later<Response>((hear) =>
+          readBody(request, (body) =>
+            hear(() => {
+              const answered = Effect.flatMapEager(body, (bytes) =>
+                received(request, principal, endpoint, accept, bytes)
+              )
+              return Effect.catchEager(answered, Effect.succeed)
+            })
+          )
+        )
     )
   }
 
-  const serve = (request: McpRequest, principal: Principal, endpoint: Endpoint): Effect.Effect<Response, Response> => {
+  const serve = (request: McpRequest, principal: Principal, endpoint: Endpoint): Effect.Effect<Answer, Response> => {
     if (request.method === "POST") return post(request, principal, endpoint)
     // Modern revisions have no standing stream, and no sessions to end.
     if (isModernRevision(request.headers[HEADER.protocolVersion]?.trim()))
@@ -104,6 +118,6 @@ export const make = Effect.gen(function* () {
   }
 
   /** Serves one request to an endpoint that exists, for a caller who may. */
-  return (request: McpRequest, principal: Principal, endpoint: Endpoint): Effect.Effect<Response> =>
+  return (request: McpRequest, principal: Principal, endpoint: Endpoint): Effect.Effect<Answer> =>
     exceeded(request, principal) ?? Effect.catchEager(serve(request, principal, endpoint), Effect.succeed)
 })

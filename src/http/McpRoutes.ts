@@ -14,6 +14,7 @@ import * as Cors from "./Cors.ts"
 import * as DirectPath from "./DirectPath.ts"
 import * as Endpoints from "./Endpoints.ts"
 import * as HostGuard from "./HostGuard.ts"
+import * as Later from "./Later.ts"
 import { Listener } from "./Listener.ts"
 import * as McpEndpoint from "./McpEndpoint.ts"
 import type { McpRequest } from "./McpRequest.ts"
@@ -41,17 +42,17 @@ export const layer = ({ trustedProxies = [] }: McpOptions) =>
       const admitted = (
         request: McpRequest,
         server: string | undefined,
-        handle: (principal: Principal) => Effect.Effect<HttpServerResponse.HttpServerResponse>
-      ): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+        handle: (principal: Principal) => Effect.Effect<McpEndpoint.Answer>
+      ): Effect.Effect<McpEndpoint.Answer> =>
         request.method === "OPTIONS"
           ? Effect.succeed(Cors.preflight(request))
           : gatekeeper.admit(request.headers["authorization"], server).pipe(
-              Effect.flatMapEager((verdict) => {
+              Effect.flatMapEager((verdict): Effect.Effect<McpEndpoint.Answer> => {
                 if (Result.isFailure(verdict)) return Effect.succeed(unadmitted(verdict.failure))
                 const refused = guard(request)
                 return refused === undefined ? handle(verdict.success) : Effect.succeed(refused)
               }),
-              Effect.mapEager((response) => Cors.allow(request, response))
+              Effect.mapEager((answer) => Later.map(answer, (response) => Cors.allow(request, response)))
             )
 
       const all = (request: McpRequest) => admitted(request, undefined, (principal) => serve(request, principal, ALL))
@@ -67,8 +68,10 @@ export const layer = ({ trustedProxies = [] }: McpOptions) =>
         )
 
       // The router takes a trailing slash for the same path, so clients that add one are answered and not redirected.
-      yield* below.add("*", "/mcp", all)
-      yield* below.add("*", "/mcp/:server", one)
+      yield* below.add("*", "/mcp", (request: HttpServerRequest.HttpServerRequest) => Later.settled(all(request)))
+      yield* below.add("*", "/mcp/:server", (request: HttpServerRequest.HttpServerRequest) =>
+        Later.settled(one(request))
+      )
 
       const listener = yield* Effect.serviceOption(Listener)
       if (Option.isSome(listener) && trustedProxies.length === 0) {

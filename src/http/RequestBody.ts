@@ -23,38 +23,38 @@ interface Arriving {
   readonly release: () => void
 }
 
+/** Told once by what a body is had, or how to answer a request whose body is not. */
+type Hear = (body: Effect.Effect<Uint8Array, HttpServerResponse.HttpServerResponse>) => void
+
 /** The body of a request of Node's, without a stream around its own: every request pays for it. */
-const fromSocket = (incoming: IncomingMessage, begin: () => Arriving) =>
-  Effect.callback<Uint8Array, HttpServerResponse.HttpServerResponse>((resume) => {
-    const { release, take, whole } = begin()
-    // Taking the listeners off again would cost more than they do.
-    let isOver = false
-    const leave = (): void => {
-      isOver = true
-      release()
-    }
-    const onData = (piece: Uint8Array): void => {
-      const refused = isOver ? undefined : take(piece)
-      if (refused === undefined) return
-      leave()
-      // Whoever answers sees to what is still to come.
-      incoming.pause()
-      resume(stop(refused))
-    }
-    const onEnd = (): void => {
-      if (isOver) return
-      const body = whole()
-      leave()
-      resume(Effect.succeed(body))
-    }
-    const onBroken = (): void => {
-      if (isOver) return
-      leave()
-      resume(stop(unreadable))
-    }
-    incoming.on("end", onEnd).on("error", onBroken).on("close", onBroken).on("data", onData)
-    return Effect.sync(leave)
-  })
+const fromSocket = (incoming: IncomingMessage, { release, take, whole }: Arriving, hear: Hear): void => {
+  // Taking the listeners off again would cost more than they do.
+  let isOver = false
+  const leave = (): void => {
+    isOver = true
+    release()
+  }
+  const onData = (piece: Uint8Array): void => {
+    const refused = isOver ? undefined : take(piece)
+    if (refused === undefined) return
+    leave()
+    // Whoever answers sees to what is still to come.
+    incoming.pause()
+    hear(stop(refused))
+  }
+  const onEnd = (): void => {
+    if (isOver) return
+    const body = whole()
+    leave()
+    hear(Effect.succeed(body))
+  }
+  const onBroken = (): void => {
+    if (isOver) return
+    leave()
+    hear(stop(unreadable))
+  }
+  incoming.on("end", onEnd).on("error", onBroken).on("close", onBroken).on("data", onData)
+}
 
 /** The body of any other. */
 const fromStream = (stream: McpRequest["stream"], begin: () => Arriving) =>
@@ -94,9 +94,10 @@ export const make = Effect.gen(function* () {
   }
 
   /** It is taken as it comes, piece by piece: nothing is held for what a client has only announced. */
-  return (request: McpRequest): Effect.Effect<Uint8Array, HttpServerResponse.HttpServerResponse> => {
-    if (Number(request.headers["content-length"] ?? 0) > maxMessage) return stop(tooLarge)
+  return (request: McpRequest, hear: Hear): void => {
+    if (Number(request.headers["content-length"] ?? 0) > maxMessage) return hear(stop(tooLarge))
     const incoming = incomingOf(request)
-    return incoming === undefined ? fromStream(request.stream, begin) : fromSocket(incoming, begin)
+    if (incoming === undefined) hear(fromStream(request.stream, begin))
+    else fromSocket(incoming, begin(), hear)
   }
 })

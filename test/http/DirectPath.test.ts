@@ -11,7 +11,10 @@ import { createServer, type Server, type ServerResponse } from "node:http"
 import { type AddressInfo, connect } from "node:net"
 import { LATEST_LEGACY, LATEST_MODERN, META } from "../../src/domain/Protocol.ts"
 import * as DirectPath from "../../src/http/DirectPath.ts"
-import { type Answer, type Asked, MACHINE_KEY, serve, type Served } from "../support/served.ts"
+import { Later } from "../../src/http/Later.ts"
+import type { Answer } from "../../src/http/McpEndpoint.ts"
+import { arrived } from "../support/memoryGateway.ts"
+import { type Answer as Got, type Asked, MACHINE_KEY, serve, type Served } from "../support/served.ts"
 
 const HEADERS = {
   "content-type": "application/json",
@@ -81,7 +84,7 @@ const requests = (session: string): Readonly<Record<string, Asked>> => {
 
 const BYTES_OF_OURS = /"(mcp-session-id|date|keep-alive)":"[^"]*",?/gu
 
-const comparable = ({ body, headers, status }: Answer): string =>
+const comparable = ({ body, headers, status }: Got): string =>
   JSON.stringify([status, Object.entries(headers).sort(), body.replaceAll(/^(id|retry):.*$/gmu, "$1")])
     .replaceAll(/\["(mcp-session-id|date|keep-alive)","[^"]*"\],?/gu, "")
     .replaceAll(BYTES_OF_OURS, "")
@@ -132,6 +135,34 @@ describe("the direct path", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("takes a small body in as many pieces as it comes in, and forgets one that breaks off", () =>
+    Effect.gen(function* () {
+      const served = yield* serve()
+      const body = JSON.stringify(INITIALIZE)
+      const head = `POST /mcp HTTP/1.1\r\nhost: ${served.host}\r\nauthorization: Bearer ${MACHINE_KEY}\r\naccept: application/json, text/event-stream\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
+      const spoken = (...pieces: ReadonlyArray<string>) =>
+        Effect.callback<string>((resume) => {
+          const socket = connect({ port: served.port, host: "127.0.0.1", noDelay: true })
+          let text = ""
+          socket.on("data", (chunk) => {
+            text += chunk.toString()
+            if (text.includes("serverInfo")) socket.destroy()
+          })
+          socket.on("close", () => resume(Effect.succeed(text)))
+          socket.on("error", () => {})
+          const say = (index: number): void => {
+            const piece = pieces[index]
+            if (piece === undefined) return
+            if (piece === "BREAK") socket.destroy()
+            else socket.write(piece, () => setImmediate(() => say(index + 1)))
+          }
+          say(0)
+        })
+      assert.strictEqual(yield* spoken(head, body.slice(0, 10), "BREAK"), "")
+      assert.match(yield* spoken(head, body.slice(0, 10), body.slice(10, 50), body.slice(50)), /^HTTP\/1\.1 200 /u)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("does not wait for the rest of a body that it refuses, and closes the connection", () =>
     Effect.gen(function* () {
       const served = yield* serve()
@@ -152,7 +183,7 @@ describe("the direct path", () => {
 
 /** A server of its own on which the path is the only way, and every answer of `handle` goes by it. */
 const alone = Effect.fnUntraced(function* (
-  handle: Effect.Effect<HttpServerResponse.HttpServerResponse>,
+  handle: Effect.Effect<Answer>,
   came: (outgoing: ServerResponse) => void = () => {}
 ) {
   const direct = yield* DirectPath.make("/mcp", () => handle)
@@ -261,10 +292,69 @@ describe("a request on the direct path", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("whose handler dies is answered 500", () =>
+  it.live("whose handler dies is answered 500, however it dies", () =>
     Effect.gen(function* () {
-      const { ask } = yield* alone(Effect.die(new Error("on purpose")))
-      assert.strictEqual((yield* ask("/mcp", "POST")).status, 500)
+      const death = Effect.die(new Error("on purpose"))
+      const later = new Later<HttpServerResponse.HttpServerResponse>((hear) => hear(() => death))
+      const throwing = new Later<HttpServerResponse.HttpServerResponse>(() => {
+        throw new Error("on purpose")
+      })
+      const deaths: Array<Effect.Effect<Answer>> = [
+        death,
+        Effect.succeed(later),
+        Effect.delay(Effect.succeed(later), "1 millis")
+      ]
+      deaths.push(Effect.succeed(throwing), Effect.delay(Effect.succeed(throwing), "1 millis"))
+      for (const one of deaths) {
+        const { ask } = yield* alone(one)
+        assert.strictEqual((yield* ask("/mcp", "POST")).status, 500)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("whose answer comes later is answered then, whether it was known at once or is a stream", () =>
+    Effect.gen(function* () {
+      const heard: Array<(answer: () => Effect.Effect<HttpServerResponse.HttpServerResponse>) => void> = []
+      const { ask } = yield* alone(Effect.sync(() => new Later((hear) => void heard.push(hear))))
+      const asking = yield* Effect.forkScoped(
+        Effect.forEach(
+          [1, 2, 3],
+          () => Effect.flatMap(ask("/mcp", "POST"), (answer) => Effect.promise(() => answer.arrayBuffer())),
+          { concurrency: "unbounded" }
+        )
+      )
+      yield* arrived(() => heard.length === 3)
+      const stream = HttpServerResponse.stream(Stream.make(new Uint8Array([2]), new Uint8Array([2])))
+      heard[0]?.(() => Effect.succeed(HttpServerResponse.uint8Array(new Uint8Array([1]))))
+      heard[1]?.(() => Effect.delay(Effect.succeed(stream), "5 millis"))
+      heard[2]?.(() => Effect.succeed(HttpServerResponse.uint8Array(new Uint8Array(20_000))))
+      const lengths = (yield* Fiber.join(asking)).map(({ byteLength }) => byteLength)
+      assert.deepStrictEqual(
+        lengths.sort((a, b) => a - b),
+        [1, 2, 20_000]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("whose answer comes when its client is gone is not answered, and the next one is", () =>
+    Effect.gen(function* () {
+      const heard: Array<(answer: () => Effect.Effect<HttpServerResponse.HttpServerResponse>) => void> = []
+      let isGone = false
+      const { ask } = yield* alone(
+        Effect.sync(() => new Later((hear) => void heard.push(hear))),
+        (outgoing) => outgoing.once("close", () => (isGone = true))
+      )
+      yield* Effect.flatMap(Effect.abortSignal, (signal) => ask("/mcp", "POST", signal)).pipe(
+        Effect.scoped,
+        Effect.exit,
+        Effect.raceFirst(arrived(() => heard.length === 1))
+      )
+      yield* arrived(() => isGone)
+      heard[0]?.(() => Effect.succeed(HttpServerResponse.empty()))
+      const next = yield* Effect.forkScoped(ask("/mcp", "POST"))
+      yield* arrived(() => heard.length === 2)
+      heard[1]?.(() => Effect.succeed(HttpServerResponse.empty({ status: 202 })))
+      assert.strictEqual((yield* Fiber.join(next)).status, 202)
     }).pipe(Effect.scoped)
   )
 

@@ -34,6 +34,7 @@ import * as Parking from "../../src/gateway/Parking.ts"
 import { Proxy } from "../../src/gateway/Proxy.ts"
 import type { Sessions } from "../../src/gateway/Sessions.ts"
 import { Draining } from "../../src/http/Draining.ts"
+import * as Later from "../../src/http/Later.ts"
 import * as McpEndpoint from "../../src/http/McpEndpoint.ts"
 import type { RootKey } from "../../src/keys/RootKey.ts"
 import type { Store } from "../../src/storage/Store.ts"
@@ -197,7 +198,7 @@ export class Instance {
   /** Takes a request; gives how to close its connection. */
   request(asked: Asked, hearer: Hearer): () => void {
     const fiber = this.run(
-      this.serve(requestOf(asked), asked.principal, { _tag: "All" }).pipe(
+      Later.settled(this.serve(requestOf(asked), asked.principal, { _tag: "All" })).pipe(
         Effect.flatMap((response) => deliver(response, hearer)),
         Effect.onError((cause) => Effect.logError("a request failed", cause)),
         Effect.ensuring(Effect.sync(hearer.end))

@@ -19,6 +19,7 @@ import { Parking } from "../../src/gateway/Parking.ts"
 import { Sessions } from "../../src/gateway/Sessions.ts"
 import { Draining } from "../../src/http/Draining.ts"
 import * as Endpoints from "../../src/http/Endpoints.ts"
+import * as Later from "../../src/http/Later.ts"
 import * as McpEndpoint from "../../src/http/McpEndpoint.ts"
 import { RootKey } from "../../src/keys/RootKey.ts"
 import * as Metrics from "../../src/observability/Metrics.ts"
@@ -105,7 +106,7 @@ const make = Effect.gen(function* () {
     const response =
       endpoint === undefined
         ? Effect.succeed(Endpoints.unknownServer(server ?? ""))
-        : serve(HttpServerRequest.fromWeb(web), principal, endpoint)
+        : Later.settled(serve(HttpServerRequest.fromWeb(web), principal, endpoint))
     return Effect.map(response, (served) => HttpServerResponse.toWeb(served))
   }
 
