@@ -22,6 +22,10 @@ const WARM_CALLS = 40_000
 const MILLIS = 8000
 const INTERVAL_MICROS = 250
 const SHOWN = 40
+const LONGEST_LINE = 1_000_000
+
+/** A source without where this project lies. */
+const shortOf = (source: string): string => source.replace(/^.*?(?=(?:node_modules|src)\/)/u, "")
 
 const LISTS = /^tools\/list(?: (\d+))?$/u
 const CALLS = /^(stdio|http)(?: (json|stream))?(?: (legacy|modern))? (\d+)x(\w+)(?:, (\d+) sessions)?$/u
@@ -89,16 +93,23 @@ export const profile = async (programs: Programs, wanted: string, say: (line: st
     const threads = byThread(running.pid, before, after)
     close(all)
     const map = new SourceMap(JSON.parse(readFileSync(PROGRAM_MAP, "utf8")) as SourceMapPayload)
-    const spent = Profile.spent([taken as Profile.CpuProfile], (line, column) => {
+    const entryAt = (line: number, column: number) => {
       const entry = map.findEntry(line, column)
-      return "originalSource" in entry ? entry.originalSource : undefined
+      return "originalSource" in entry ? entry : undefined
+    }
+    const profiles = [taken as Profile.CpuProfile]
+    const spent = Profile.spent(profiles, (line, column) => entryAt(line, column)?.originalSource)
+    const lines = Profile.lines(profiles, (line) => {
+      // The last that stands in it: all of a line came from about the same place.
+      const entry = entryAt(line, LONGEST_LINE)
+      return entry === undefined ? undefined : `${shortOf(entry.originalSource)}:${entry.originalLine + 1}`
     })
     const each = figure(cpuBetween(before, after) / answered)
     say(
       `${wanted}, as shipped: ${answered} requests under the profiler, ${each} µs each, after ${WARM_CALLS} to warm up\n`
     )
     say(`Threads: ${Profile.shares(threads)}. The tables are of the main one.\n`)
-    say(Profile.table(spent, SHOWN))
+    say(Profile.table(spent, lines, SHOWN))
     return 0
   } finally {
     await running.stop()

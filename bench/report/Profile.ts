@@ -12,7 +12,12 @@ interface Frame {
 
 /** As much of a .cpuprofile as is used. */
 export interface CpuProfile {
-  readonly nodes: ReadonlyArray<{ readonly id: number; readonly callFrame: Frame }>
+  readonly nodes: ReadonlyArray<{
+    readonly id: number
+    readonly callFrame: Frame
+    /** Samples by line, from 1. */
+    readonly positionTicks?: ReadonlyArray<{ readonly line: number; readonly ticks: number }>
+  }>
   readonly samples: ReadonlyArray<number>
   readonly timeDeltas: ReadonlyArray<number>
 }
@@ -71,6 +76,33 @@ export const spent = (profiles: ReadonlyArray<CpuProfile>, original: Original): 
   return [...places.values()].sort((a, b) => b.self - a.self)
 }
 
+export interface Line {
+  readonly place: string
+  /** Samples that were taken there. */
+  readonly ticks: number
+}
+
+/**
+ * Samples by line, most first; idle time left out. A function that is inlined has none of its own in `spent`, but its lines
+ * have theirs here. `original` gives the file and line that a line of the bundle, from 0, came from.
+ */
+export const lines = (
+  profiles: ReadonlyArray<CpuProfile>,
+  original: (line: number) => string | undefined
+): ReadonlyArray<Line> => {
+  const places = new Map<string, number>()
+  for (const { callFrame, positionTicks = [] } of profiles.flatMap(({ nodes }) => nodes)) {
+    if (callFrame.functionName === "(idle)") continue
+    for (const { line, ticks } of positionTicks) {
+      const isNode = callFrame.url.startsWith("node:")
+      const place =
+        callFrame.url === "" ? callFrame.functionName : isNode ? `${callFrame.url}:${line}` : original(line - 1)
+      places.set(place ?? "other", (places.get(place ?? "other") ?? 0) + ticks)
+    }
+  }
+  return [...places].map(([place, ticks]) => ({ place, ticks })).sort((a, b) => b.ticks - a.ticks)
+}
+
 const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(1)} %`
 
 /** What each has of the whole, most first. */
@@ -82,8 +114,9 @@ export const shares = (all: ReadonlyMap<string, number>): string => {
     .join(", ")
 }
 
-/** The rooms, and the functions that took most. */
-export const table = (all: ReadonlyArray<Spent>, shown: number): string => {
+/** The rooms, and the functions and lines that took most. */
+export const table = (all: ReadonlyArray<Spent>, byLine: ReadonlyArray<Line>, shown: number): string => {
+  const ticks = byLine.reduce((sum, line) => sum + line.ticks, 0)
   const whole = all.reduce((sum, { self }) => sum + self, 0)
   const rooms = [...Map.groupBy(all, ({ room }) => room)]
     .map(([room, places]) => [room, places.reduce((sum, { self }) => sum + self, 0)] as const)
@@ -96,6 +129,10 @@ export const table = (all: ReadonlyArray<Spent>, shown: number): string => {
     render(
       ["function", "room", "self"],
       all.slice(0, shown).map(({ name, room, self }) => [name, room, percent(self, whole)])
+    ),
+    render(
+      ["line", "samples"],
+      byLine.slice(0, shown).map((line) => [line.place, percent(line.ticks, ticks)])
     )
   ].join("\n\n")
 }

@@ -33,7 +33,7 @@ import { Sessions } from "../gateway/Sessions.ts"
 import { SessionExchange } from "../gateway/SessionExchange.ts"
 import { logger } from "../observability/Logging.ts"
 import * as Accept from "./Accept.ts"
-import { Later } from "./Later.ts"
+import { type Answer, Later } from "./Later.ts"
 import { accepted, limited, message, NO_ID, refuse, stop } from "./Responses.ts"
 import * as Sending from "./Sending.ts"
 import * as Sse from "./Sse.ts"
@@ -206,13 +206,13 @@ export const make = Effect.gen(function* () {
     endpoint: Endpoint,
     body: Exclude<ClientMessage.Body, ClientMessage.Refusal>,
     accept: Accept.Accepted
-  ): Effect.Effect<Response | Later<Response>, Response> => {
+  ): Effect.Effect<Answer<Response>, Response> => {
     if (body._tag === "Request" && body.method === "initialize") {
       return onInitialize(request, principal, endpoint, body)
     }
     return Effect.flatMapEager(
       findSession(request, principal, endpoint),
-      (session): Effect.Effect<Response | Later<Response>, Response> => {
+      (session): Effect.Effect<Answer<Response>, Response> => {
         const noStream = accept.json ? undefined : streams.full(session.owner)
         if (noStream !== undefined) return stop(limited(429, noStream, { retryAfter: RETRY_AFTER }))
         if (body._tag === "Batch") return batch(request, session, body, accept)
