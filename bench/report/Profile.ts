@@ -94,9 +94,10 @@ export const lines = (
   for (const { callFrame, positionTicks = [] } of profiles.flatMap(({ nodes }) => nodes)) {
     if (callFrame.functionName === "(idle)") continue
     for (const { line, ticks } of positionTicks) {
-      const isNode = callFrame.url.startsWith("node:")
-      const place =
-        callFrame.url === "" ? callFrame.functionName : isNode ? `${callFrame.url}:${line}` : original(line - 1)
+      const { functionName, url } = callFrame
+      const isNode = url.startsWith("node:")
+      const native = functionName === "" ? "(native)" : functionName
+      const place = url === "" ? native : isNode ? `${url}:${line}` : original(line - 1)
       places.set(place ?? "other", (places.get(place ?? "other") ?? 0) + ticks)
     }
   }
