@@ -8,6 +8,7 @@ const ofMany = rememberingOf((value: object) => JSON.stringify(value))
 
 const encodeMember = (key: string, value: unknown): string | undefined => {
   if (typeof value === "string") return Json.quote(value)
+  if (typeof value === "number" && Number.isFinite(value)) return String(value)
   const isShared = (key === "principal" || key === "client") && typeof value === "object" && value !== null
   return isShared ? ofMany(value) : JSON.stringify(value)
 }
@@ -16,9 +17,8 @@ const encodeMember = (key: string, value: unknown): string | undefined => {
 export const encode = (record: AuditRecord): string => {
   let text = ""
   for (const key of Object.keys(record) as ReadonlyArray<keyof AuditRecord>) {
-    const value = record[key]
-    const member = typeof value === "number" && Number.isFinite(value) ? value : encodeMember(key, value)
+    const member = encodeMember(key, record[key])
     if (member !== undefined) text += `${text === "" ? "{" : ","}"${key}":${member}`
   }
-  return `${text === "" ? "{" : text}}`
+  return `${text}}`
 }

@@ -88,7 +88,7 @@ const connect = Effect.gen(function* () {
       revision: session.caller.revision,
       acceptsStream: true
     })
-    yield* proxy.accept(new SessionExchange(session, body, channel, {}))
+    proxy.accept(new SessionExchange(session, body, channel, {}))
     const reply = yield* channel.reply
     const answer = yield* Deferred.make<Message>()
     const take = (message: Message) =>

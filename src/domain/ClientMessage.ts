@@ -232,7 +232,7 @@ export const encode = (
   id: Frame.RequestId | undefined,
   overrides: Readonly<Record<string, unknown>>
 ): Pieces.Pieces => {
-  const head = `{"jsonrpc":"2.0"${id === undefined ? "" : `,"id":${typeof id === "number" ? id : JSON.stringify(id)}`},"method":${Json.quote(message.method)}`
+  const head = `{"jsonrpc":"2.0"${id === undefined ? "" : `,"id":${typeof id === "number" ? id : Json.quote(id)}`},"method":${Json.quote(message.method)}`
   const bare = message.params === undefined && Object.values(overrides).every((value) => value === undefined)
   return bare
     ? [Json.utf8(`${head}}`)]

@@ -148,37 +148,45 @@ const SLOTS = 256
 /** Longer ones are not. */
 const LONGEST = 64
 
-/** Keys that came last: messages have the same few, and making texts of them costs more than finding the members does. */
-const familiar: Array<string> = Array.from({ length: SLOTS }, () => "")
+/** Texts that came last, where each is looked for. */
+const lately = (): Array<string> => Array.from({ length: SLOTS }, () => "")
 
-/** Where one is looked for. */
 const slotOf = (bytes: Uint8Array, start: number, length: number): number =>
   (31 * length + 7 * (bytes[start] ?? 0) + (bytes[start + length - 1] ?? 0)) & (SLOTS - 1)
 
+/** The one among them that these bytes are, if any is. */
+const recall = (texts: ReadonlyArray<string>, bytes: Uint8Array, start: number, length: number): string | undefined => {
+  const known = texts[slotOf(bytes, start, length)]
+  return known?.length === length && isAt(bytes, start, known) ? known : undefined
+}
+
+/** Keeps what these bytes were read as, where it has as many characters as they are: it is ASCII, and nothing is escaped. */
+const remember = (texts: Array<string>, bytes: Uint8Array, start: number, length: number, read: string): void => {
+  if (read.length === length && length <= LONGEST) texts[slotOf(bytes, start, length)] = read
+}
+
+/** Keys: messages have the same few, and making texts of them costs more than finding the members does. */
+const familiar = lately()
+
 /** The text of a key whose quotes stand around it, or undefined where it is none. */
 const keyOf = (bytes: Uint8Array, start: number, end: number): string | undefined => {
-  const length = end - start
-  const slot = slotOf(bytes, start, length)
-  const known = familiar[slot]
-  if (known?.length === length && isAt(bytes, start, known)) return known
+  const known = recall(familiar, bytes, start, end - start)
+  if (known !== undefined) return known
   const key = decodeKey(bytes, start, end)
-  // As many characters as bytes: it is ASCII, and nothing is escaped.
-  if (key?.length === length && length <= LONGEST) familiar[slot] = key
+  if (key !== undefined) remember(familiar, bytes, start, end - start, key)
   return key
 }
 
-/** Short texts that were values last, as keys are remembered. Each was valid, and so are the same bytes again. */
-const usual: Array<string> = Array.from({ length: SLOTS }, () => "")
+/** Values. Each was valid JSON, which keys need not have been, and so are the same bytes again. */
+const usual = lately()
 
 /** The parsed value of a string; its quotes are in the span. */
 const parseString = (bytes: Uint8Array, { end, start }: Span): unknown => {
   const length = end - start - 2
-  const slot = slotOf(bytes, start + 1, length)
-  const known = usual[slot]
-  if (known?.length === length && bytes[end - 1] === QUOTE && isAt(bytes, start + 1, known)) return known
+  const known = bytes[end - 1] === QUOTE ? recall(usual, bytes, start + 1, length) : undefined
+  if (known !== undefined) return known
   const value: unknown = JSON.parse(decode(bytes, start, end))
-  // As many characters as bytes: as with a key.
-  if (typeof value === "string" && value.length === length) usual[slot] = value
+  if (typeof value === "string") remember(usual, bytes, start + 1, length, value)
   return value
 }
 
@@ -306,7 +314,7 @@ export const splice = (bytes: Uint8Array, edits: ReadonlyArray<Edit>): Pieces =>
 }
 
 /** Short texts that came last, and what they are as JSON. */
-const short: Array<string> = Array.from({ length: SLOTS }, () => "")
+const short = lately()
 const quoted: Array<string> = Array.from({ length: SLOTS }, () => '""')
 
 /** A text as JSON; of short ones the last are remembered, for messages and records have the same few. */

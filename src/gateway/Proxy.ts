@@ -66,7 +66,7 @@ export class Proxy extends Context.Service<
   Proxy,
   {
     /** Takes a call on, at once. It goes on by itself, whatever becomes of who made it; the exchange hears how it ended. */
-    readonly accept: (exchange: Exchange) => Effect.Effect<void>
+    readonly accept: (exchange: Exchange) => void
     /** Waits until no call is in flight. */
     readonly idle: Effect.Effect<void>
     /** Cancels all calls in flight; each is answered as cancelled. */
@@ -340,7 +340,6 @@ const make = Effect.gen(function* () {
       const fiber = Effect.runForkWith(contextOf(exchange))(Effect.ignore(call))
       calls.add(fiber)
       if (fiber.pollUnsafe() === undefined) exchange.begun(() => fiber.interruptUnsafe())
-      return Effect.void
     }
   })
 })

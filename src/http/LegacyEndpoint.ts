@@ -174,7 +174,7 @@ export const make = Effect.gen(function* () {
     session: Session,
     channel: ReplyChannel,
     request: ClientMessage.Request
-  ): Effect.Effect<void> => proxy.accept(new SessionExchange(session, request, channel, http.headers))
+  ): void => proxy.accept(new SessionExchange(session, request, channel, http.headers))
 
   const batch = Effect.fnUntraced(function* (
     request: McpRequest,
@@ -192,7 +192,7 @@ export const make = Effect.gen(function* () {
     const answerable = messages.filter((one) => one._tag === "Request" || one._tag === "Refusal")
     const channel = open(request, session, accept, null, answerable.length)
     for (const one of messages) {
-      if (one._tag === "Request") yield* acceptCall(request, session, channel, one)
+      if (one._tag === "Request") acceptCall(request, session, channel, one)
       else if (one._tag === "Refusal")
         channel.answer([Answers.failure(one.id, { code: one.code, message: one.reason })])
       else yield* take(session, one)
@@ -218,7 +218,8 @@ export const make = Effect.gen(function* () {
         if (body._tag === "Batch") return batch(request, session, body, accept)
         if (body._tag !== "Request") return Effect.as(take(session, body), accepted)
         const channel = open(request, session, accept, body.requestId)
-        return Effect.mapEager(acceptCall(request, session, channel, body), () => reply(request, channel, body.id))
+        acceptCall(request, session, channel, body)
+        return Effect.succeed(reply(request, channel, body.id))
       }
     )
   }

@@ -116,7 +116,7 @@ export const make = Effect.gen(function* () {
       ask: parking.ask,
       onTold: parking.forget
     })
-    yield* proxy.accept(exchange)
+    proxy.accept(exchange)
     return exchange
   })
 

@@ -23,7 +23,7 @@ const exchanges =
       ...proxy,
       accept: (exchange) => {
         change(exchange)
-        return proxy.accept(exchange)
+        proxy.accept(exchange)
       }
     })
   }
