@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { readdirSync } from "node:fs"
-import { type ELDHistogram, monitorEventLoopDelay } from "node:perf_hooks"
+import * as LoopDelay from "./LoopDelay.ts"
 import { expose, type Family, type Sample } from "./Metrics.ts"
 import { COMMIT, VERSION } from "./Version.ts"
 
@@ -57,36 +57,6 @@ export const families = {
   }
 } as const satisfies Record<string, Family>
 
-/** How often the loop is looked at, in milliseconds. */
-const RESOLUTION = 20
-
-const NANOS = 1e9
-
-/** What there is to say of the loop's delay since it was last said; nothing the first time, which begins the watch. */
-const watchLoop = () => {
-  let watch: ELDHistogram | undefined
-  return {
-    read: (): ReadonlyArray<Sample> => {
-      if (watch === undefined) {
-        watch = monitorEventLoopDelay({ resolution: RESOLUTION })
-        watch.enable()
-        return []
-      }
-      if (watch.count === 0) return []
-      // The time between two looks counts from when the next one is due.
-      const late = (nanos: number): number => Math.max(0, nanos / NANOS - RESOLUTION / 1000)
-      const samples: ReadonlyArray<Sample> = [
-        [["0.5"], late(watch.percentile(50))],
-        [["0.99"], late(watch.percentile(99))],
-        [["1"], late(watch.max)]
-      ]
-      watch.reset()
-      return samples
-    },
-    stop: (): void => void watch?.disable()
-  }
-}
-
 const DESCRIPTORS = "/proc/self/fd"
 
 const countDescriptors = (): number | undefined => {
@@ -102,11 +72,20 @@ const cpuSeconds = (): number => {
   return (system + user) / 1e6
 }
 
+const samplesOf = (delays: LoopDelay.Delays | undefined): ReadonlyArray<Sample> =>
+  delays === undefined
+    ? []
+    : [
+        [["0.5"], delays.median],
+        [["0.99"], delays.p99],
+        [["1"], delays.max]
+      ]
+
 /** Measures this process from now on; nothing runs until somebody looks. */
 export const layer: Layer.Layer<never> = Layer.effectDiscard(
   Effect.gen(function* () {
     const began = performance.timeOrigin / 1000
-    const loop = yield* Effect.acquireRelease(Effect.sync(watchLoop), ({ stop }) => Effect.sync(stop))
+    const delay = yield* LoopDelay.make
     yield* expose(families.build, () => [[[VERSION, COMMIT, process.versions.node], 1]])
     yield* expose(families.started, () => began)
     yield* expose(families.cpu, cpuSeconds)
@@ -114,6 +93,6 @@ export const layer: Layer.Layer<never> = Layer.effectDiscard(
     yield* expose(families.heap, () => process.memoryUsage().heapUsed)
     yield* expose(families.external, () => process.memoryUsage().external)
     yield* expose(families.descriptors, countDescriptors)
-    yield* expose(families.delay, loop.read)
+    yield* expose(families.delay, () => samplesOf(delay.take()))
   })
 )
