@@ -1,5 +1,6 @@
 /** The records that are not on disk yet: so many at most, and a note of those that found no room. */
 import type { AuditRecord } from "../domain/AuditRecord.ts"
+import { Pack, type Packed } from "./AuditPack.ts"
 
 /** What clients choose is cut here, so that a full queue has a size. */
 const MAX_TEXT = 1024
@@ -36,16 +37,19 @@ const shorten = (record: AuditRecord): AuditRecord => {
 export class Backlog {
   static readonly CAPACITY = 10_000
 
-  private records: Array<AuditRecord> = []
+  /** The oldest first. */
+  private readonly packs: Array<Pack> = []
+  private spare: Pack | undefined
+  private kept = 0
   private gap: { lost: number; readonly from: number; to: number } | undefined
   private number = 1
-  private size = 0
+  private isTaken = false
   private dropped = 0
   private all = 0
 
   /** Records that are not on disk, a note of lost ones among them. */
   get waiting(): number {
-    return this.records.length + (this.gap === undefined ? 0 : 1)
+    return this.kept + (this.gap === undefined ? 0 : 1)
   }
 
   /** Records that it was given since the start, those that found no room among them. */
@@ -61,7 +65,7 @@ export class Backlog {
   /** Takes a record, or counts it as lost at `now`, in epoch milliseconds. */
   add(record: AuditRecord, now: () => number): void {
     this.all++
-    if (this.records.length >= Backlog.CAPACITY) {
+    if (this.kept >= Backlog.CAPACITY) {
       this.dropped++
       const to = now()
       this.gap ??= { lost: 0, from: to, to }
@@ -70,23 +74,39 @@ export class Backlog {
       return
     }
     this.note()
-    this.records.push(shorten(record))
+    this.put(shorten(record))
   }
 
-  /** The oldest records, so many at most: the same ones under the same number until they are written. */
-  batch(most: number): { readonly number: number; readonly records: ReadonlyArray<AuditRecord> } {
-    if (this.size === 0) {
-      if (this.records.length < Backlog.CAPACITY) this.note()
-      this.size = Math.min(most, this.records.length)
-    }
-    return { number: this.number, records: this.records.slice(0, this.size) }
+  /** The oldest records: the same ones under the same number until they are written. Undefined: none wait. */
+  batch(): { readonly number: number; readonly records: Packed } | undefined {
+    if (this.kept < Backlog.CAPACITY) this.note()
+    const [oldest] = this.packs
+    if (oldest === undefined) return undefined
+    this.isTaken = true
+    return { number: this.number, records: oldest.packed() }
   }
 
   /** The batch is on disk. */
   written(): void {
-    this.records = this.records.slice(this.size)
-    this.size = 0
+    const done = this.packs.shift()
+    if (done === undefined) return
+    this.kept -= done.size
+    done.clear()
+    this.spare = done
+    this.isTaken = false
     this.number++
+  }
+
+  /** Not into what is being written. */
+  private put(record: AuditRecord): void {
+    const last = this.isTaken && this.packs.length === 1 ? undefined : this.packs.at(-1)
+    if (last?.add(record) !== true) {
+      const next = this.spare ?? new Pack()
+      this.spare = undefined
+      next.add(record)
+      this.packs.push(next)
+    }
+    this.kept++
   }
 
   /** Puts down, where they would have stood, that records are missing. */
@@ -94,7 +114,7 @@ export class Backlog {
     if (this.gap === undefined) return
     const { from, lost, to } = this.gap
     this.gap = undefined
-    this.records.push({
+    this.put({
       time: from,
       kind: "gap",
       outcome: "limited",

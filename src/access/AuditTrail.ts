@@ -15,8 +15,8 @@ import * as Vital from "../observability/Vital.ts"
 import type { Values } from "../settings/Settings.ts"
 import { Audit } from "./Audit.ts"
 import { Backlog } from "./AuditBacklog.ts"
-import * as AuditLine from "./AuditLine.ts"
 import * as AuditMetrics from "./AuditMetrics.ts"
+import { Pack } from "./AuditPack.ts"
 import type { settings } from "./AuditSettings.ts"
 import { AuditThread, type Thread } from "./AuditThread.ts"
 import type { Reply } from "./AuditWorker.ts"
@@ -25,7 +25,6 @@ const log = logger("access")
 
 /** How long records are collected before they are written together. */
 const COLLECT = Duration.millis(100)
-const BATCH = 500
 const RETRY = Duration.seconds(1)
 const SWEEP = Duration.hours(1)
 /** How long the end of the program waits for what is not on disk yet. */
@@ -99,14 +98,9 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
 
   /** Writes the next batch. False: it was not taken, and is to be written again. */
   const write = Effect.fnUntraced(function* (thread: Thread) {
-    const { number, records } = backlog.batch(BATCH)
-    const reply = yield* thread.ask({
-      _tag: "Batch",
-      number,
-      records: records.map(AuditLine.encode).join("\n"),
-      times: records.map(({ time }) => time),
-      subjects: records.map(({ principal }) => principal?.subject ?? null)
-    })
+    const batch = backlog.batch()
+    if (batch === undefined) return true
+    const reply = yield* thread.ask({ _tag: "Batch", ...batch })
     yield* heed(reply)
     if (reply.fault !== undefined) return false
     backlog.written()
@@ -127,7 +121,7 @@ const make = Effect.fnUntraced(function* ({ database, settings }: Options) {
       }
       // Each batch waits for the disk, and is to be worth it, under load most of all.
       if (!isTaken) yield* Effect.sleep(RETRY)
-      else if (backlog.waiting < BATCH) yield* Effect.timeoutOption(ending.await, COLLECT)
+      else if (backlog.waiting < Pack.CAPACITY) yield* Effect.timeoutOption(ending.await, COLLECT)
       isTaken = yield* write(thread)
     }
   })

@@ -1,5 +1,6 @@
 /** What the audit trail's thread runs: it alone touches the database and the file. */
 import type { DatabaseSync, StatementSync } from "node:sqlite"
+import type { Packed } from "./AuditPack.ts"
 
 /** How the thread is started. */
 export interface Place {
@@ -11,18 +12,8 @@ export interface Place {
 }
 
 export type Request =
-  /**
-   * Keep these records, each a line of JSON, with what the database finds them by: one text is handed over for far less than
-   * many, and need not be read there. Batches are numbered upwards.
-   */
-  | {
-      readonly _tag: "Batch"
-      readonly number: number
-      readonly records: string
-      /** Epoch milliseconds. */
-      readonly times: ReadonlyArray<number>
-      readonly subjects: ReadonlyArray<string | null>
-    }
+  /** Keep these records. Batches are numbered upwards. */
+  | { readonly _tag: "Batch"; readonly number: number; readonly records: Packed }
   /** Delete, oldest first, some of what is older than a time (epoch milliseconds) or makes the database too large. */
   | { readonly _tag: "Sweep"; readonly before: number; readonly maxSize: number }
 
@@ -127,14 +118,17 @@ export const work = (): void => {
     }
   }
 
-  const store = (
-    { number, subjects, times }: Extract<Request, { readonly _tag: "Batch" }>,
-    records: ReadonlyArray<string>
-  ): void => {
+  const textsOf = ({ bytes, ends }: Packed): ReadonlyArray<string> => {
+    const { buffer, byteLength, byteOffset } = bytes
+    const all = Buffer.from(buffer, byteOffset, byteLength)
+    return Array.from(ends, (end, index) => all.toString("utf8", ends[index - 1] ?? 0, end))
+  }
+
+  const store = (number: number, { subjects, times, whose }: Packed, texts: ReadonlyArray<string>): void => {
     if (opened().isWritten.get(run, number) !== undefined) return
     transact(({ insert, setWritten }) => {
-      for (const [index, record] of records.entries()) {
-        insert.run(Math.trunc(times[index] ?? 0), subjects[index] ?? null, record)
+      for (const [index, text] of texts.entries()) {
+        insert.run(Math.trunc(times[index] ?? 0), subjects[whose[index] ?? 0] ?? null, text)
       }
       setWritten.run(run, number)
     })
@@ -202,10 +196,10 @@ export const work = (): void => {
   }
 
   const answer = (request: Request): Reply => {
-    const records = request._tag === "Batch" ? request.records.split("\n") : []
+    const texts = request._tag === "Batch" ? textsOf(request.records) : []
     try {
       if (request._tag === "Sweep") return { more: sweep(request.before, request.maxSize) }
-      store(request, records)
+      store(request.number, request.records, texts)
     } catch (error) {
       const fault = reason(error)
       try {
@@ -215,7 +209,7 @@ export const work = (): void => {
       }
       return { fault }
     }
-    return file === undefined ? {} : { fileFault: append(file, records) }
+    return file === undefined ? {} : { fileFault: append(file, texts) }
   }
 
   // A port of threads knows no origins.

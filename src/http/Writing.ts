@@ -23,8 +23,9 @@ const some = (outgoing: ServerResponse, pieces: Pieces.Pieces): boolean => {
 /** Writes a whole body, and ends the answer. */
 export const whole = (outgoing: ServerResponse, pieces: Pieces.Pieces): void => {
   if (Pieces.lengthOf(pieces) <= SMALL) {
-    outgoing.end(pieces.map(asText).join(""), "latin1")
-    return
+    let text = ""
+    for (const piece of pieces) text += asText(piece)
+    return void outgoing.end(text, "latin1")
   }
   outgoing.cork()
   for (const [index, piece] of pieces.entries()) {

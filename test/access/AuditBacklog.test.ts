@@ -1,6 +1,7 @@
 /** What waits to be written has a bounded size. */
 import { assert, describe, it } from "@effect/vitest"
 import { Backlog } from "../../src/access/AuditBacklog.ts"
+import { recordsOf } from "../support/packed.ts"
 import { runInNewContext } from "node:vm"
 import { setFlagsFromString } from "node:v8"
 
@@ -18,5 +19,26 @@ describe("a record that waits", () => {
     collect()
     assert.isBelow(process.memoryUsage().heapUsed - before, 20_000_000, "of a hundred million characters")
     assert.strictEqual(backlog.waiting, 100)
+  })
+})
+
+const call = (target: string) => ({ time: 0, kind: "call", outcome: "ok", target }) as const
+
+describe("records that wait", () => {
+  it("are the same ones under the same number until they are written, whatever comes meanwhile", () => {
+    const backlog = new Backlog()
+    assert.isUndefined(backlog.batch())
+    backlog.add(call("a"), () => 0)
+    const first = backlog.batch()
+    backlog.add(call("b"), () => 0)
+    assert.deepStrictEqual(backlog.batch(), first)
+    assert.deepStrictEqual([backlog.waiting, backlog.given], [2, 2])
+    backlog.written()
+    const second = backlog.batch()
+    assert.deepStrictEqual([first?.number, second?.number], [1, 2])
+    assert.deepStrictEqual(first && recordsOf(first.records), [call("a")])
+    assert.deepStrictEqual(second && recordsOf(second.records), [call("b")])
+    backlog.written()
+    assert.deepStrictEqual([backlog.waiting, backlog.batch()], [0, undefined])
   })
 })

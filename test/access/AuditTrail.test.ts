@@ -21,6 +21,7 @@ import * as AuditTrail from "../../src/access/AuditTrail.ts"
 import type { Reply, Request } from "../../src/access/AuditWorker.ts"
 import type { AuditEvent, AuditRecord } from "../../src/domain/AuditRecord.ts"
 import { collectingLogs } from "../support/logged.ts"
+import { recordsOf } from "../support/packed.ts"
 import { settle } from "../support/settle.ts"
 import { temporaryFolder } from "../support/temporary.ts"
 
@@ -86,8 +87,7 @@ const threads = (reply: (request: Request) => Effect.Effect<Reply>) => {
     })
   const kill = Effect.suspend(() => Deferred.fail(ends.at(-1)!, new ThreadDied({ reason: "shot" })))
   const batches = () => asked.flatMap((request) => (request._tag === "Batch" ? [request] : []))
-  const written = (): ReadonlyArray<AuditRecord> =>
-    batches().flatMap(({ records }) => records.split("\n").map((record) => JSON.parse(record)))
+  const written = (): ReadonlyArray<AuditRecord> => batches().flatMap(({ records }) => recordsOf(records))
   return { asked, batches, written, kill, lives: () => ends.length, layer: Layer.succeed(AuditThread, start) }
 }
 
@@ -209,7 +209,7 @@ describe("a thread that cannot keep up", () => {
         assert.strictEqual(all.length, 10_002)
         assert.deepInclude(all[10_000], { kind: "gap", lost: 42, time: 1000, millis: 2000 })
         assert.strictEqual(all[10_001]?.target, "late")
-        assert.isTrue(batches().every(({ records }) => records.split("\n").length <= 500))
+        assert.isTrue(batches().every(({ records }) => records.ends.length <= 500))
       }).pipe(Effect.scoped, Effect.provide(layer))
     })
   )
@@ -286,7 +286,7 @@ describe("a thread that dies", () => {
           const [first, again, next] = batches()
           assert.deepStrictEqual(again, first)
           assert.strictEqual(next?.number, 2)
-          assert.strictEqual(next?.records.split("\n").length, 1)
+          assert.strictEqual(next?.records.ends.length, 1)
         }).pipe(Effect.scoped, Effect.provide(layer))
       )
       assert.deepStrictEqual(
