@@ -7,17 +7,7 @@ import type { CallCase } from "../report/Results.ts"
 import { median } from "../report/Statistics.ts"
 import { figure } from "../report/Tables.ts"
 import type { Target, Upstream } from "../targets/Target.ts"
-import {
-  type Effort,
-  type Entrant,
-  enter,
-  leave,
-  measure,
-  type Measurement,
-  scene,
-  type Size,
-  type WarmUp
-} from "./calls.ts"
+import { type Effort, enter, leave, measure, type Measurement, scene, type Size, type WarmUp } from "./calls.ts"
 
 /** The cases before one server: its targets are started once for all of them. */
 export interface Group {
@@ -82,12 +72,6 @@ export const line = ({ rows, ...head }: CallCase): string =>
     })
     .join(", ")}`
 
-/** Programs that need seconds for it are spared the most that is asked of the others. */
-const canBear =
-  ({ bytes, concurrency }: Size) =>
-  ({ target: { role } }: Entrant): boolean =>
-    (role !== "peer" && role !== "sdk") || bytes * concurrency <= 16_000_000
-
 /** Measures all cases of a form whose names `isWanted` takes; `found` is told of each as it is done. */
 export const run = async (
   programs: Programs,
@@ -101,7 +85,7 @@ export const run = async (
     if (wanted.length === 0) continue
     const { stop, upstream } = await scene(programs, kind, answers, era)
     const entrants = await enter(targets, upstream, warmUp)
-    for (const size of wanted) found(await measure(entrants.filter(canBear(size)), upstream, size, effort))
+    for (const size of wanted) found(await measure(entrants, upstream, size, effort))
     await leave(entrants)
     await stop()
   }
