@@ -97,8 +97,8 @@ export const lines = (
       const { functionName, url } = callFrame
       const isNode = url.startsWith("node:")
       const native = functionName === "" ? "(native)" : functionName
-      const place = url === "" ? native : isNode ? `${url}:${line}` : original(line - 1)
-      places.set(place ?? "other", (places.get(place ?? "other") ?? 0) + ticks)
+      const place = url === "" ? native : isNode ? `${url}:${line}` : (original(line - 1) ?? "other")
+      places.set(place, (places.get(place) ?? 0) + ticks)
     }
   }
   return [...places].map(([place, ticks]) => ({ place, ticks })).sort((a, b) => b.ticks - a.ticks)

@@ -7,8 +7,8 @@ const MAX_TEXT = 1024
 
 const isLong = (text: unknown): text is string => typeof text === "string" && text.length > MAX_TEXT
 
-/** Copied: a part of a text keeps the whole of it in memory. */
-const beginning = (text: string): string => `${Buffer.from(text.slice(0, MAX_TEXT)).toString()}…`
+/** The cut may go through a character; what is left of it is replaced. */
+const beginning = (text: string): string => `${text.slice(0, MAX_TEXT).toWellFormed()}…`
 
 const cut = <A>(value: A): A => (isLong(value) ? (beginning(value) as A & string) : value)
 
@@ -37,13 +37,15 @@ const shorten = (record: AuditRecord): AuditRecord => {
 export class Backlog {
   static readonly CAPACITY = 10_000
 
-  /** The oldest first. */
+  /** The oldest, while it is being written: nothing is added to it. */
+  private taken: Pack | undefined
+  /** The others, in order. */
   private readonly packs: Array<Pack> = []
+  /** One that was written, to be filled again. */
   private spare: Pack | undefined
   private kept = 0
   private gap: { lost: number; readonly from: number; to: number } | undefined
   private number = 1
-  private isTaken = false
   private dropped = 0
   private all = 0
 
@@ -80,27 +82,22 @@ export class Backlog {
   /** The oldest records: the same ones under the same number until they are written. Undefined: none wait. */
   batch(): { readonly number: number; readonly records: Packed } | undefined {
     if (this.kept < Backlog.CAPACITY) this.note()
-    const [oldest] = this.packs
-    if (oldest === undefined) return undefined
-    this.isTaken = true
-    return { number: this.number, records: oldest.packed() }
+    this.taken ??= this.packs.shift()
+    return this.taken && { number: this.number, records: this.taken.packed() }
   }
 
   /** The batch is on disk. */
   written(): void {
-    const done = this.packs.shift()
-    if (done === undefined) return
-    this.kept -= done.size
-    done.clear()
-    this.spare = done
-    this.isTaken = false
+    if (this.taken === undefined) return
+    this.kept -= this.taken.size
+    this.taken.clear()
+    this.spare = this.taken
+    this.taken = undefined
     this.number++
   }
 
-  /** Not into what is being written. */
   private put(record: AuditRecord): void {
-    const last = this.isTaken && this.packs.length === 1 ? undefined : this.packs.at(-1)
-    if (last?.add(record) !== true) {
+    if (this.packs.at(-1)?.add(record) !== true) {
       const next = this.spare ?? new Pack()
       this.spare = undefined
       next.add(record)

@@ -3,6 +3,7 @@
  * calls waiting, and objects that wait be carried along by each collection of garbage.
  */
 import type { AuditRecord } from "../domain/AuditRecord.ts"
+import { MOST_BYTES } from "../domain/Pieces.ts"
 
 /** What one write is given. */
 export interface Packed {
@@ -19,9 +20,6 @@ export interface Packed {
 
 /** Bytes that a pack has room for at first. */
 const ROOM = 256 * 1024
-
-/** What a character takes at most (UTF-8; what takes four bytes is two of them). */
-const WIDEST = 3
 
 /** As many records as are written at once. */
 export class Pack {
@@ -45,7 +43,7 @@ export class Pack {
     const { count } = this
     if (count === Pack.CAPACITY) return false
     const text = JSON.stringify(record)
-    this.reserve(text.length * WIDEST)
+    this.reserve(text.length * MOST_BYTES)
     this.used += this.bytes.write(text, this.used)
     this.ends[count] = this.used
     this.times[count] = record.time

@@ -32,8 +32,8 @@ export const assemble = (read: Pieces): Uint8Array => {
 /** Up to here a copy comes out of Node's pool; a larger one brings the next full collection nearer. */
 const SMALL = 4000
 
-/** A character of a text takes no more bytes than this. */
-const MOST_BYTES = 3
+/** A character of a text takes no more bytes than this: in UTF-8 what takes four is two of them. */
+export const MOST_BYTES = 3
 
 /** A text of which some parts are not encoded yet. */
 export type Parts = ReadonlyArray<string | Uint8Array>

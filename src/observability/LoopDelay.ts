@@ -18,16 +18,19 @@ export interface LoopDelay {
   readonly take: () => Delays | undefined
 }
 
-/** How often a loop that has work is looked at, in milliseconds. */
+/** Milliseconds from one look at a loop that has work to the next. */
 const SHORTEST = 20
 
-/** One that has none, for each look wakes the process: Node's own monitor costs an idle one half a percent of a core. */
+/** At one that has none, for each look wakes the process: Node's own monitor costs an idle one half a percent of a core. */
 const LONGEST = 640
 
 /** A loop that worked for this share of the time has work. */
 const BUSY = 0.05
 
-const NANOS = 1e9
+/** Nanoseconds, which the histogram counts in, in a millisecond. */
+const NANOS = 1e6
+
+const seconds = (nanos: number): number => nanos / NANOS / 1000
 
 /** Watches this process's loop for as long as the scope lives, once it is asked. */
 export const make: Effect.Effect<LoopDelay, never, Scope.Scope> = Effect.gen(function* () {
@@ -40,7 +43,7 @@ export const make: Effect.Effect<LoopDelay, never, Scope.Scope> = Effect.gen(fun
       const before = performance.eventLoopUtilization()
       const due = performance.now() + pause
       yield* Effect.sleep(Duration.millis(pause))
-      found.record(Math.max(1, Math.round((performance.now() - due) * 1e6)))
+      found.record(Math.max(1, Math.round((performance.now() - due) * NANOS)))
       const { utilization } = performance.eventLoopUtilization(before)
       pause = utilization > BUSY ? SHORTEST : Math.min(LONGEST, pause * 2)
     }
@@ -50,9 +53,13 @@ export const make: Effect.Effect<LoopDelay, never, Scope.Scope> = Effect.gen(fun
     take: () => {
       asked.openUnsafe()
       if (found.count === 0) return undefined
-      const [median, p99, max] = [found.percentile(50) / NANOS, found.percentile(99) / NANOS, found.max / NANOS]
+      const delays = {
+        median: seconds(found.percentile(50)),
+        p99: seconds(found.percentile(99)),
+        max: seconds(found.max)
+      }
       found.reset()
-      return { median, p99, max }
+      return delays
     }
   }
 })

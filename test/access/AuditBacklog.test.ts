@@ -24,6 +24,15 @@ describe("a record that waits", () => {
 
 const call = (target: string) => ({ time: 0, kind: "call", outcome: "ok", target }) as const
 
+describe("a text that is cut in the middle of a character", () => {
+  it("has the replacement character there", () => {
+    const backlog = new Backlog()
+    backlog.add(call(`${"x".repeat(1023)}😀 and more`), () => 0)
+    const records = backlog.batch()?.records
+    assert.deepStrictEqual(records && recordsOf(records), [call(`${"x".repeat(1023)}\ufffd…`)])
+  })
+})
+
 describe("records that wait", () => {
   it("are the same ones under the same number until they are written, whatever comes meanwhile", () => {
     const backlog = new Backlog()
